@@ -92,22 +92,29 @@ func SplitMessage(b []byte) (Header, []byte) {
 		if len(line) == 0 {
 			return h, rest
 		}
-		if line[0] == ' ' || line[0] == '\t' {
-			if len(h) == 0 {
-				return h, b
-			}
-			h[len(h)-1].Value += "\r\n" + string(line)
-			b = rest
-			continue
-		}
-		name, value, found := bytes.Cut(line, []byte{':'})
+		name, _, found := bytes.Cut(line, []byte{':'})
 		if !found || !isFieldName(bytes.TrimRight(name, " \t")) {
 			return h, b
 		}
-		h = append(h, Field{Name: string(bytes.TrimRight(name, " \t")), Value: string(value)})
+		for len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t') {
+			_, rest = cutLine(rest)
+		}
+		value := b[len(name)+1 : len(b)-len(rest)]
+		h = append(h, Field{Name: string(bytes.TrimRight(name, " \t")), Value: rawValue(value)})
 		b = rest
 	}
 	return h, b
+}
+
+// rawValue takes the end off the last line and turns the other line ends into CRLF.
+func rawValue(b []byte) string {
+	if end, found := bytes.CutSuffix(b, []byte{'\n'}); found {
+		b = bytes.TrimSuffix(end, []byte{'\r'})
+	}
+	if bytes.Count(b, []byte{'\n'}) > bytes.Count(b, []byte("\r\n")) {
+		b = bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("\r\n"), []byte{'\n'}), []byte{'\n'}, []byte("\r\n"))
+	}
+	return string(b)
 }
 
 // cutLine returns the first line without its end, and what follows it.

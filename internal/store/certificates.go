@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"iter"
+	"time"
+)
+
+// Certificate is a stored certificate. Times have whole seconds.
+type Certificate struct {
+	Fingerprint string // upper-case hexadecimal
+	Blob        []byte
+	Added       time.Time
+	Updated     time.Time
+}
+
+// Serving is a certificate as it was found for an address.
+type Serving struct {
+	Certificate
+	// Assigned marks the word of an administrator; otherwise the certificate itself names the address.
+	Assigned bool
+}
+
+// Service says that a certificate serves an address.
+type Service struct {
+	Address  string
+	Source   string // who gave the certificate
+	Assigned bool
+}
+
+// CertificatesFor returns the certificates that a source gave for an address, ordered by fingerprint.
+func (s *Store) CertificatesFor(ctx context.Context, address, source string) ([]Serving, error) {
+	return collect(ctx, s.read, func(rows *sql.Rows, c *Serving) error {
+		return scanCertificate(rows, &c.Certificate, &c.Assigned)
+	}, `SELECT c.fingerprint, c.blob, c.added, c.updated, a.assigned
+		FROM certificate_address a JOIN certificate c ON c.fingerprint = a.fingerprint
+		WHERE a.address = $1 AND a.source = $2 ORDER BY c.fingerprint`, address, source)
+}
+
+// Certificate returns the certificate with a fingerprint, or [ErrNotFound].
+func (s *Store) Certificate(ctx context.Context, fingerprint string) (Certificate, error) {
+	return certificate(ctx, s.read, fingerprint)
+}
+
+// Certificates goes through all certificates by fingerprint. It reads page by page and keeps no lock while the
+// caller looks at one; an error ends it.
+func (s *Store) Certificates(ctx context.Context) iter.Seq2[Certificate, error] {
+	const page = 128
+	return func(yield func(Certificate, error) bool) {
+		for last := ""; ; {
+			all, err := collect(ctx, s.read, func(rows *sql.Rows, c *Certificate) error {
+				return scanCertificate(rows, c)
+			}, `SELECT fingerprint, blob, added, updated FROM certificate
+				WHERE fingerprint > $1 ORDER BY fingerprint LIMIT $2`, last, page)
+			if err != nil {
+				yield(Certificate{}, err)
+				return
+			}
+			for _, c := range all {
+				if !yield(c, nil) {
+					return
+				}
+				last = c.Fingerprint
+			}
+			if len(all) < page {
+				return
+			}
+		}
+	}
+}
+
+// Services returns which addresses a certificate serves, ordered by address.
+func (s *Store) Services(ctx context.Context, fingerprint string) ([]Service, error) {
+	return collect(ctx, s.read, func(rows *sql.Rows, v *Service) error {
+		return rows.Scan(&v.Address, &v.Source, &v.Assigned)
+	}, `SELECT address, source, assigned FROM certificate_address
+		WHERE fingerprint = $1 ORDER BY address, source`, fingerprint)
+}
+
+// Certificate returns the certificate with a fingerprint, or [ErrNotFound].
+func (t *KeyTx) Certificate(ctx context.Context, fingerprint string) (Certificate, error) {
+	return certificate(ctx, t.tx, fingerprint)
+}
+
+// PutCertificate adds a certificate or replaces its blob. Which addresses it serves is left as it is.
+func (t *KeyTx) PutCertificate(ctx context.Context, fingerprint string, blob []byte, at time.Time) error {
+	_, err := t.tx.ExecContext(ctx, `
+		INSERT INTO certificate (fingerprint, blob, added, updated) VALUES ($1, $2, $3, $3)
+		ON CONFLICT (fingerprint) DO UPDATE SET blob = excluded.blob, updated = excluded.updated`,
+		fingerprint, blob, at.Unix())
+	return err
+}
+
+// SetServices makes addresses those that a source's certificate names itself. Assigned ones stay.
+func (t *KeyTx) SetServices(ctx context.Context, fingerprint, source string, addresses []string) error {
+	_, err := t.tx.ExecContext(ctx, `
+		DELETE FROM certificate_address WHERE fingerprint = $1 AND source = $2 AND NOT assigned`, fingerprint, source)
+	if err != nil {
+		return err
+	}
+	for _, address := range addresses {
+		_, err := t.tx.ExecContext(ctx, `
+			INSERT INTO certificate_address (address, fingerprint, source, assigned) VALUES ($1, $2, $3, FALSE)
+			ON CONFLICT DO NOTHING`, address, fingerprint, source)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Assign makes a certificate serve an address on an administrator's word, and reports whether that is new.
+func (t *KeyTx) Assign(ctx context.Context, fingerprint, source, address string) (bool, error) {
+	return t.affects(ctx, `
+		INSERT INTO certificate_address (address, fingerprint, source, assigned) VALUES ($1, $2, $3, TRUE)
+		ON CONFLICT (address, source, fingerprint) DO UPDATE SET assigned = TRUE
+		WHERE NOT certificate_address.assigned`, address, fingerprint, source)
+}
+
+// RemoveCertificate deletes a certificate and all its services, and reports whether there was one.
+func (t *KeyTx) RemoveCertificate(ctx context.Context, fingerprint string) (bool, error) {
+	return t.affects(ctx, `DELETE FROM certificate WHERE fingerprint = $1`, fingerprint)
+}
+
+// RemoveServices ends all services of a source for an address, deletes the certificates among them that now serve
+// none, and reports whether there was a service.
+func (t *KeyTx) RemoveServices(ctx context.Context, address, source string) (bool, error) {
+	fingerprints, err := collect(ctx, t.tx, func(rows *sql.Rows, fingerprint *string) error {
+		return rows.Scan(fingerprint)
+	}, `DELETE FROM certificate_address WHERE address = $1 AND source = $2 RETURNING fingerprint`, address, source)
+	for _, fingerprint := range fingerprints {
+		_, err := t.affects(ctx, `DELETE FROM certificate WHERE fingerprint = $1
+			AND NOT EXISTS (SELECT 1 FROM certificate_address WHERE fingerprint = $1)`, fingerprint)
+		if err != nil {
+			return false, err
+		}
+	}
+	return len(fingerprints) > 0, err
+}
+
+// affects runs a statement and reports whether it changed any row.
+func (t *KeyTx) affects(ctx context.Context, statement string, args ...any) (bool, error) {
+	result, err := t.tx.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+func certificate(ctx context.Context, q querier, fingerprint string) (Certificate, error) {
+	return first(collect(ctx, q, func(rows *sql.Rows, c *Certificate) error {
+		return scanCertificate(rows, c)
+	}, `SELECT fingerprint, blob, added, updated FROM certificate WHERE fingerprint = $1`, fingerprint))
+}
+
+// scanCertificate scans the columns of a certificate and then those of more.
+func scanCertificate(rows *sql.Rows, c *Certificate, more ...any) error {
+	var added, updated int64
+	if err := rows.Scan(append([]any{&c.Fingerprint, &c.Blob, &added, &updated}, more...)...); err != nil {
+		return err
+	}
+	c.Added, c.Updated = time.Unix(added, 0).UTC(), time.Unix(updated, 0).UTC()
+	return nil
+}

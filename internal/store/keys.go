@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrNotFound says that there is no such row.
+var ErrNotFound = errors.New("not in the store")
+
+// KeyGeneration returns a number that grows with every change of certificates, the addresses they serve, and sender
+// keys, by whatever process. What was read after a generation stays right while the generation stays the same.
+func (s *Store) KeyGeneration(ctx context.Context) (generation int64, err error) {
+	// Every key lookup asks this. It takes some microseconds, and watching a context would double them.
+	err = s.generation.QueryRowContext(context.WithoutCancel(ctx)).Scan(&generation)
+	if err != nil {
+		return 0, fmt.Errorf("read the generation of keys: %w", explain(err))
+	}
+	return generation, nil
+}
+
+// KeyTx is a transaction that changes keys. It ends when the function it was given to returns.
+type KeyTx struct {
+	tx *sql.Tx
+}
+
+// UpdateKeys runs change in a transaction that commits, on stable storage, when change returns nil. No other process
+// writes meanwhile, so change may read, decide and write; it must not wait for anything else.
+func (s *Store) UpdateKeys(ctx context.Context, change func(tx *KeyTx) error) error {
+	return s.update(ctx, func(tx *sql.Tx) error {
+		if err := change(&KeyTx{tx}); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE key_generation SET generation = generation + 1`)
+		return err
+	})
+}
+
+// Seen reports whether an address ever had a certificate.
+func (s *Store) Seen(ctx context.Context, address string) (bool, error) {
+	var seen bool
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM address_seen WHERE address = $1)`, address).Scan(&seen)
+	if err != nil {
+		return false, fmt.Errorf("read seen addresses: %w", explain(err))
+	}
+	return seen, nil
+}
+
+// MarkSeen records that an address had a certificate at a time. The first record stays.
+func (s *Store) MarkSeen(ctx context.Context, address string, at time.Time) error {
+	return s.update(ctx, func(tx *sql.Tx) error { return (&KeyTx{tx}).MarkSeen(ctx, address, at) })
+}
+
+// MarkSeen records that an address had a certificate at a time. The first record stays.
+func (t *KeyTx) MarkSeen(ctx context.Context, address string, at time.Time) error {
+	_, err := t.tx.ExecContext(ctx, `INSERT INTO address_seen (address, seen) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+		address, at.Unix())
+	return err
+}
