@@ -1,0 +1,136 @@
+package crypto
+
+import (
+	"encoding/base64"
+	"io"
+)
+
+// Armor types (RFC 9580, section 6.2).
+const (
+	armorMessage   = "PGP MESSAGE"
+	armorSignature = "PGP SIGNATURE"
+	armorPublic    = "PGP PUBLIC KEY BLOCK"
+	armorSecret    = "PGP PRIVATE KEY BLOCK"
+)
+
+const (
+	armorLine   = 48       // octets in a line of 64 characters
+	armorBuffer = 32 << 10 // characters written at once
+)
+
+// armorFrame is the frame of one ASCII-armored block without headers (RFC 9580, section 6).
+type armorFrame struct {
+	label string
+	eol   string
+	// checksum adds the CRC-24, which old programs ask for and which must not follow version 6 packets (section 6.1).
+	checksum bool
+}
+
+// size returns the number of octets that n octets of data become.
+func (a armorFrame) size(n int64) int64 {
+	frame := int64(len("-----BEGIN -----") + len("-----END -----") + 2*len(a.label) + 3*len(a.eol))
+	chars := (n + 2) / 3 * 4
+	lines := (n + armorLine - 1) / armorLine
+	if a.checksum {
+		frame += int64(len("=AAAA") + len(a.eol))
+	}
+	return frame + chars + lines*int64(len(a.eol))
+}
+
+// write armors the concatenation of the parts. It writes to w in pieces of about 32 KiB.
+func (a armorFrame) write(w io.Writer, parts ...[]byte) (int64, error) {
+	total := 0
+	for _, part := range parts {
+		total += len(part)
+	}
+	e := armorEncoder{armorFrame: a, w: w, crc: crc24Init}
+	e.out = make([]byte, 0, min(a.size(int64(total)), armorBuffer+2*armorLine))
+	e.line = make([]byte, 0, armorLine)
+	e.out = append(e.out, "-----BEGIN "+a.label+"-----"+a.eol+a.eol...)
+	for _, part := range parts {
+		e.encode(part)
+	}
+	e.finish()
+	return e.n, e.err
+}
+
+type armorEncoder struct {
+	armorFrame
+	w    io.Writer
+	out  []byte
+	line []byte // begun, shorter than armorLine
+	crc  uint32
+	n    int64
+	err  error
+}
+
+func (e *armorEncoder) encode(p []byte) {
+	if e.checksum {
+		e.crc = updateCRC24(e.crc, p)
+	}
+	for len(p) > 0 {
+		n := min(armorLine-len(e.line), len(p))
+		e.line, p = append(e.line, p[:n]...), p[n:]
+		if len(e.line) == armorLine {
+			e.endLine()
+		}
+	}
+}
+
+func (e *armorEncoder) endLine() {
+	e.out = base64.StdEncoding.AppendEncode(e.out, e.line)
+	e.out = append(e.out, e.eol...)
+	e.line = e.line[:0]
+	if len(e.out) >= armorBuffer {
+		e.flush()
+	}
+}
+
+func (e *armorEncoder) finish() {
+	if len(e.line) > 0 {
+		e.endLine()
+	}
+	if e.checksum {
+		e.out = append(e.out, '=')
+		e.out = base64.StdEncoding.AppendEncode(e.out, []byte{byte(e.crc >> 16), byte(e.crc >> 8), byte(e.crc)})
+		e.out = append(e.out, e.eol...)
+	}
+	e.out = append(e.out, "-----END "+e.label+"-----"+e.eol...)
+	e.flush()
+}
+
+func (e *armorEncoder) flush() {
+	if e.err == nil {
+		var n int
+		n, e.err = e.w.Write(e.out)
+		e.n += int64(n)
+	}
+	e.out = e.out[:0]
+}
+
+const (
+	crc24Init = 0xb704ce
+	crc24Poly = 0x864cfb
+)
+
+var crc24Table = func() (table [256]uint32) {
+	for i := range table {
+		crc := uint32(i) << 16
+		for range 8 {
+			crc <<= 1
+			if crc&0x1000000 != 0 {
+				crc ^= crc24Poly
+			}
+		}
+		table[i] = crc & 0xffffff
+	}
+	return table
+}()
+
+// updateCRC24 continues the checksum of RFC 9580, section 6.1.1.
+func updateCRC24(crc uint32, p []byte) uint32 {
+	for _, b := range p {
+		crc = crc<<8 ^ crc24Table[byte(crc>>16)^b]
+	}
+	return crc & 0xffffff
+}

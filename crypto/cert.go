@@ -1,0 +1,151 @@
+package crypto
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"sealmilter/internal/mail"
+)
+
+// Limits of one certificate.
+const (
+	maxCertSize   = 1 << 20 // octets
+	maxUserIDs    = 100
+	maxSignatures = 1000
+	maxSubkeys    = 100
+)
+
+// Cert is one certificate: a transferable public key (RFC 9580, section 10.1). It is immutable and safe for
+// concurrent use.
+type Cert struct {
+	raw      []byte
+	entity   *openpgp.Entity // settled, hence only read
+	weakHash bool
+	userIDs  []string
+	addrs    []mail.Addr
+}
+
+// ParseCert parses one binary certificate and checks all its self-signatures. Errors are an [*Unusable] with the
+// reason [Malformed]; a certificate that is expired, revoked or weak parses, and [Cert.Check] says what is wrong.
+//
+// At most 1 MiB, 100 User IDs, 1000 signatures and 100 subkeys are accepted, and RSA up to 16384 bits.
+func ParseCert(b []byte) (*Cert, error) {
+	packets, err := parsePackets(b)
+	if err != nil {
+		return nil, err
+	}
+	return newCert(packets)
+}
+
+func newCert(packets []rawPacket) (*Cert, error) {
+	if len(packets) == 0 || packets[0].tag != tagPublicKey {
+		return nil, malformed("it does not begin with a public key")
+	}
+	packets, err := tidy(packets)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cert{raw: encodePackets(packets)}
+	c.entity, err = openpgp.ReadEntity(packet.NewReader(bytes.NewReader(c.raw)))
+	if err != nil {
+		if !slices.ContainsFunc(packets, func(p rawPacket) bool { return p.tag == tagUserID }) {
+			return nil, malformed("it has no User ID")
+		}
+		return nil, malformed("it cannot be read: " + plain(err))
+	}
+	if tooCostly(c.entity) {
+		return nil, malformed("checking its signatures would take too long")
+	}
+	c.weakHash = settle(c.entity)
+	c.readUserIDs(packets)
+	return c, nil
+}
+
+// tidy checks the limits and drops what is no part of a certificate: a keyring's trust packets and packets of
+// unknown, non-critical types.
+func tidy(packets []rawPacket) ([]rawPacket, error) {
+	kept := make([]rawPacket, 0, len(packets))
+	var size, userIDs, signatures, subkeys int
+	for i, p := range packets {
+		switch {
+		case p.tag == tagTrust, p.tag == tagMarker, p.tag == tagPadding, p.tag >= firstNonCritical:
+			continue
+		case i == 0:
+		case p.tag == tagUserID, p.tag == tagUserAttr:
+			userIDs++
+		case p.tag == tagSignature:
+			signatures++
+		case p.tag == tagPublicSubkey:
+			subkeys++
+		default:
+			return nil, malformed(fmt.Sprintf("it holds a packet of type %d, which is no part of it", p.tag))
+		}
+		size += packetOverhead + len(p.body)
+		kept = append(kept, p)
+	}
+	switch {
+	case size > maxCertSize:
+		return nil, malformed("it is larger than 1 MiB")
+	case userIDs > maxUserIDs:
+		return nil, malformed(fmt.Sprintf("it has %d User IDs, more than %d", userIDs, maxUserIDs))
+	case signatures > maxSignatures:
+		return nil, malformed(fmt.Sprintf("it has %d signatures, more than %d", signatures, maxSignatures))
+	case subkeys > maxSubkeys:
+		return nil, malformed(fmt.Sprintf("it has %d subkeys, more than %d", subkeys, maxSubkeys))
+	}
+	return kept, nil
+}
+
+// boundKeys yields the primary key and the subkeys with a valid binding signature of any time.
+func (c *Cert) boundKeys(yield func(*packet.PublicKey) bool) {
+	if !yield(c.entity.PrimaryKey) {
+		return
+	}
+	for i := range c.entity.Subkeys {
+		sub := &c.entity.Subkeys[i]
+		if _, err := sub.LatestValidBindingSignature(time.Time{}, policy()); err == nil && !yield(sub.PublicKey) {
+			return
+		}
+	}
+}
+
+// Fingerprint returns the primary key's fingerprint in upper-case hexadecimal.
+func (c *Cert) Fingerprint() string { return fmt.Sprintf("%X", c.entity.PrimaryKey.Fingerprint) }
+
+// Bytes returns the binary certificate in the caller's own copy. It never holds secret material.
+func (c *Cert) Bytes() []byte { return slices.Clone(c.raw) }
+
+// WriteArmored writes the certificate in ASCII armor, with LF line ends.
+func (c *Cert) WriteArmored(w io.Writer) error {
+	_, err := keyArmor(armorPublic, c).write(w, c.raw)
+	return err
+}
+
+func keyArmor(label string, c *Cert) armorFrame {
+	return armorFrame{label: label, eol: "\n", checksum: c.entity.PrimaryKey.Version < 6}
+}
+
+// Created returns the creation time of the primary key.
+func (c *Cert) Created() time.Time { return c.entity.PrimaryKey.CreationTime.UTC() }
+
+// HasKeyID reports whether the primary key or a validly bound subkey has this key ID.
+func (c *Cert) HasKeyID(id uint64) bool {
+	for pub := range c.boundKeys {
+		if pub.KeyId == id {
+			return true
+		}
+	}
+	return false
+}
+
+// plain drops go-crypto's prefixes from an error for people.
+func plain(err error) string {
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "openpgp: "), "invalid data: ")
+}

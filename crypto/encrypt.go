@@ -1,0 +1,180 @@
+package crypto
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+)
+
+// EncryptOptions says what the readers of one call may know and share. The zero value shares nothing and is for
+// readers who may know of each other.
+type EncryptOptions struct {
+	// Hidden is for Bcc: the signature names no intended recipient.
+	Hidden bool
+	// Share lets copies for equally able readers have one session key and one data packet in common, which makes a
+	// further copy cost little more than its session-key packet. Who holds two copies can see that they are the same
+	// message. Without it every copy has its own session key.
+	Share bool
+}
+
+// maxIntended bounds the list of intended recipients; a longer one is left out. Each takes 23 or 35 octets of the
+// signature's hashed part, and GnuPG 2.2 refuses signatures in which that has more than 10000.
+const maxIntended = 100
+
+// Encrypt makes one OpenPGP message for each certificate, in the same order, signed once if by is not nil. A
+// certificate that cannot be encrypted to makes the whole call fail with an [*Unusable] and its fingerprint.
+//
+// A message names its one reader's key and nobody else's in the open. Inside, unless o.Hidden, the signature names
+// the primary keys of all certificates of the call as intended recipients (RFC 9580, section 5.2.3.36), so that a
+// reader can tell that it was meant for them. Readers that must not know of each other go into calls of their own
+// with o.Hidden, whose signatures carry no such list: a list without its reader would be refused by that reader's
+// program.
+//
+// An old certificate lowers nobody else's protection: each reader gets the best packets and cipher that their own
+// certificate announces.
+func (s *Sealer) Encrypt(payload []byte, by *Signer, to []*Cert, o EncryptOptions) ([]*Ciphertext, error) {
+	if len(to) == 0 {
+		return nil, errors.New("encrypt: no recipient")
+	}
+	cfg := s.config()
+	readers := make([]openpgp.Key, len(to))
+	for i, c := range to {
+		var err error
+		if readers[i], err = c.encryptionKey(cfg.Now()); err != nil {
+			return nil, fmt.Errorf("encrypt to %s: %w", c.Fingerprint(), err)
+		}
+	}
+	inner, err := s.message(payload, by, intendedRecipients(to, o), cfg)
+	if err != nil {
+		return nil, err
+	}
+	shared := make(map[suite]*sealed)
+	copies := make([]*Ciphertext, len(to))
+	for i, reader := range readers {
+		use := suiteOf(reader)
+		data := shared[use]
+		if data == nil {
+			if data, err = inner.seal(use, cfg); err != nil {
+				return nil, fmt.Errorf("encrypt to %s: %w", to[i].Fingerprint(), err)
+			}
+			defer clear(data.sessionKey)
+			if o.Share {
+				shared[use] = data
+			}
+		}
+		var key bytes.Buffer
+		err := packet.SerializeEncryptedKeyAEAD(&key, reader.PublicKey, use.cipher, use.v2, data.sessionKey, cfg)
+		if err != nil {
+			return nil, fmt.Errorf("encrypt to %s: %w", to[i].Fingerprint(), err)
+		}
+		copies[i] = &Ciphertext{key: key.Bytes(), data: data.packet, checksum: !use.v2}
+	}
+	return copies, nil
+}
+
+func intendedRecipients(to []*Cert, o EncryptOptions) []*packet.Recipient {
+	if o.Hidden || len(to) > maxIntended {
+		return nil
+	}
+	var list []*packet.Recipient
+	named := make(map[string]bool)
+	for _, c := range to {
+		primary := c.entity.PrimaryKey
+		if !named[string(primary.Fingerprint)] {
+			named[string(primary.Fingerprint)] = true
+			list = append(list, &packet.Recipient{KeyVersion: primary.Version, Fingerprint: primary.Fingerprint})
+		}
+	}
+	return list
+}
+
+// message is what gets encrypted: a literal data packet, between a one-pass signature and its signature if it is
+// signed (RFC 9580, section 10.3). The parts are adjacent pieces of it.
+type message struct{ parts [3][]byte }
+
+func (s *Sealer) message(payload []byte, by *Signer, intended []*packet.Recipient, cfg *packet.Config) (*message, error) {
+	var before, after bytes.Buffer
+	if by != nil {
+		sig, err := s.sign(payload, by, intended, cfg)
+		if err == nil {
+			err = onePass(sig, &by.key.PublicKey).Serialize(&before)
+		}
+		if err == nil {
+			err = sig.Serialize(&after)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	before.Write(literalHeader(len(payload)))
+	return &message{[3][]byte{before.Bytes(), payload, after.Bytes()}}, nil
+}
+
+func onePass(sig *packet.Signature, pub *packet.PublicKey) *packet.OnePassSignature {
+	version := 3
+	if pub.Version >= 6 {
+		version = pub.Version
+	}
+	return &packet.OnePassSignature{
+		Version:        version,
+		SigType:        sig.SigType,
+		Hash:           sig.Hash,
+		PubKeyAlgo:     sig.PubKeyAlgo,
+		KeyId:          pub.KeyId,
+		KeyFingerprint: pub.Fingerprint,
+		Salt:           sig.Salt(),
+		IsLast:         true,
+	}
+}
+
+// literalHeader begins a literal data packet of binary data, without a file name and a date (RFC 9580, section 5.9).
+func literalHeader(payload int) []byte {
+	const tag, binaryData = 0xc0 | 11, 'b'
+	fields := []byte{binaryData, 0, 0, 0, 0, 0}
+	b := binary.BigEndian.AppendUint32([]byte{tag, 255}, uint32(len(fields)+payload))
+	return append(b, fields...)
+}
+
+// sealed is one encrypted data packet and the key to it.
+type sealed struct {
+	packet     []byte
+	sessionKey []byte
+}
+
+func (m *message) seal(use suite, cfg *packet.Config) (*sealed, error) {
+	key := make([]byte, use.cipher.KeySize())
+	if _, err := io.ReadFull(cfg.Random(), key); err != nil {
+		return nil, fmt.Errorf("make a session key: %w", err)
+	}
+	var out bytes.Buffer
+	total := 0
+	for _, part := range m.parts {
+		total += len(part)
+	}
+	out.Grow(total + total/64 + 512)
+	w, err := packet.SerializeSymmetricallyEncrypted(&out, use.cipher, use.v2,
+		packet.CipherSuite{Cipher: use.cipher, Mode: use.mode}, key, cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range m.parts {
+		// The library keeps and copies whatever it gets at once.
+		const piece = 32 << 10
+		for len(part) > 0 {
+			n := min(piece, len(part))
+			if _, err := w.Write(part[:n]); err != nil {
+				return nil, err
+			}
+			part = part[n:]
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return &sealed{packet: out.Bytes(), sessionKey: key}, nil
+}
