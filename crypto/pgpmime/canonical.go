@@ -1,0 +1,216 @@
+package pgpmime
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"sealmilter/internal/mail"
+)
+
+// rendering is how the body of an entity gets into the payload.
+type rendering uint8
+
+const (
+	verbatim  rendering = iota // octet for octet, but every line ends in CRLF
+	rebuilt                    // a composite entity: its frame, and each part by its own rendering
+	quoted                     // text, to quoted-printable
+	requoted                   // quoted-printable, repaired
+	encoded                    // octets, to base64
+	rewrapped                  // base64, in new lines
+	wrapped                    // a message that must not change, to base64
+)
+
+// canonicalize decides how the entity and all below it are rendered, and brings the headers into the canonical form.
+// The decoded content of a leaf never changes, save that text gets CRLF line ends. The error is a [*MalformedError].
+func (e *entity) canonicalize() error {
+	switch {
+	case e.parts == nil:
+		if err := e.canonicalizeLeaf(); err != nil {
+			return err
+		}
+	case e.isOpaque():
+		if e.bodyFaults&breaking != 0 {
+			e.wrap()
+		}
+	case e.bodyFaults != 0:
+		if err := e.canonicalizeParts(); err != nil {
+			return err
+		}
+	}
+	if e.headFaults&mislabelled != 0 {
+		e.setEncoding("7bit")
+	}
+	return e.canonicalizeHeader()
+}
+
+func (e *entity) canonicalizeParts() error {
+	e.rendering = rebuilt
+	for _, part := range e.parts {
+		switch err := part.canonicalize(); {
+		case err == nil:
+		case e.media.main == "message":
+			e.wrap() // nothing in a forwarded message is the sender's to mend
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// canonicalizeLeaf chooses the transfer encoding (RFC 2045, section 6) that the leaf needs.
+func (e *entity) canonicalizeLeaf() error {
+	// Text is lines, whatever ends them. Anything else is octets, and a bare LF is one of them.
+	lines := !e.identity || e.media.isText() || e.media.main == "message" || e.media.main == "multipart"
+	switch found := e.bodyFaults &^ bareLF; {
+	case e.bodyFaults == 0 || lines && found == 0:
+		e.rendering = verbatim
+	case e.encoding == "quoted-printable":
+		e.rendering = requoted
+	case e.encoding == "base64":
+		e.rendering = rewrapped
+	case !e.identity:
+		return e.keepUnencoded("has an unknown Content-Transfer-Encoding")
+	case e.media.main == "multipart":
+		return e.keepUnencoded("is a multipart without a usable boundary")
+	case e.media.is("message", "partial") || e.media.is("message", "external-body"):
+		return e.keepUnencoded("is of a type that must not be encoded")
+	case lines:
+		e.rendering = quoted
+		e.setEncoding("quoted-printable")
+	default:
+		e.rendering = encoded
+		e.setEncoding("base64")
+	}
+	return nil
+}
+
+// keepUnencoded is for leaves that nobody could decode if they were encoded.
+func (e *entity) keepUnencoded(reason string) error {
+	if found := e.bodyFaults & breaking; found != 0 {
+		return e.malformed(reason + " and holds " + found.String() + ", so it cannot be brought into 7-bit form")
+	}
+	e.rendering = verbatim
+	return nil
+}
+
+// isOpaque reports whether a composite entity must not be put together anew: a signature in it would break, or it is
+// a message that does not begin with a header field (but with the "From " line of an mbox file, for one). That a
+// message/global may have UTF-8 in its header is its reason to exist.
+func (e *entity) isOpaque() bool {
+	return e.isSealed() || e.media.is("message", "global") ||
+		e.media.is("message", "rfc822") && (e.holdsSealed() || len(e.parts[0].header) == 0)
+}
+
+// wrap puts an opaque entity into base64. Of all composite types only message/global may have this encoding (RFC
+// 6532, section 3.7); every message/rfc822 is a message/global, too, and a signed entity with its header is one.
+func (e *entity) wrap() {
+	e.rendering = wrapped
+	if e.isSealed() {
+		e.body = append(append(e.header.AppendTo(nil), '\r', '\n'), e.body...)
+		e.header = mail.Header{{Name: "Content-Type", Value: " message/global"}}
+	} else {
+		e.media.parameters.first = " message/global"
+		e.setField("Content-Type", e.media.parameters.String())
+	}
+	e.setEncoding("base64")
+}
+
+// canonicalizeHeader replaces the head unless it is in the canonical form already.
+func (e *entity) canonicalizeHeader() error {
+	if !e.headChanged && e.headFaults&^bareLF == 0 {
+		return nil
+	}
+	for i, f := range e.header {
+		canonical, err := canonicalField(f)
+		switch {
+		case err != nil:
+			return e.malformed(err.Error())
+		case !is7bit(canonical.Value):
+			return e.malformed(fmt.Sprintf("has a header field %q with 8-bit octets that cannot be encoded", f.Name))
+		}
+		e.header[i] = canonical
+	}
+	e.head = append(e.header.AppendTo(nil), '\r', '\n')
+	return nil
+}
+
+// appendTo appends header and body in the canonical form.
+func (e *entity) appendTo(dst []byte) []byte {
+	return e.appendBodyTo(appendCRLF(dst, e.head))
+}
+
+func (e *entity) appendBodyTo(dst []byte) []byte {
+	switch e.rendering {
+	case verbatim:
+		return appendCRLF(dst, e.body)
+	case rebuilt:
+		return e.appendPartsTo(dst)
+	case quoted:
+		return appendQuoted(dst, e.body)
+	case requoted:
+		return appendRequoted(dst, e.body)
+	case rewrapped:
+		return appendRewrapped(dst, e.body)
+	case wrapped:
+		return appendBase64(dst, appendCRLF(nil, e.body))
+	default:
+		return appendBase64(dst, e.body)
+	}
+}
+
+// appendPartsTo writes delimiters without padding, and the close delimiter even if there was none.
+func (e *entity) appendPartsTo(dst []byte) []byte {
+	if e.media.main == "message" {
+		return e.parts[0].appendTo(dst)
+	}
+	m := e.multipart
+	if m.preamble != nil {
+		dst = append(appendIgnored(dst, m.preamble), '\r', '\n')
+	}
+	for i, part := range e.parts {
+		dst = append(append(append(dst, "--"...), e.media.boundary...), '\r', '\n')
+		if m.parts[i] != nil {
+			dst = append(part.appendTo(dst), '\r', '\n')
+		}
+	}
+	dst = append(append(append(dst, "--"...), e.media.boundary...), "--"...)
+	switch {
+	case m.epilogue != nil:
+		return appendIgnored(append(dst, '\r', '\n'), m.epilogue)
+	case m.faults&unclosed != 0:
+		return append(dst, '\r', '\n')
+	}
+	return dst
+}
+
+// appendIgnored appends a preamble or epilogue. Readers discard them (RFC 2046, section 5.1.1), so a form that they
+// would not decode does no harm.
+func appendIgnored(dst, b []byte) []byte {
+	if lineFaults(b)&^bareLF == 0 {
+		return appendCRLF(dst, b)
+	}
+	return appendQuoted(dst, b)
+}
+
+// bodySize estimates how many octets the body takes in the canonical form.
+func (e *entity) bodySize() int {
+	size := len(e.body)
+	switch e.rendering {
+	case rebuilt:
+		size = 2*len("\r\n--\r\n") + len(e.multipart.preamble) + len(e.multipart.epilogue) + len(e.media.boundary)
+		for _, part := range e.parts {
+			size += len("\r\n--\r\n") + len(e.media.boundary) + len(part.head) + part.bodySize()
+		}
+	case quoted:
+		for _, c := range e.body {
+			if !isLiteral(c) && c != '\r' && c != '\n' {
+				size += 2
+			}
+		}
+		size += size / 20
+	case encoded, wrapped:
+		size = base64.StdEncoding.EncodedLen(size)
+		size += size / 37
+	}
+	return size
+}

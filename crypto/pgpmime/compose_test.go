@@ -1,0 +1,233 @@
+package pgpmime_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"sealmilter/crypto"
+	"sealmilter/crypto/pgpmime"
+	"sealmilter/internal/mail"
+)
+
+// stubSealer keeps the last payload and seals nothing.
+type stubSealer struct {
+	payload []byte
+	options []crypto.EncryptOptions
+	err     error
+}
+
+func (s *stubSealer) Sign(payload []byte, _ *crypto.Signer) (*crypto.Signature, error) {
+	s.payload = bytes.Clone(payload)
+	return &crypto.Signature{Armored: []byte("<signature>\r\n"), MicAlg: "pgp-sha256"}, s.err
+}
+
+func (s *stubSealer) Encrypt(payload []byte, _ *crypto.Signer, to []*crypto.Cert, o crypto.EncryptOptions) (
+	[]*crypto.Ciphertext, error,
+) {
+	s.payload = bytes.Clone(payload)
+	s.options = append(s.options, o)
+	return make([]*crypto.Ciphertext, len(to)), s.err
+}
+
+// zeros is a source of boundaries that makes them all alike.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func composer(s pgpmime.Sealer) *pgpmime.Composer {
+	return &pgpmime.Composer{Sealer: s, Rand: zeros{}, Strip: pgpmime.DefaultStrip()}
+}
+
+// parseMessage reads a message; CRLF are made of its LF.
+func parseMessage(text string) *mail.Message {
+	header, body := mail.SplitMessage([]byte(crlf(text)))
+	return &mail.Message{Header: header, Body: body}
+}
+
+func crlf(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n")
+}
+
+func render(t *testing.T, c *pgpmime.Copy) string {
+	t.Helper()
+	var b bytes.Buffer
+	n, err := c.Body.WriteTo(&b)
+	if err != nil || n != int64(b.Len()) {
+		t.Fatalf("WriteTo: %d of %d octets, %v", n, b.Len(), err)
+	}
+	return b.String()
+}
+
+// prepare returns the signed and the encrypted payload of a message.
+func prepare(t *testing.T, m *mail.Message) (signed, encrypted string) {
+	t.Helper()
+	var sealer stubSealer
+	draft, err := composer(&sealer).Prepare(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := draft.Sign(nil); err != nil {
+		t.Fatal(err)
+	}
+	signed = string(sealer.payload)
+	if _, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, false); err != nil {
+		t.Fatal(err)
+	}
+	return signed, string(sealer.payload)
+}
+
+func TestSignedCopyIsRepeatableAndKeepsItsPayload(t *testing.T) {
+	var sealer stubSealer
+	draft, err := composer(&sealer).Prepare(parseMessage("From: a@example.org\nSubject: s\n\nbody\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := draft.Sign(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, first := string(sealer.payload), render(t, signed)
+	// Both payloads use the same memory.
+	if _, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, false); err != nil {
+		t.Fatal(err)
+	}
+	if again := render(t, signed); again != first {
+		t.Errorf("the body changed between two calls of WriteTo:\n%s", again)
+	}
+	want := "--=_00000000000000000000000000000000\r\n" + payload + "\r\n--=_00000000000000000000000000000000\r\n"
+	if !strings.HasPrefix(first, want) {
+		t.Errorf("the signed part is not the payload:\n%s\nwant\n%s", first, want)
+	}
+}
+
+func TestEncryptKeepsHiddenRecipientsApart(t *testing.T) {
+	var sealer stubSealer
+	draft, err := composer(&sealer).Prepare(parseMessage("From: a@example.org\n\nbody\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	visible, hidden, err := draft.Encrypt(nil, make([]*crypto.Cert, 3), make([]*crypto.Cert, 2), true)
+	if err != nil || len(visible) != 3 || len(hidden) != 2 {
+		t.Fatalf("%d visible and %d hidden copies, %v", len(visible), len(hidden), err)
+	}
+	if len(sealer.options) != 2 || sealer.options[0] != (crypto.EncryptOptions{Share: true}) ||
+		sealer.options[1] != (crypto.EncryptOptions{Share: true, Hidden: true}) {
+		t.Errorf("sealed with %+v", sealer.options)
+	}
+	if visible, hidden, err := draft.Encrypt(nil, nil, nil, true); err != nil || visible != nil || hidden != nil {
+		t.Errorf("nobody to encrypt to: %v, %v, %v", visible, hidden, err)
+	}
+}
+
+func TestNoCopyWithoutSeal(t *testing.T) {
+	broken := errors.New("broken")
+	draft, err := composer(&stubSealer{err: broken}).Prepare(parseMessage("From: a@example.org\n\nbody\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := draft.Sign(nil); c != nil || !errors.Is(err, broken) {
+		t.Errorf("Sign: %v, %v", c, err)
+	}
+	for _, hidden := range []int{0, 1} {
+		v, h, err := draft.Encrypt(nil, make([]*crypto.Cert, 1-hidden), make([]*crypto.Cert, hidden), false)
+		if v != nil || h != nil || !errors.Is(err, broken) {
+			t.Errorf("Encrypt: %v, %v, %v", v, h, err)
+		}
+	}
+}
+
+func TestBoundaryIsRefusedIfItCannotServe(t *testing.T) {
+	text := "From: a@example.org\n\n--=_00000000000000000000000000000000\n"
+	draft, err := composer(&stubSealer{}).Prepare(parseMessage(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := draft.Sign(nil); err == nil {
+		t.Errorf("the boundary occurs in the payload:\n%s", render(t, c))
+	}
+	c := composer(&stubSealer{})
+	c.Rand = io.LimitReader(zeros{}, 15)
+	draft, err = c.Prepare(parseMessage("From: a@example.org\n\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := draft.Sign(nil); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("without enough randomness: %v", err)
+	}
+}
+
+// TestMalformed has messages that cannot be sealed: what is said about them helps and quotes nothing of them.
+func TestMalformed(t *testing.T) {
+	part := func(header, body string) string {
+		return "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nfirst\n--b\n" + header + "\n\n" + body + "\n--b--\n"
+	}
+	for _, tc := range []struct{ name, text, want string }{
+		{"8-bit in an unknown encoding", part("Content-Transfer-Encoding: x-secret", "\xe4"),
+			"part 2 of the message has an unknown Content-Transfer-Encoding and holds 8-bit octets, so it cannot be brought into 7-bit form"},
+		{"8-bit in a multipart without boundary", "Content-Type: multipart/mixed\n\n\x00 \xe4\n",
+			"the message is a multipart without a usable boundary and holds 8-bit octets, a NUL, so it cannot be brought into 7-bit form"},
+		{"long lines in a message/partial", "Content-Type: message/partial\n\n" + strings.Repeat("x", 999),
+			"the message is of a type that must not be encoded and holds lines of more than 998 octets, so it cannot be brought into 7-bit form"},
+		{"NUL in the header", "X-Secret: a\x00b\n\n", `the message has a NUL or a bare CR in its header field "X-Secret"`},
+		{"bare CR in a part's header", part("X-Secret: a\rb", ""), `part 2 of the message has a NUL or a bare CR in its header field "X-Secret"`},
+		{"8-bit media type", "Content-Type: text/pl\xe4in\n\n",
+			`the message has a header field "Content-Type" that does not begin with a type in US-ASCII`},
+		{"8-bit Content-ID", part("Content-ID: <\xe4@example.org>", ""),
+			`part 2 of the message has a header field "Content-ID" with 8-bit octets that cannot be encoded`},
+		{"8-bit piece of a parameter", part("Content-Disposition: inline; filename*0=\"\xe4\"; filename*1=b", ""),
+			`part 2 of the message has a header field "Content-Disposition" that has a parameter that is not in US-ASCII and cannot be encoded`},
+		{"unfoldable", "To: <" + strings.Repeat("a@example.org,@", 100) + ">\n\n",
+			`the message has a header field "To" that cannot be folded into lines of 998 octets`},
+	} {
+		_, err := composer(nil).Prepare(parseMessage(tc.text))
+		var malformed *pgpmime.MalformedError
+		if !errors.As(err, &malformed) || err.Error() != tc.want {
+			t.Errorf("%s: %v\nwant %s", tc.name, err, tc.want)
+		}
+	}
+	m := &mail.Message{Header: mail.Header{{Name: "X Secret", Value: " a"}}}
+	if _, err := composer(nil).Prepare(m); err == nil || strings.Contains(err.Error(), "Secret") {
+		t.Errorf("a field name with a space: %v", err)
+	}
+}
+
+// TestLimits has absurd messages. Without limits each would take minutes or gigabytes.
+func TestLimits(t *testing.T) {
+	const nested = "Content-Type: multipart/mixed; boundary=%\n\n--%\n"
+	var deep strings.Builder
+	for i := range 5000 {
+		deep.WriteString(strings.ReplaceAll(nested, "%", strings.Repeat("b", i%60+1)+string(rune('a'+i/60%26))))
+	}
+	for _, tc := range []struct{ name, text, want string }{
+		{"5000 multiparts in each other", deep.String(), "the message is nested more than 50 levels deep"},
+		{"5000 messages in each other", strings.Repeat("Content-Type: message/rfc822\n\n", 5000),
+			"the message is nested more than 50 levels deep"},
+		{"200,000 parts", "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", 200_000),
+			"the message has more than 1000 parts"},
+		{"a multipart in itself", strings.Repeat(strings.ReplaceAll(nested, "%", "b"), 200_000),
+			"the message has more than 1000 parts"},
+		{"a million fields", strings.Repeat("a:\n", 1_000_000), "the message has more than 100000 header fields"},
+		{"a header without end", "Content-Type: multipart/mixed; boundary=b\n\n--b\n" + strings.Repeat("a:\n", 1_000_000),
+			"part 1 of the message has a header of more than 1048576 octets"},
+		{"a million parameters", "Content-Type: text/plain" + strings.Repeat(";a=b", 1_000_000) + "\n\n",
+			"the message has a Content-Type of more than 65536 octets"},
+		{"a 10 MB word", "X-A: " + strings.Repeat("a", 10<<20) + "\n\n", ""},
+		{"10 MB of folded 8-bit words", "X-A: " + strings.Repeat("\xe4\n ", 10<<20/3) + "\n\n", ""},
+		{"10 MB of open comments", "From: " + strings.Repeat("\xe4, (", 10<<20/5) + "\n\n", ""},
+		{"10 MB of NUL", "\n" + strings.Repeat("\x00", 10<<20), ""},
+	} {
+		draft, err := composer(nil).Prepare(parseMessage(tc.text))
+		switch {
+		case tc.want == "" && err != nil, tc.want != "" && err == nil:
+			t.Errorf("%s: draft %t, error %v", tc.name, draft != nil, err)
+		case err != nil && err.Error() != tc.want:
+			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}

@@ -1,0 +1,22 @@
+// Package pgpmime makes PGP/MIME messages (RFC 3156) out of ordinary ones: signed ones (multipart/signed) and
+// encrypted ones (multipart/encrypted), both with header protection (RFC 9788).
+//
+// A message is taken apart only as far as needed. What can travel as it is stays octet for octet; a part that
+// cannot is given another transfer encoding, never another content. [Composer.Prepare] does this once, and every
+// copy, signed or encrypted, carries the same payload.
+//
+// # The canonical form
+//
+// RFC 3156, section 3, wants everything signed in 7-bit form, and section 6 wants the same of what is signed and
+// encrypted. In a payload no octet is above 127, none is NUL, CR and LF occur only together, no line is longer than
+// 998 octets, ends in white space or begins with "From ". There are three exceptions:
+//
+//   - A part that is signed or encrypted already (multipart/signed, multipart/encrypted) may keep lines that end in
+//     white space or begin with "From ": its own signature covers them, and the MTAs leave them alone. If it is not
+//     7-bit it becomes the content of a message/global part in base64 (RFC 6532, section 3.7), which keeps its
+//     octets. So does a forwarded message with such a part in it.
+//   - What must not be encoded, or is encoded in an unknown way, may keep such lines, too. If it is not 7-bit, the
+//     message is refused.
+//   - An address with a UTF-8 local part stays as it is. It has no 7-bit form (RFC 6532), and its message travels
+//     only where SMTPUTF8 is spoken.
+package pgpmime

@@ -1,0 +1,128 @@
+package pgpmime
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"sealmilter/internal/mail"
+)
+
+// maxWord is the longest word of a field that is left alone. A longer one might not fit on a line.
+const maxWord = 900
+
+// canonicalField returns a field in the canonical form: 7-bit, lines of at most 998 octets, none of them only white
+// space or ending in it. A field that is in this form comes back as it was. Raw UTF-8 becomes encoded words (RFC 2047)
+// or extended parameters (RFC 2231), save in addresses. The error is a clause that says what is wrong with the header.
+func canonicalField(f mail.Field) (mail.Field, error) {
+	for i := range len(f.Name) {
+		if f.Name[i] <= ' ' || f.Name[i] >= 0x7f {
+			return f, errors.New("has a header field whose name is not printable US-ASCII")
+		}
+	}
+	if isCanonicalLine(f) {
+		return f, nil
+	}
+	lines := strings.Split(f.Value, "\n")
+	kept := lines[:0]
+	longWord, longest := 0, 0
+	for i, line := range lines {
+		if i < len(lines)-1 {
+			line = strings.TrimSuffix(line, "\r")
+		}
+		line = strings.TrimRight(line, " \t")
+		switch {
+		case strings.ContainsAny(line, "\x00\r"):
+			return f, fmt.Errorf("has a NUL or a bare CR in its header field %q", f.Name)
+		case i > 0 && line == "":
+			continue
+		case i > 0 && !isBlank(line[0]):
+			line = " " + line
+		}
+		kept = append(kept, line)
+		longest = max(longest, len(line))
+		for word := range strings.FieldsSeq(line) {
+			longWord = max(longWord, len(word))
+		}
+	}
+	value := strings.Join(kept, "\r\n")
+	if !is7bit(value) || longWord > maxWord {
+		encoded, err := encodeValue(f.Name, strings.Join(kept, ""))
+		if err != nil {
+			return f, fmt.Errorf("has a header field %q that %w", f.Name, err)
+		}
+		value = fold(f.Name, encoded)
+	} else if len(f.Name)+1+longest > maxLine {
+		value = fold(f.Name, strings.Join(kept, ""))
+	}
+	for line := range strings.SplitSeq(f.Name+":"+value, "\r\n") {
+		if len(line) > maxLine {
+			return f, fmt.Errorf("has a header field %q that cannot be folded into lines of %d octets", f.Name, maxLine)
+		}
+	}
+	return mail.Field{Name: f.Name, Value: value}, nil
+}
+
+// isCanonicalLine reports whether the field is one line that needs nothing: the common case.
+func isCanonicalLine(f mail.Field) bool {
+	if len(f.Name)+1+len(f.Value) > maxWord || f.Value != "" && isBlank(f.Value[len(f.Value)-1]) {
+		return false
+	}
+	for i := range len(f.Value) {
+		if c := f.Value[i]; c >= 0x80 || c == '\r' || c == '\n' || c == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// encodeValue encodes an unfolded value by the grammar of its field.
+func encodeValue(name, value string) (string, error) {
+	switch name = strings.ToLower(name); name {
+	case "content-type", "content-disposition":
+		return encodeParameters(value)
+	case "from", "sender", "reply-to", "to", "cc", "bcc", "keywords", "errors-to", "return-receipt-to",
+		"disposition-notification-to", "mail-followup-to", "mail-reply-to", "date", "message-id", "in-reply-to",
+		"references", "received", "return-path", "mime-version", "content-id", "content-location",
+		"content-transfer-encoding", "hp-outer":
+		return encodePhrases(value), nil
+	}
+	if strings.HasPrefix(name, "resent-") || strings.HasPrefix(name, "list-") {
+		return encodePhrases(value), nil
+	}
+	return encodeText(value), nil
+}
+
+// fold breaks a one-line value before white space, at column 76 where that is possible (RFC 2047, section 2; RFC
+// 5322, section 2.2.3).
+func fold(name, value string) string {
+	var b strings.Builder
+	column := len(name) + 1
+	for i := 0; i < len(value); {
+		end := i
+		for end < len(value) && isBlank(value[end]) {
+			end++
+		}
+		for end < len(value) && !isBlank(value[end]) {
+			end++
+		}
+		width := end - i
+		if isBlank(value[i]) && column+width > maxEncodedLine && (i > 0 || column+width > maxLine) {
+			b.WriteString("\r\n")
+			column = 0
+		}
+		b.WriteString(value[i:end])
+		column += width
+		i = end
+	}
+	return b.String()
+}
+
+func is7bit(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,146 @@
+package pgpmime_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"mime"
+	netmail "net/mail"
+	"slices"
+	"strings"
+	"testing"
+
+	"sealmilter/crypto"
+	"sealmilter/internal/mail"
+)
+
+// protected returns a header field as it stands in the payload.
+func protected(t *testing.T, f mail.Field) mail.Field {
+	t.Helper()
+	signed, _ := prepare(t, &mail.Message{Header: mail.Header{f}})
+	if faults := canonicalFaults(signed); faults != nil {
+		t.Fatalf("%q became\n%q\nwhich has %v", f, signed, faults)
+	}
+	header, _ := mail.SplitMessage([]byte(signed))
+	fields := header.All(f.Name)
+	if len(fields) != 1 {
+		t.Fatalf("%q became\n%q", f, signed)
+	}
+	return fields[0]
+}
+
+// TestHeaderTextSurvives decodes random unstructured fields with a decoder that is not ours.
+func TestHeaderTextSurvives(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	g := rand.New(rand.NewPCG(seed, 0))
+	words := []string{"plain", "ä", "größer", "=?utf-8?Q?=C3=A4?=", "=?iso-8859-1?B?5A==?=", strings.Repeat("ü", 100),
+		strings.Repeat("x", 950), strings.Repeat("漢", 400), "(ä)", "\"ä\"", "a@ä"}
+	spaces := []string{" ", "  ", "\t", "\r\n ", "\r\n\t "}
+	for range 2000 {
+		value := " " + words[g.IntN(len(words))]
+		for range g.IntN(12) {
+			value += spaces[g.IntN(len(spaces))] + words[g.IntN(len(words))]
+		}
+		field := mail.Field{Name: "Subject", Value: value}
+		got := protected(t, field)
+		var d mime.WordDecoder
+		before, err1 := d.DecodeHeader(field.Text())
+		after, err2 := d.DecodeHeader(got.Text())
+		if err1 != nil || err2 != nil || before != after {
+			t.Fatalf("%q became %q:\n%q, %v\n%q, %v", field, got, before, err1, after, err2)
+		}
+	}
+}
+
+// TestHeaderAddressesSurvive parses random address lists with a parser that is not ours.
+func TestHeaderAddressesSurvive(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	g := rand.New(rand.NewPCG(seed, 0))
+	words := []string{"Jörg", "Bob", `"Müller, \"G\"."`, `"plain, quoted"`, "=?utf-8?Q?=C3=A4?=", strings.Repeat("ü", 60)}
+	comments := []string{"", "", " (Büro (2. Stock))", " (plain)"}
+	addrs := []string{"a@example.org", `"a b"@example.org`, "grün@example.org", "a@bücher.example"}
+	choose := func(from []string) string { return from[g.IntN(len(from))] }
+	for range 2000 {
+		var list []string
+		for range 1 + g.IntN(4) {
+			var phrase []string
+			for range g.IntN(4) {
+				phrase = append(phrase, choose(words))
+			}
+			switch {
+			case phrase == nil && g.IntN(2) == 0:
+				list = append(list, choose(addrs)+choose(comments))
+			default:
+				list = append(list, strings.Join(phrase, " ")+" <"+choose(addrs)+">"+choose(comments))
+			}
+		}
+		value := " " + strings.Join(list, choose([]string{",", ", ", ",\r\n\t"}))
+		if g.IntN(4) == 0 {
+			value = " Größe:" + value + ";"
+		}
+		field := mail.Field{Name: "To", Value: value}
+		got := protected(t, field)
+		before, err := netmail.ParseAddressList(field.Text())
+		if err != nil {
+			t.Fatalf("%q: %v", field, err)
+		}
+		after, err := netmail.ParseAddressList(got.Text())
+		if err != nil {
+			t.Fatalf("%q became %q: %v", field, got, err)
+		}
+		if fmt.Sprint(before) != fmt.Sprint(after) {
+			t.Fatalf("%q became %q:\n%v\n%v", field, got, before, after)
+		}
+	}
+}
+
+// TestHeaderProtection compares the payload's fields with those outside, as a reader does (RFC 9788, section 4).
+func TestHeaderProtection(t *testing.T) {
+	long := strings.Repeat("very long ", 300)
+	m := &mail.Message{Header: mail.Header{
+		{Name: "From", Value: " A <a@example.org>"}, {Name: "SUBJECT", Value: " secret"}, {Name: "X-Long", Value: " " + long},
+		{Name: "keywords", Value: " secret"}, {Name: "BCC", Value: " secret@example.org"}, {Name: "X-Empty", Value: " "},
+		{Name: "Received", Value: "\tby a;  odd \r\n\tspacing"}, {Name: "X-Mailer", Value: " secret"},
+	}, Body: []byte("secret\r\n")}
+	var sealer stubSealer
+	draft, err := composer(&sealer).Prepare(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encrypted, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := encrypted[0].Header
+	if strings.Contains(string(outside.AppendTo(nil)), "secret") {
+		t.Errorf("outside is\n%s", outside.AppendTo(nil))
+	}
+	if got := outside.All("Received"); len(got) != 1 || got[0] != m.Header[6] {
+		t.Errorf("the trace field has become %q", got)
+	}
+	inside, _ := mail.SplitMessage(sealer.payload)
+	var told []string
+	for _, f := range inside.All("HP-Outer") {
+		told = append(told, f.Text())
+	}
+	var want []string
+	for _, f := range outside.Without("Received", "MIME-Version", "Content-Type", "Content-Transfer-Encoding") {
+		want = append(want, strings.TrimSpace(f.Name+": "+f.Text()))
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("HP-Outer tells\n%q\nbut outside is\n%q", told, want)
+	}
+	for _, name := range []string{"From", "Subject", "X-Long", "Keywords", "X-Empty"} {
+		if inside.Get(name) != strings.TrimSpace(m.Header.Get(name)) {
+			t.Errorf("%s is %q inside", name, inside.Get(name))
+		}
+	}
+	if inside.Has("Bcc") || inside.Has("X-Mailer") || inside.Has("Received") || inside.Has("MIME-Version") {
+		t.Errorf("inside is\n%s", inside.AppendTo(nil))
+	}
+	typ, params, err := mime.ParseMediaType(inside.Get("Content-Type"))
+	if err != nil || typ != "text/plain" || params["hp"] != "cipher" || params["protected-headers"] != "v1" {
+		t.Errorf("the payload is %s %v, %v", typ, params, err)
+	}
+}
