@@ -1,0 +1,81 @@
+package keys
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sealmilter/crypto"
+	"sealmilter/internal/mail"
+	"sealmilter/internal/store"
+)
+
+// DefaultLifetime is how long a generated key is valid unless the caller wants something else.
+const DefaultLifetime = 3 * 365 * 24 * time.Hour
+
+// GenerateOptions say what key [Senders.Generate] makes.
+type GenerateOptions struct {
+	// Name goes before the address in the User ID, if it is not empty.
+	Name string
+	// Lifetime is how long the key is valid; 0 means [DefaultLifetime].
+	Lifetime  time.Duration
+	Algorithm crypto.Algorithm
+}
+
+// Generate makes a secret key for an address, and the certificate for others to encrypt to it. It fails with
+// [ErrHasSecretKey], and changes nothing, if the address has a secret key already, be it by another process in the
+// very moment.
+func (s *Senders) Generate(ctx context.Context, addr mail.Addr, options GenerateOptions) (SenderKey, error) {
+	switch _, err := s.store.Sender(ctx, addr.Key()); {
+	case err == nil:
+		return SenderKey{}, fmt.Errorf("generate a key for %s: %w", addr, ErrHasSecretKey)
+	case !errors.Is(err, store.ErrNotFound):
+		return SenderKey{}, fmt.Errorf("generate a key for %s: %w", addr, err)
+	}
+	now := s.options.Now()
+	key, err := crypto.Generate(addr, crypto.GenerateOptions{
+		Name:      options.Name,
+		Now:       now,
+		Rand:      s.options.Rand,
+		Lifetime:  cmp.Or(options.Lifetime, DefaultLifetime),
+		Algorithm: options.Algorithm,
+	})
+	if err != nil {
+		return SenderKey{}, err
+	}
+	if key, err = s.adopt(ctx, addr, key, now); err != nil {
+		return SenderKey{}, fmt.Errorf("generate a key for %s: %w", addr, err)
+	}
+	return SenderKey{Address: addr.Key(), Fingerprint: key.Fingerprint(), Created: now, Cert: key.Cert(), Locked: key.Locked()}, nil
+}
+
+// adopt stores a new key as the first one of an address, and returns it as it was stored.
+func (s *Senders) adopt(ctx context.Context, addr mail.Addr, key *crypto.SecretKey, now time.Time) (*crypto.SecretKey, error) {
+	passphrase, err := s.passphrase()
+	if err != nil {
+		return nil, err
+	}
+	if passphrase != nil {
+		if key, err = key.Lock(passphrase, s.options.Rand); err != nil {
+			return nil, err
+		}
+	}
+	return key, s.store.UpdateKeys(ctx, func(tx *store.KeyTx) error {
+		result := about(key.Cert())
+		if err := s.local.put(ctx, tx, key.Cert(), nil, &result); err != nil {
+			return err
+		}
+		before, err := tx.SetSender(ctx, addr.Key(), key.Fingerprint(), now)
+		switch {
+		case err != nil:
+			return err
+		case before != "":
+			return ErrHasSecretKey
+		case result.Err != nil:
+			return result.Err
+		}
+		return s.files.write(key)
+	})
+}

@@ -1,0 +1,132 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sealmilter/crypto"
+)
+
+// maxSecretFile bounds what is read of a secret key file, in octets.
+const maxSecretFile = 4 << 20
+
+// secretDir is a directory with one file per secret key. Only its owner may read it and them.
+type secretDir string
+
+func (d secretDir) path(fingerprint string) string {
+	return filepath.Join(string(d), fingerprint+".pgp")
+}
+
+// stat returns the identity of a key's file without reading it.
+func (d secretDir) stat(fingerprint string) (fs.FileInfo, error) {
+	if !isFingerprint(fingerprint) {
+		return nil, fmt.Errorf("%q is not a fingerprint", fingerprint)
+	}
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(d.path(fingerprint))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: restore it from a backup, or import the key again", err)
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", d.path(fingerprint))
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("others may read or write %s (mode %04o); chmod 0600 %[1]s", d.path(fingerprint), info.Mode().Perm())
+	}
+	return info, nil
+}
+
+// check refuses a directory that others may enter.
+func (d secretDir) check() error {
+	info, err := os.Stat(string(d))
+	if err != nil {
+		return err
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return fmt.Errorf("others may enter %s (mode %04o); chmod 0700 %[1]s", d, mode)
+	}
+	return nil
+}
+
+// read returns the key as it is in its file, locked or not.
+func (d secretDir) read(fingerprint string) (*crypto.SecretKey, error) {
+	if _, err := d.stat(fingerprint); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(d.path(fingerprint))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxSecretFile))
+	if err != nil {
+		return nil, err
+	}
+	key, err := crypto.ParseSecretKey(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	if key.Fingerprint() != fingerprint {
+		return nil, fmt.Errorf("%s holds another key, %s", f.Name(), key.Fingerprint())
+	}
+	return key, nil
+}
+
+// write puts the key in its file: after a crash either the old file is there or the whole new one.
+func (d secretDir) write(key *crypto.SecretKey) (err error) {
+	b, err := key.Bytes()
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(string(d), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := d.check(); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(string(d), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), d.path(key.Fingerprint())); err != nil {
+		return err
+	}
+	return d.sync()
+}
+
+// remove deletes a key's file and reports whether there was one.
+func (d secretDir) remove(fingerprint string) (bool, error) {
+	if !isFingerprint(fingerprint) {
+		return false, fmt.Errorf("%q is not a fingerprint", fingerprint)
+	}
+	err := os.Remove(d.path(fingerprint))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, errors.Join(err, d.sync())
+}
+
+// sync makes a rename or removal in the directory durable.
+func (d secretDir) sync() error {
+	f, err := os.Open(string(d))
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
