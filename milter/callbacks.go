@@ -1,0 +1,161 @@
+package milter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/textproto"
+
+	lib "github.com/emersion/go-milter"
+
+	"sealmilter/internal/mail"
+)
+
+var _ lib.Milter = (*session)(nil)
+
+// The errors of the callbacks are always nil: to the library an error means to hang up without an answer.
+
+func (s *session) Connect(string, string, uint16, net.IP, *lib.Modifier) (lib.Response, error) {
+	return reply{code: lib.ActContinue}, nil
+}
+
+func (s *session) Helo(name string, _ *lib.Modifier) (lib.Response, error) {
+	s.helo = name
+	return reply{code: lib.ActContinue}, nil
+}
+
+// MailFrom begins a message. In non-SMTP mail a refusal here or at RCPT is kept for the end of message: Postfix would
+// leave the message in its maildrop and try again for ever, without a word to the sender.
+func (s *session) MailFrom(string, *lib.Modifier) (lib.Response, error) {
+	ctx, cancel := context.WithCancel(s.event.ctx)
+	tx := &transaction{ctx: ctx, cancel: cancel, env: s.envelope(), limits: s.limits}
+	s.tx = tx
+	var err error
+	if tx.env.Sender, err = sender(s.event.data()); err == nil {
+		err = s.work(s.isPostfix(), func() (err error) {
+			tx.handler, err = s.begin(ctx, tx.env)
+			return err
+		})
+	}
+	switch {
+	case err != nil && tx.env.NonSMTP:
+		tx.fail(s.failure(err))
+	case err != nil:
+		answer := refusal(s.failure(err))
+		s.endMessage()
+		return answer, nil
+	case tx.handler == nil:
+		s.endMessage()
+		return reply{code: lib.ActAccept}, nil
+	}
+	return reply{code: lib.ActContinue}, nil
+}
+
+func (s *session) RcptTo(string, *lib.Modifier) (lib.Response, error) {
+	tx := s.tx
+	switch {
+	case tx == nil:
+		return refusal(errSequence), nil
+	case tx.phase != inEnvelope:
+		tx.fail(errSequence)
+		return refusal(errSequence), nil
+	case tx.failure != nil:
+		return reply{code: lib.ActContinue}, nil
+	}
+	to, err := recipient(s.event.data())
+	switch {
+	case err != nil:
+	case len(tx.accepted) == s.limits.recipients:
+		err = tooManyRecipients(tx.env.NonSMTP, s.limits.recipients)
+	default:
+		err = s.work(s.isPostfix(), func() error { return tx.handler.Rcpt(tx.ctx, tx.env, to) })
+	}
+	switch {
+	case err != nil && tx.env.NonSMTP:
+		tx.fail(s.failure(err))
+	case err != nil:
+		return refusal(s.failure(err)), nil
+	default:
+		tx.accepted = append(tx.accepted, to.Raw)
+		tx.env.Recipients = append(tx.env.Recipients, to)
+	}
+	return reply{code: lib.ActContinue}, nil
+}
+
+func (s *session) Header(name, value string, _ *lib.Modifier) (lib.Response, error) {
+	if s.tx == nil {
+		return refusal(errSequence), nil
+	}
+	s.tx.addField(name, value)
+	return reply{code: lib.ActContinue}, nil
+}
+
+func (s *session) Headers(textproto.MIMEHeader, *lib.Modifier) (lib.Response, error) {
+	if s.tx == nil {
+		return refusal(errSequence), nil
+	}
+	s.tx.endHeader()
+	return reply{code: lib.ActContinue}, nil
+}
+
+func (s *session) BodyChunk(chunk []byte, _ *lib.Modifier) (lib.Response, error) {
+	if s.tx == nil {
+		return refusal(errSequence), nil
+	}
+	s.tx.addChunk(chunk)
+	if s.tx.failure != nil && s.skip {
+		return reply{code: lib.ActSkip}, nil
+	}
+	return reply{code: lib.ActContinue}, nil
+}
+
+// Body is the end of message.
+func (s *session) Body(*lib.Modifier) (lib.Response, error) {
+	tx := s.tx
+	if tx == nil {
+		return refusal(errSequence), nil
+	}
+	defer s.endMessage()
+	// The protocol lets the last part of the body come with the event. The library drops it.
+	if last := s.event.data(); len(last) > 0 {
+		tx.addChunk(bytes.Clone(last))
+	}
+	m, err := tx.whole()
+	if err != nil {
+		return refusal(s.failure(err)), nil
+	}
+	var edit *mail.Edit
+	err = s.work(true, func() (err error) {
+		edit, err = tx.handler.Message(tx.ctx, m)
+		return err
+	})
+	var answer reply
+	if err == nil {
+		err = guard(func() (err error) {
+			answer, err = tx.apply(edit, s.conn.send)
+			return err
+		})
+	}
+	if err != nil {
+		return refusal(s.failure(err)), nil
+	}
+	return answer, nil
+}
+
+// tooManyRecipients asks a client to send the message to the others by itself (RFC 5321, section 4.5.3.1.10). Behind
+// sendmail(1) there is none that would.
+func tooManyRecipients(nonSMTP bool, most int) error {
+	if nonSMTP {
+		return &mail.Failure{Code: 554, Enhanced: "5.5.3",
+			Text: fmt.Sprintf("The message has more than %d recipients. Please send it to fewer at a time.", most)}
+	}
+	return &mail.Failure{Code: 452, Enhanced: "4.5.3",
+		Text: fmt.Sprintf("The message has more than %d recipients. Please send it to the others later.", most)}
+}
+
+// Abort is RSET, the end of the SMTP session, or our own observe.
+func (s *session) Abort(*lib.Modifier) error {
+	s.endMessage()
+	return nil
+}

@@ -1,0 +1,190 @@
+package milter
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	lib "github.com/emersion/go-milter"
+)
+
+// conn is the connection as the library sees it. A goroutine of its own, receive, reads one frame ahead, so that a
+// client which goes away, or aborts, is noticed while a handler works. All other methods but drain and cut belong to
+// the library's goroutine, the only writer.
+type conn struct {
+	net.Conn
+	in           *bufio.Reader
+	readTimeout  time.Duration
+	writeTimeout time.Duration
+	log          *slog.Logger
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	events chan event
+	err    error         // why events was closed
+	closed chan struct{} // the library is done
+
+	session *session
+	rest    []byte // what the library has not read yet of a frame
+
+	mu       sync.Mutex
+	busy     bool // a message is in work
+	draining bool
+}
+
+// event is a frame from the MTA. The context of a MAIL event ends with the message.
+type event struct {
+	frame
+	ctx context.Context
+}
+
+func newConn(nc net.Conn, readTimeout, writeTimeout time.Duration, log *slog.Logger) *conn {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &conn{
+		Conn: nc, in: bufio.NewReader(nc), readTimeout: readTimeout, writeTimeout: writeTimeout, log: log,
+		ctx: ctx, cancel: cancel, events: make(chan event), closed: make(chan struct{}),
+	}
+}
+
+// receive hands the MTA's frames to the library's goroutine until the connection ends.
+func (c *conn) receive() {
+	defer close(c.events)
+	defer c.cancel()
+	var message context.Context
+	end := context.CancelFunc(func() {})
+	for {
+		f, err := readFrame(c.in)
+		if err != nil {
+			end()
+			c.err = err
+			return
+		}
+		e := event{frame: f}
+		switch f.code() {
+		case lib.CodeMail:
+			end()
+			message, end = context.WithCancel(c.ctx)
+			e.ctx = message
+		case lib.CodeAbort, lib.CodeQuit, lib.CodeQuitNewConn:
+			end()
+		}
+		select {
+		case c.events <- e:
+		case <-c.ctx.Done():
+			end()
+			return
+		}
+	}
+}
+
+// Read gives the library what the session made of the next frame. Every end of the connection is io.EOF for the library,
+// which would print anything else past our logger.
+func (c *conn) Read(p []byte) (int, error) {
+	for len(c.rest) == 0 {
+		e, err := c.next()
+		if err == nil {
+			c.rest, err = c.session.observe(e)
+		}
+		if err != nil {
+			c.logEnd(err)
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+// next waits for the next event. The time runs from the last answer, not while a handler works.
+func (c *conn) next() (event, error) {
+	if !c.settle() {
+		return event{}, io.EOF
+	}
+	if err := c.SetReadDeadline(time.Now().Add(c.readTimeout)); err != nil {
+		return event{}, err
+	}
+	e, ok := <-c.events
+	if !ok {
+		return event{}, c.err
+	}
+	return e, c.SetReadDeadline(time.Time{})
+}
+
+func (c *conn) logEnd(err error) {
+	switch {
+	case err == nil, errors.Is(err, net.ErrClosed): // we closed it ourselves, and said why
+	case errors.Is(err, io.EOF):
+		if c.session.tx != nil {
+			c.session.logger().Warn("the MTA closed the milter connection in the middle of a message")
+		}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.session.logger().Warn("the MTA was silent for too long", "timeout", c.readTimeout)
+	default:
+		c.session.logger().Warn("the milter connection broke", "error", err)
+	}
+}
+
+// Write is for the library. It hides errors from it for the same reason as Read: the next Read ends the session.
+func (c *conn) Write(p []byte) (int, error) {
+	_ = c.send(p)
+	return len(p), nil
+}
+
+// send writes whole frames. An error has been logged and has ended the connection.
+func (c *conn) send(p []byte) error {
+	err := c.SetWriteDeadline(time.Now().Add(c.writeTimeout))
+	if err == nil {
+		_, err = c.Conn.Write(p)
+	}
+	if err != nil {
+		c.logEnd(err)
+		c.cut()
+	}
+	return err
+}
+
+// cut ends the connection under the library's feet: its next Read is the last.
+func (c *conn) cut() {
+	c.cancel()
+	_ = c.Conn.Close()
+}
+
+// Close is called once, by the library when it is done.
+func (c *conn) Close() error {
+	c.cut()
+	close(c.closed)
+	return nil
+}
+
+// begin notes that a message is in work, and reports whether one may begin.
+func (c *conn) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = !c.draining
+	return c.busy
+}
+
+// settle is called when the answer to the last event is on its way; only then can the connection be idle. It reports
+// whether more events are wanted.
+func (c *conn) settle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = c.session.tx != nil
+	return c.busy || !c.draining
+}
+
+// drain ends the connection at once if it is idle, else after the message in work.
+func (c *conn) drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.draining = true
+	if !c.busy {
+		_ = c.Conn.Close()
+	}
+}

@@ -1,0 +1,95 @@
+package milter
+
+import (
+	"bufio"
+	"cmp"
+	"io"
+	"net"
+	"time"
+
+	lib "github.com/emersion/go-milter"
+)
+
+// serve finds out what a new connection speaks and serves it to its end.
+func (s *Server) serve(c *conn) {
+	_ = c.SetReadDeadline(time.Now().Add(c.readTimeout))
+	first, err := c.in.Peek(1)
+	if err != nil {
+		return // A probe that says nothing is no news.
+	}
+	// Every frame is shorter than 16 MiB.
+	if first[0] != 0 && s.Other != nil {
+		s.serveOther(c)
+		return
+	}
+	if err := c.negotiate(); err != nil {
+		c.log.Error("no mail is taken on a connection", "error", err)
+		return
+	}
+	defer c.session.endMessage()
+	// A library's Server for this connection alone, so that connections share none of its state.
+	library := lib.Server{NewMilter: func() lib.Milter { return c.session }}
+	_ = library.Serve(&single{conn: c})
+	c.receive()
+	<-c.closed
+}
+
+func (s *Server) serveOther(c *conn) {
+	_ = c.SetReadDeadline(time.Time{})
+	err := guard(func() error {
+		s.Other(&unread{Conn: c.Conn, in: c.in})
+		return nil
+	})
+	if err != nil {
+		c.session.failure(err)
+	}
+}
+
+// negotiate answers the MTA's offer.
+func (c *conn) negotiate() error {
+	f, err := readFrame(c.in)
+	if err != nil {
+		return err
+	}
+	o, err := parseOffer(f)
+	if err != nil {
+		return err
+	}
+	answer, err := o.answer()
+	if err != nil {
+		return err
+	}
+	c.session.skip = o.steps&lib.OptSkip != 0
+	return c.send(answer)
+}
+
+func (s *Server) newSession(c *conn) *session {
+	return &session{
+		conn: c, begin: s.Begin, limits: &s.limits, progress: cmp.Or(s.Progress, DefaultProgress), log: c.log,
+		macros: make(macros),
+	}
+}
+
+// single is a listener with one connection.
+type single struct{ conn net.Conn }
+
+func (l *single) Accept() (net.Conn, error) {
+	if l.conn == nil {
+		return nil, io.EOF
+	}
+	c := l.conn
+	l.conn = nil
+	return c, nil
+}
+
+func (l *single) Close() error { return nil }
+
+func (l *single) Addr() net.Addr { return nil }
+
+// unread is a connection whose first octets have been looked at.
+type unread struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (c *unread) Read(p []byte) (int, error) { return c.in.Read(p) }

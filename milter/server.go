@@ -1,0 +1,188 @@
+package milter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"sealmilter/internal/mail"
+)
+
+// Values of a Server's fields left at zero.
+const (
+	DefaultMaxMessage    = 64 << 20
+	DefaultMaxInFlight   = 512 << 20
+	DefaultMaxRecipients = 1000
+	// DefaultReadTimeout is longer than sendmail waits for a silent SMTP client (its Timeout.command is 1 hour).
+	DefaultReadTimeout  = 2 * time.Hour
+	DefaultWriteTimeout = time.Minute
+	// DefaultProgress stays below sendmail's default limit for one reply, 10 seconds.
+	DefaultProgress = 3 * time.Second
+)
+
+// ErrServerClosed is returned by [Server.Serve] after [Server.Shutdown].
+var ErrServerClosed = errors.New("milter: server closed")
+
+// Server speaks with any number of MTAs. Its fields must not change once it serves; its methods may be called from
+// several goroutines. It logs what is wrong with connections and inside the program, never anything of a message but its
+// queue id.
+type Server struct {
+	// Begin is called at MAIL FROM, when the envelope has no recipients yet, from the goroutine of the message. It
+	// returns the message's own Handler. A nil Handler means that the message is not ours: the MTA takes it as it is,
+	// unseen. An error refuses the message; the rules of [Handler] hold for it, too.
+	Begin func(ctx context.Context, env *mail.Envelope) (Handler, error)
+
+	// Other, if set, gets the connections whose first octet cannot begin a milter frame, such as those of Postfix's
+	// policy delegation protocol, and owns them while it runs. It reads that octet, too. Shutdown closes them.
+	Other func(net.Conn)
+
+	// Log is where to log; nil means slog.Default().
+	Log *slog.Logger
+
+	// MaxMessage limits header and body of one message, in octets: more is answered with 552.
+	MaxMessage int64
+	// MaxInFlight limits header and body of all messages in work, in octets: more is answered with 452.
+	MaxInFlight int64
+	// MaxRecipients limits the recipients of one message: more are answered with 452.
+	MaxRecipients int
+
+	// ReadTimeout limits the wait for the next event after an answer, WriteTimeout the sending of one answer.
+	ReadTimeout, WriteTimeout time.Duration
+	// Progress is the time between two progress packets while a Handler works.
+	Progress time.Duration
+
+	mu        sync.Mutex
+	closing   bool
+	listeners []net.Listener
+	conns     map[*conn]bool
+	serving   sync.WaitGroup // connections
+	limits    limits
+}
+
+// Serve accepts connections until the listener fails or Shutdown is called, and closes the listener. It waits when the
+// system has no more descriptors or memory for a connection, and then goes on.
+func (s *Server) Serve(l net.Listener) error {
+	defer l.Close()
+	if !s.track(l) {
+		return ErrServerClosed
+	}
+	const firstPause, longestPause = 5 * time.Millisecond, time.Second
+	for pause := firstPause; ; {
+		nc, err := l.Accept()
+		switch {
+		case err == nil:
+			pause = firstPause
+			s.start(nc)
+		case s.isClosing():
+			return ErrServerClosed
+		case isExhausted(err):
+			s.log().Error("cannot accept a connection", "error", err, "pause", pause)
+			time.Sleep(pause)
+			pause = min(2*pause, longestPause)
+		default:
+			return err
+		}
+	}
+}
+
+// isExhausted reports whether accepting may work again later.
+func isExhausted(err error) bool {
+	for _, errno := range [...]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}
+
+// Shutdown stops accepting, closes idle connections at once and the others after the message in work, and waits for all
+// of them. When the context ends first it closes the rest, which ends the contexts of their handlers, and returns the
+// context's error without waiting for them.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	for _, l := range s.listeners {
+		_ = l.Close()
+	}
+	for c := range s.conns {
+		c.drain()
+	}
+	s.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		s.serving.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.cut()
+	}
+	return ctx.Err()
+}
+
+// start serves the connection on its own goroutine, or closes it if the server is closing.
+func (s *Server) start(nc net.Conn) {
+	log := s.log()
+	if addr := nc.RemoteAddr().String(); addr != "" && addr != "@" {
+		log = log.With("mta", addr)
+	}
+	c := newConn(nc, cmp.Or(s.ReadTimeout, DefaultReadTimeout), cmp.Or(s.WriteTimeout, DefaultWriteTimeout), log)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		c.cut()
+		return
+	}
+	if s.conns == nil {
+		s.conns = make(map[*conn]bool)
+		s.limits.message = cmp.Or(s.MaxMessage, DefaultMaxMessage)
+		s.limits.inFlight = cmp.Or(s.MaxInFlight, DefaultMaxInFlight)
+		s.limits.recipients = cmp.Or(s.MaxRecipients, DefaultMaxRecipients)
+	}
+	c.session = s.newSession(c)
+	s.conns[c] = true
+	s.serving.Go(func() {
+		defer s.remove(c)
+		defer c.cut()
+		s.serve(c)
+	})
+}
+
+// track remembers the listener for Shutdown and reports whether the server still serves.
+func (s *Server) track(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = append(s.listeners, l)
+	return !s.closing
+}
+
+func (s *Server) isClosing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing
+}
+
+func (s *Server) remove(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+func (s *Server) log() *slog.Logger {
+	if s.Log != nil {
+		return s.Log
+	}
+	return slog.Default()
+}

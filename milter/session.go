@@ -1,0 +1,133 @@
+package milter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	lib "github.com/emersion/go-milter"
+
+	"sealmilter/internal/mail"
+)
+
+var errProtocol = errors.New("malformed milter event")
+
+// session is what is known on one connection. It is the library's backend (callbacks.go), and it sees each frame before
+// the library does, for the facts that the library drops. All of it runs on the library's goroutine.
+type session struct {
+	conn     *conn
+	begin    func(context.Context, *mail.Envelope) (Handler, error)
+	limits   *limits
+	progress time.Duration
+	skip     bool // the MTA understands SMFIR_SKIP
+	log      *slog.Logger
+
+	event  event // the one being answered
+	macros macros
+	client netip.Addr
+	helo   string
+	tx     *transaction // nil between messages
+}
+
+// observe returns what the library gets in place of the frame.
+func (s *session) observe(e event) ([]byte, error) {
+	s.event = e
+	switch e.code() {
+	case lib.CodeConn:
+		client, ok := clientAddr(e.data())
+		if !ok {
+			return nil, fmt.Errorf("%w: connect", errProtocol)
+		}
+		s.client, s.helo = client, ""
+	case lib.CodeMacro:
+		if !s.macros.set(e.data()) {
+			return nil, fmt.Errorf("%w: macros", errProtocol)
+		}
+		if id := s.macros.get("i", lib.Code(e.data()[0])); id != "" && s.tx != nil {
+			s.tx.env.QueueID = id
+		}
+	case lib.CodeMail:
+		if !s.conn.begin() {
+			return nil, io.EOF
+		}
+		// The library gathers the fields of all messages in one map. An abort in front makes it drop the map.
+		return append(appendFrame(nil, lib.CodeAbort, ""), e.frame...), nil
+	case lib.CodeHeader:
+		if s.tx != nil && !isField(e.data()) {
+			s.tx.fail(&mail.Failure{Code: 554, Enhanced: "5.6.0", Text: "The message has a malformed header field."})
+		}
+	case lib.CodeAbort:
+		s.macros.forgetMessage()
+	case lib.CodeQuitNewConn:
+		// Another SMTP session follows on this connection. The library would hang up.
+		clear(s.macros)
+		s.client, s.helo = netip.Addr{}, ""
+		return appendFrame(nil, lib.CodeAbort, ""), nil
+	case codeUnknown:
+		// The library would hang up. DATA it answers with continue, without asking us.
+		return appendFrame(nil, lib.CodeData, ""), nil
+	case lib.CodeHelo, lib.CodeRcpt, lib.CodeData, lib.CodeEOH, lib.CodeBody, lib.CodeEOB, lib.CodeQuit:
+	default:
+		return nil, fmt.Errorf("%w: code %q", errProtocol, e.code())
+	}
+	return e.frame, nil
+}
+
+// envelope makes the envelope of the message that begins. The macros of its MAIL go with it: the next message must not
+// find this one's login.
+func (s *session) envelope() *mail.Envelope {
+	env := &mail.Envelope{
+		Login:   s.macros.get("auth_authen", lib.CodeMail),
+		Client:  s.client,
+		Helo:    s.helo,
+		Daemon:  s.macros.get("daemon_name", lib.CodeMail, lib.CodeHelo, lib.CodeConn),
+		QueueID: s.macros.get("i", lib.CodeMail),
+	}
+	s.macros.forgetMessage()
+	env.RawSender, env.Args = arguments(s.event.data())
+	// SMTP mail has its angle brackets always, mail from sendmail(1) never; Postfix gives the latter the loopback
+	// address. A client elsewhere cannot pass for it.
+	bare := !strings.HasPrefix(env.RawSender, "<") && s.client.IsLoopback()
+	env.NonSMTP = bare || env.Daemon == NonSMTPDaemon
+	return env
+}
+
+// isPostfix reports whether the MTA gave Postfix's version macro.
+func (s *session) isPostfix() bool {
+	return strings.HasPrefix(s.macros.get("v", lib.CodeConn), "Postfix")
+}
+
+// endMessage lets go of the message, if there is one.
+func (s *session) endMessage() {
+	if s.tx != nil {
+		s.tx.cancel()
+		s.tx.release()
+		s.tx = nil
+	}
+}
+
+// failure makes the answer to an error, and logs what is not an answer chosen on purpose.
+func (s *session) failure(err error) *mail.Failure {
+	var chosen *mail.Failure
+	var panicked *panicError
+	switch {
+	case errors.As(err, &panicked):
+		s.logger().Error("a panic was caught", "error", panicked, "stack", string(panicked.stack))
+	case !errors.As(err, &chosen):
+		s.logger().Error("internal error", "error", err)
+	}
+	return mail.AsFailure(err)
+}
+
+// logger names the message where it has a name.
+func (s *session) logger() *slog.Logger {
+	if s.tx != nil && s.tx.env.QueueID != "" {
+		return s.log.With("queue_id", s.tx.env.QueueID)
+	}
+	return s.log
+}

@@ -1,0 +1,126 @@
+package milter
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sealmilter/internal/mail"
+)
+
+// maxFields limits the fields of one header. Real mail has some dozens.
+const maxFields = 2000
+
+// phase is how far a message has come.
+type phase uint8
+
+const (
+	inEnvelope phase = iota
+	inHeader
+	inBody
+)
+
+var errSequence = mail.Defer("4.5.1", "The mail server sent the parts of the message out of order. Please try again later.", nil)
+
+// limits are those that all messages share.
+type limits struct {
+	message, inFlight int64 // octets
+	recipients        int
+	budget            budget
+}
+
+// transaction is one message on its way in, from MAIL on. It belongs to the session's goroutine.
+type transaction struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	handler Handler // nil only if failure is set
+	env     *mail.Envelope
+	phase   phase
+
+	// accepted are the raw arguments of the accepted RCPT TO. The envelope has them, too, but the handler owns that.
+	accepted []string
+
+	header mail.Header
+	chunks [][]byte
+	size   int64 // octets of header and body
+	limits *limits
+
+	// failure is the answer at the end of message, once it is known. Nothing more is kept then.
+	failure *mail.Failure
+}
+
+// fail decides the answer at the end of message. The first failure stands.
+func (tx *transaction) fail(f *mail.Failure) {
+	if tx.failure == nil {
+		tx.failure = f
+	}
+	tx.release()
+}
+
+// release lets go of header and body.
+func (tx *transaction) release() {
+	tx.limits.budget.give(tx.size)
+	tx.header, tx.chunks, tx.size = nil, nil, 0
+}
+
+// expects reports whether a part of the message is wanted, and fails the message if it comes out of order: a message
+// that lacks a part must never be taken for a whole one.
+func (tx *transaction) expects(inOrder bool) bool {
+	if tx.failure == nil && (!inOrder || len(tx.accepted) == 0) {
+		tx.fail(errSequence)
+	}
+	return tx.failure == nil
+}
+
+// hold reserves room for n octets of the message.
+func (tx *transaction) hold(n int) bool {
+	most := min(tx.limits.message, tx.limits.inFlight)
+	switch {
+	case int64(n) > most-tx.size:
+		tx.fail(&mail.Failure{Code: 552, Enhanced: "5.3.4",
+			Text: fmt.Sprintf("The message is too large: the mail encryption service takes %d octets.", most)})
+		return false
+	case !tx.limits.budget.take(int64(n), tx.limits.inFlight):
+		tx.fail(&mail.Failure{Code: 452, Enhanced: "4.3.1",
+			Text: "The mail encryption service has too much mail in work. Please try again later."})
+		return false
+	}
+	tx.size += int64(n)
+	return true
+}
+
+func (tx *transaction) addField(name, value string) {
+	if !tx.expects(tx.phase <= inHeader) || !tx.hold(len(name)+len(value)) {
+		return
+	}
+	if len(tx.header) == maxFields {
+		tx.fail(&mail.Failure{Code: 552, Enhanced: "5.3.4",
+			Text: fmt.Sprintf("The message has more than %d header fields.", maxFields)})
+		return
+	}
+	tx.phase = inHeader
+	tx.header = append(tx.header, mail.Field{Name: name, Value: withCRLF(value)})
+}
+
+func (tx *transaction) endHeader() {
+	if tx.expects(tx.phase <= inHeader) {
+		tx.phase = inBody
+	}
+}
+
+// addChunk keeps a part of the body.
+func (tx *transaction) addChunk(b []byte) {
+	if tx.expects(tx.phase == inBody) && tx.hold(len(b)) {
+		tx.chunks = append(tx.chunks, b)
+	}
+}
+
+// whole returns the message at its end. The handler may change what it gets.
+func (tx *transaction) whole() (*mail.Message, error) {
+	if !tx.expects(tx.phase == inBody) {
+		return nil, tx.failure
+	}
+	body := slices.Concat(tx.chunks...)
+	tx.chunks = nil
+	return &mail.Message{Envelope: tx.env, Header: slices.Clone(tx.header), Body: body}, nil
+}
