@@ -1,0 +1,180 @@
+package config_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"sealmilter/internal/config"
+	"sealmilter/internal/mail"
+)
+
+var update = flag.Bool("update", false, "write the .want files anew")
+
+const example = "../../deploy/sealmilter.toml"
+
+// TestExample holds the shipped example to its first sentence.
+func TestExample(t *testing.T) {
+	c, err := config.Load(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Default()
+	want.Senders.Logins = map[string][]mail.Pattern{}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("the example gives\n%+v\nwant the defaults\n%+v", c, want)
+	}
+	b, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Every key is in an error about an unknown one.
+	for _, table := range []string{"", "[policy]", "[senders]", "[keys]", "[crypto]", "[headers]", "[limits]", "[log]"} {
+		_, err := config.Parse("x", []byte(table+"\nno_such_key = 1\n"))
+		_, keys, found := strings.Cut(err.Error(), "(keys: ")
+		if !found {
+			t.Fatal(err)
+		}
+		for key := range strings.SplitSeq(strings.TrimSuffix(keys, ")"), ", ") {
+			if !bytes.Contains(b, []byte("\n"+key+" ")) && !bytes.Contains(b, []byte("["+key+"]")) &&
+				!bytes.Contains(b, []byte("."+key+"]")) {
+				t.Errorf("%s %s is not in the example", table, key)
+			}
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	c, err := config.Load("testdata/full.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &config.Config{
+		Listen:   config.Listen{Network: "unix", Address: "testdata/run/milter.sock"},
+		Reinject: "[::1]:10026",
+		State:    "testdata/state",
+		Policy: config.Policy{
+			Mode: config.Require,
+			Rules: []config.Rule{
+				{From: patterns(t, "ci@example.org"), Mode: config.Pass},
+				{From: patterns(t), To: patterns(t, "@bank.example", "*@*.bank.example"), Mode: config.Require},
+				{Mode: config.Sign},
+			},
+		},
+		Senders: config.Senders{
+			Trust:          []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
+			MissingKey:     config.EncryptOnly,
+			PassphraseFile: "/etc/sealmilter/passphrase",
+			KeyLifetime:    24 * time.Hour,
+			Logins: map[string][]mail.Pattern{
+				"alice":           patterns(t, "alice@example.org", "@alice.example"),
+				"bob@example.org": patterns(t),
+			},
+		},
+		Keys:    config.Keys{Sources: []string{"local"}, Timeout: 1500 * time.Millisecond},
+		Headers: config.Headers{Strip: []string{}},
+		Limits:  config.Limits{Message: 1000, InFlight: 1 << 30, Recipients: 16},
+		Log:     config.Log{Format: "json", Level: -4},
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("%+v\nwant\n%+v", c, want)
+	}
+}
+
+func patterns(t *testing.T, all ...string) []mail.Pattern {
+	parsed := make([]mail.Pattern, len(all))
+	for i, s := range all {
+		var err error
+		if parsed[i], err = mail.ParsePattern(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return parsed
+}
+
+func TestLoadMissingFile(t *testing.T) {
+	if _, err := config.Load("testdata/missing.toml"); err == nil || !strings.Contains(err.Error(), "testdata/missing.toml") {
+		t.Errorf("a named file that is missing: %v", err)
+	}
+	if _, err := os.Stat(config.DefaultFile); errors.Is(err, os.ErrNotExist) {
+		c, err := config.Load("")
+		if err != nil || !reflect.DeepEqual(c, config.Default()) {
+			t.Errorf("without the default file: %+v, %v", c, err)
+		}
+	}
+}
+
+// TestBadFiles compares the errors of every file in testdata/bad with the .want file beside it.
+func TestBadFiles(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.toml")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files", err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Parse(filepath.Base(file), b)
+		if err == nil || c != nil {
+			t.Errorf("%s is accepted as %+v", file, c)
+			continue
+		}
+		got, wantFile := err.Error()+"\n", strings.TrimSuffix(file, "toml")+"want"
+		if *update {
+			if err := os.WriteFile(wantFile, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(wantFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("%s:\n%swant\n%s", file, got, want)
+		}
+	}
+}
+
+// FuzzParse holds every accepted file to the promises that others rely on.
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"testdata/bad/*.toml", "testdata/*.toml", example} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := config.Parse("file", b)
+		if err != nil {
+			var e *config.Error
+			if c != nil || !errors.As(err, &e) || e.Line < 1 || e.Column < 1 || e.Line > bytes.Count(b, []byte{'\n'})+1 {
+				t.Fatalf("%+v, %v", c, err)
+			}
+			return
+		}
+		if c.Policy.Mode == "" || c.Senders.MissingKey == "" || len(c.Keys.Sources) == 0 || c.Keys.Timeout <= 0 ||
+			c.Limits.Message <= 0 || c.Limits.InFlight < c.Limits.Message || c.Limits.Recipients < 1 {
+			t.Fatalf("accepted: %+v", c)
+		}
+		for _, r := range c.Policy.Rules {
+			if r.Mode == "" {
+				t.Fatalf("a rule without a mode: %+v", r)
+			}
+		}
+	})
+}

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// DefaultFile is read where no file is named.
+const DefaultFile = "/etc/sealmilter/sealmilter.toml"
+
+// maxFile bounds the file, in octets.
+const maxFile = 4 << 20
+
+// Load reads a configuration file. With an empty path it reads [DefaultFile], and where that is missing the defaults
+// hold; a file that was named must exist. Relative paths in the file start from its directory. What is wrong in the
+// file is an [*Error], several of them joined.
+func Load(path string) (*Config, error) {
+	file := path
+	if file == "" {
+		file = DefaultFile
+	}
+	f, err := os.Open(file)
+	if path == "" && errors.Is(err, fs.ErrNotExist) {
+		return Default(), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	if len(b) > maxFile {
+		return nil, fmt.Errorf("read configuration: %s is larger than %d octets; is it the right file?", file, maxFile)
+	}
+	return Parse(file, b)
+}
+
+// Parse reads a configuration from the content of a file as [Load] does.
+func Parse(file string, b []byte) (*Config, error) {
+	root, err := parse(b)
+	if err != nil {
+		return nil, grammarError(file, err)
+	}
+	c := Default()
+	errs := errorList{file: file}
+	c.fields()(&errs, root, "")
+	if limits := root.values["limits"]; limits != nil && c.Limits.InFlight < c.Limits.Message {
+		errs.add(limits.at, "limits.in_flight (%d octets) is less than limits.message (%d octets): no message of that size could pass",
+			c.Limits.InFlight, c.Limits.Message)
+	}
+	if err := errs.err(); err != nil {
+		return nil, err
+	}
+	c.State = beside(file, c.State)
+	c.Senders.PassphraseFile = beside(file, c.Senders.PassphraseFile)
+	if c.Listen.Network == "unix" {
+		c.Listen.Address = beside(file, c.Listen.Address)
+	}
+	return c, nil
+}

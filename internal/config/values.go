@@ -1,0 +1,203 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// What the values are, with an example of each.
+const (
+	wantListen   = `an address such as "inet:127.0.0.1:8894" or "unix:/run/sealmilter/milter.sock"`
+	wantHostPort = `an address such as "127.0.0.1:10026"`
+	wantPath     = `a path such as "/var/lib/sealmilter"`
+	wantPattern  = `an address, "@domain" or glob such as "*@example.org"`
+	wantPrefix   = `a network or address such as "10.0.0.0/8" or "::1"`
+	wantDuration = `a time such as "8s", "30m" or "365d"`
+	wantSize     = `a size such as "50MiB" or a number of octets`
+	wantField    = `the name of a header field such as "X-Mailer"`
+)
+
+// oneOf accepts these words and no other.
+func oneOf[T ~string](words ...T) func(string) (T, error) {
+	return func(s string) (T, error) {
+		if slices.Contains(words, T(s)) {
+			return T(s), nil
+		}
+		return "", fmt.Errorf("%q is not one of %s", clip(s), choices(words))
+	}
+}
+
+// choices lists words for a sentence.
+func choices[T ~string](words []T) string {
+	var b strings.Builder
+	for i, w := range words {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(w))
+	}
+	return b.String()
+}
+
+func parseListen(s string) (Listen, error) {
+	network, address, _ := strings.Cut(s, ":")
+	switch network {
+	case "inet":
+		address, err := parseHostPort(address)
+		return Listen{Network: "tcp", Address: address}, err
+	case "unix":
+		// The kernel's limit, sun_path of unix(7), is 108 octets with the NUL.
+		if address == "" || len(address) > 107 {
+			return Listen{}, fmt.Errorf("%q names no path of 1 to 107 octets", clip(s))
+		}
+		return Listen{Network: "unix", Address: address}, nil
+	}
+	return Listen{}, fmt.Errorf("%q is not %s", clip(s), wantListen)
+}
+
+func parseHostPort(s string) (string, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || host == "" || strings.ContainsAny(host, " \t\r\n") {
+		return "", fmt.Errorf("%q is not host:port, as in 127.0.0.1:10026 or [::1]:10026", clip(s))
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", fmt.Errorf("%q has no port between 1 and 65535", clip(s))
+	}
+	return s, nil
+}
+
+// parseAdmin takes "" for no listener.
+func parseAdmin(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	return parseHostPort(s)
+}
+
+func parseDatabase(s string) (string, error) {
+	switch {
+	case s == "":
+		return "", nil
+	case strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://"):
+		return "", errors.New(`PostgreSQL is not supported by this version; "" is the built-in database in the state directory`)
+	}
+	return "", fmt.Errorf(`%q is not a database; "" is the built-in one in the state directory`, clip(s))
+}
+
+func parsePath(s string) (string, error) {
+	if s == "" || strings.ContainsRune(s, 0) {
+		return "", errors.New("it is not a path")
+	}
+	return s, nil
+}
+
+// parseOptionalPath takes "" for none.
+func parseOptionalPath(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	return parsePath(s)
+}
+
+// beside makes a path that is not absolute one beside the configuration file.
+func beside(file, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(file), path)
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
+		return netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	switch {
+	case err != nil || p.Addr().Is4In6():
+		return netip.Prefix{}, fmt.Errorf("%q is not %s", clip(s), wantPrefix)
+	case p != p.Masked():
+		return netip.Prefix{}, fmt.Errorf("%q names a host inside of a network; the network is %s", s, p.Masked())
+	}
+	return p, nil
+}
+
+// parsePositive reads Go's durations, with "365d" for days beside them.
+func parsePositive(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if days, found := strings.CutSuffix(s, "d"); found {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		d = time.Duration(n) * 24 * time.Hour
+	}
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is not %s", clip(s), wantDuration)
+	}
+	return d, nil
+}
+
+// maxTimeout leaves some of the 30 seconds after which Postfix gives up on a RCPT TO (milter_command_timeout).
+const maxTimeout = 25 * time.Second
+
+func parseTimeout(s string) (time.Duration, error) {
+	d, err := parsePositive(s)
+	if err == nil && d > maxTimeout {
+		return 0, fmt.Errorf("%q is more than %v, after which the mail server would no longer wait", s, maxTimeout)
+	}
+	return d, err
+}
+
+func parseSize(s string) (int64, error) {
+	number, shift := s, 0
+	for unit, bits := range map[string]int{"KiB": 10, "MiB": 20, "GiB": 30} {
+		if n, found := strings.CutSuffix(s, unit); found {
+			number, shift = strings.TrimSpace(n), bits
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n <= 0 || n > math.MaxInt64>>shift {
+		return 0, fmt.Errorf("%q is not %s; units are KiB, MiB and GiB", clip(s), wantSize)
+	}
+	return n << shift, nil
+}
+
+func parseLevel(s string) (slog.Level, error) {
+	word, err := oneOf("debug", "info", "warn", "error")(s)
+	if err != nil {
+		return 0, err
+	}
+	var level slog.Level
+	return level, level.UnmarshalText([]byte(word))
+}
+
+// knownSources are the names that a source of keys can have. Whether this version can ask it is for the program to say:
+// a configuration may be shared with hosts that run another one.
+var knownSources = []string{"local", "wkd", "dane", "vks", "hkp", "ldap"}
+
+func parseSource(s string) (string, error) {
+	if !slices.Contains(knownSources, s) {
+		return "", fmt.Errorf("%q is not a source of keys; choose from %s", clip(s), choices(knownSources))
+	}
+	return s, nil
+}
+
+// neverStripped are the fields without which a message is none, or another one.
+var neverStripped = []string{"from", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding"}
+
+func parseField(s string) (string, error) {
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }) {
+		return "", fmt.Errorf("%q is not %s", clip(s), wantField)
+	}
+	if slices.Contains(neverStripped, strings.ToLower(s)) {
+		return "", fmt.Errorf("%q cannot be stripped: the message would not be one without it", s)
+	}
+	return s, nil
+}
