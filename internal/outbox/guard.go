@@ -1,0 +1,82 @@
+package outbox
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits of the policy dialogue.
+const (
+	maxPolicyLine  = 4096
+	maxPolicyLines = 200
+	policyIdle     = 10 * time.Minute
+)
+
+// Guard answers Postfix's policy delegation protocol on conn until the other side hangs up: OK for a client that is one
+// of the outbox's own open connections, REJECT for everybody else (Postfix SMTPD_POLICY_README). A local user cannot
+// pretend: the kernel gives an address and port to one socket at a time.
+func (o *Outbox) Guard(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReaderSize(conn, maxPolicyLine)
+	for {
+		if conn.SetDeadline(time.Now().Add(policyIdle)) != nil {
+			return
+		}
+		attributes, err := readPolicyRequest(in)
+		if err != nil {
+			return
+		}
+		action := "REJECT 5.7.1 This listener is for the mail encryption service alone"
+		if o.owns(clientOf(attributes)) {
+			action = "OK"
+		}
+		if _, err := io.WriteString(conn, "action="+action+"\n\n"); err != nil {
+			return
+		}
+	}
+}
+
+// readPolicyRequest reads lines "name=value" up to an empty one.
+func readPolicyRequest(in *bufio.Reader) (map[string]string, error) {
+	attributes := map[string]string{}
+	for range maxPolicyLines {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return nil, err
+		}
+		text := strings.TrimSuffix(string(line), "\n")
+		if text == "" {
+			return attributes, nil
+		}
+		name, value, found := strings.Cut(text, "=")
+		if !found {
+			return nil, io.ErrUnexpectedEOF
+		}
+		if _, twice := attributes[name]; twice {
+			return nil, io.ErrUnexpectedEOF
+		}
+		attributes[name] = value
+	}
+	return nil, bufio.ErrTooLong
+}
+
+// clientOf returns the client that a request is about, the zero AddrPort if it does not say.
+func clientOf(attributes map[string]string) netip.AddrPort {
+	if attributes["request"] != "smtpd_access_policy" {
+		return netip.AddrPort{}
+	}
+	addr, err := netip.ParseAddr(attributes["client_address"])
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	port, err := strconv.ParseUint(attributes["client_port"], 10, 16)
+	if err != nil || port == 0 {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(addr.Unmap(), uint16(port))
+}
