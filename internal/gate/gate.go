@@ -1,0 +1,100 @@
+package gate
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"sealmilter/crypto"
+	"sealmilter/crypto/pgpmime"
+	"sealmilter/internal/config"
+	"sealmilter/internal/mail"
+	"sealmilter/internal/outbox"
+	"sealmilter/keys"
+)
+
+// Certificates finds the key of an address. [keys.Directory] does.
+type Certificates interface {
+	Lookup(ctx context.Context, addr mail.Addr) keys.Answer
+}
+
+// Signers has the keys of authors. [keys.Senders] does.
+type Signers interface {
+	// Signer returns errors that wrap [keys.ErrNoSecretKey] only if the author has no key at all.
+	Signer(ctx context.Context, addr mail.Addr) (*crypto.Signer, error)
+	Generate(ctx context.Context, addr mail.Addr, options keys.GenerateOptions) (keys.SenderKey, error)
+}
+
+// Gate decides by one configuration and never changes: a new configuration is a new Gate. It is safe for concurrent use.
+type Gate struct {
+	Config       *config.Config
+	Certificates Certificates
+	Signers      Signers
+	Composer     *pgpmime.Composer
+	Outbox       *outbox.Outbox
+	Now          func() time.Time
+	Rand         io.Reader
+	Log          *slog.Logger
+}
+
+// Transaction is one message on its way through the gate: what was promised at RCPT TO is remembered until its end.
+// Its methods are called one after the other.
+type Transaction struct {
+	gate   *Gate
+	origin Origin
+	// promised has the recipients whose key was found at RCPT TO, by [mail.Addr.Key].
+	promised map[string]bool
+}
+
+// Begin is called at MAIL FROM. It returns nil for mail that is not ours, and a [*mail.Failure] for a sender who may not
+// use the address.
+func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error) {
+	origin := originOf(env, g.Config.Senders.Trust)
+	switch origin {
+	case Foreign:
+		return nil, nil
+	case Authenticated, Trusted, NonSMTP:
+	default:
+		return nil, mail.Defer("4.7.0", "The mail server does not say where this message comes from.", nil)
+	}
+	if err := checkSender(g.Config.Senders, env); err != nil {
+		return nil, err
+	}
+	return &Transaction{gate: g, origin: origin, promised: map[string]bool{}}, nil
+}
+
+// Rcpt refuses a recipient who cannot be served: one without a key in mode require, or one whose key cannot be found out
+// and who is known to have one. In mail from local programs everybody is accepted here, and decided for at the end.
+func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Recipient) error {
+	if t.origin == NonSMTP {
+		return nil
+	}
+	mode := modeFor(t.gate.Config.Policy, env.Sender, to.Addr)
+	if mode == config.Pass || mode == config.Sign {
+		return nil
+	}
+	answer := t.gate.Certificates.Lookup(ctx, to.Addr)
+	if answer.Status == keys.Found {
+		t.promised[to.Addr.Key()] = true
+	}
+	// Whether the author can sign, and whether the message is encrypted already, shows at the end.
+	action, why := decide(facts{mode: mode, key: answer.Status, seen: answer.SeenBefore, author: signingReady})
+	d := Decision{To: to, Do: action, verdict: why, answer: answer}
+	if failure := d.failure(mail.Addr{}); failure != nil {
+		t.gate.logDecision(env, d, failure.Text)
+		return failure
+	}
+	return nil
+}
+
+// Message decides about every recipient and carries the decisions out.
+func (t *Transaction) Message(ctx context.Context, m *mail.Message) (*mail.Edit, error) {
+	identity := outbox.Identify(m)
+	t.gate.complete(m)
+	plan, err := t.gate.plan(ctx, m, t.origin, t.promised)
+	if err != nil {
+		return nil, err
+	}
+	return t.gate.carry(ctx, m, plan, identity)
+}

@@ -1,0 +1,170 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sealmilter/crypto"
+	"sealmilter/crypto/pgpmime"
+	"sealmilter/internal/config"
+	"sealmilter/internal/mail"
+	"sealmilter/keys"
+)
+
+// Plan is what becomes of a message.
+type Plan struct {
+	Origin Origin
+	// Author is whose key signs.
+	Author mail.Addr
+	// Decisions are in the order of the envelope, one for each recipient.
+	Decisions []Decision
+
+	signer *crypto.Signer // nil if there is none, or none yet
+	// generate says that the author's key is to be made first.
+	generate bool
+}
+
+// Decision is what one recipient gets.
+type Decision struct {
+	To mail.Recipient
+	Do Action
+	// Mode is the policy mode that was applied.
+	Mode config.Mode
+	// Cert is the certificate to encrypt to; nil unless Do is Encrypt.
+	Cert *crypto.Cert
+	// Source names who vouches for Cert.
+	Source string
+	// Why is for people.
+	Why string
+
+	verdict verdict
+	answer  keys.Answer
+}
+
+// Trace returns what each key source said of the recipient.
+func (d Decision) Trace() []keys.Step { return d.answer.Trace }
+
+// Plan decides about every recipient of a message. It has no effects but those of key lookups. The error is a
+// [*mail.Failure] if the message as a whole is refused.
+func (g *Gate) Plan(ctx context.Context, m *mail.Message) (*Plan, error) {
+	origin := originOf(m.Envelope, g.Config.Senders.Trust)
+	if origin == Foreign {
+		p := &Plan{Origin: Foreign}
+		for _, to := range m.Envelope.Recipients {
+			p.Decisions = append(p.Decisions, Decision{To: to, Do: Pass, Why: "mail from elsewhere is not touched"})
+		}
+		return p, nil
+	}
+	if err := checkSender(g.Config.Senders, m.Envelope); err != nil {
+		return nil, err
+	}
+	return g.plan(ctx, m, origin, nil)
+}
+
+func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promised map[string]bool) (*Plan, error) {
+	p := &Plan{Origin: origin}
+	var err error
+	if p.Author, err = author(g.Config.Senders, origin, m); err != nil {
+		return nil, err
+	}
+	state, authorErr := g.authorKey(ctx, p)
+	protection := pgpmime.Inspect(m)
+	done := map[string]bool{}
+	for _, to := range m.Envelope.Recipients {
+		mailbox := to.Addr.Local() + "@" + to.Addr.Domain()
+		if done[mailbox] {
+			continue
+		}
+		done[mailbox] = true
+		f := facts{author: state, promised: promised[to.Addr.Key()]}
+		f.mode = stricter(modeFor(g.Config.Policy, m.Envelope.Sender, to.Addr), modeFor(g.Config.Policy, p.Author, to.Addr))
+		d := Decision{To: to, Mode: f.mode}
+		if f.mode != config.Pass && f.mode != config.Sign {
+			d.answer = g.Certificates.Lookup(ctx, to.Addr)
+		}
+		f.key, f.seen = d.answer.Status, d.answer.SeenBefore
+		switch {
+		case !protection.Encrypted():
+		case d.answer.Cert != nil && protection.For(d.answer.Cert):
+			f.message = toThem
+		default:
+			f.message = toOthers
+		}
+		d.Do, d.verdict = decide(f)
+		if d.Do == Encrypt {
+			d.Cert, d.Source = d.answer.Cert, d.answer.Source
+		}
+		d.Why = d.reason(p.Author)
+		if d.verdict == authorKeyUnusable && authorErr != nil {
+			g.Log.Error("the author's key cannot be used", "queue_id", m.Envelope.QueueID, "author", p.Author.String(), "err", authorErr)
+		}
+		p.Decisions = append(p.Decisions, d)
+	}
+	return p, nil
+}
+
+// authorKey fills in the author's signer and returns the state of the key, with the reason if that is unknown.
+func (g *Gate) authorKey(ctx context.Context, p *Plan) (signing, error) {
+	signer, err := g.Signers.Signer(ctx, p.Author)
+	switch {
+	case err == nil:
+		p.signer = signer
+		return signingReady, nil
+	case !errors.Is(err, keys.ErrNoSecretKey):
+		return signingUnknown, err
+	}
+	switch g.Config.Senders.MissingKey {
+	case config.GenerateKey:
+		p.generate = true
+		return signingReady, nil
+	case config.EncryptOnly:
+		return signingUnneeded, nil
+	default:
+		return signingMissing, nil
+	}
+}
+
+// reason says in words why the action was taken.
+func (d Decision) reason(author mail.Addr) string {
+	switch d.verdict {
+	case byMode:
+		return fmt.Sprintf("the policy mode is %s", d.Mode)
+	case alreadyTheirs:
+		return "the message is encrypted to this recipient already"
+	case alreadyEncrypted:
+		return "the message is encrypted already"
+	case keyFound:
+		return fmt.Sprintf("key %s from %s", d.answer.Cert.Fingerprint(), d.answer.Source)
+	case noKey, lookupFailed:
+		return d.answer.Why
+	case keyLost:
+		return "the key that was there when the recipient was accepted is gone: " + d.answer.Why
+	case noAuthorKey:
+		return fmt.Sprintf("there is no secret key to sign for %s", author)
+	case authorKeyUnusable:
+		return fmt.Sprintf("the secret key of %s cannot be used now", author)
+	default:
+		return "no rule decides"
+	}
+}
+
+// failure returns what the client is told of a decision that sends nothing, nil for the others.
+func (d Decision) failure(author mail.Addr) *mail.Failure {
+	switch d.Do {
+	case Encrypt, SignOnly, Pass:
+		return nil
+	case Reject:
+		if d.verdict == noAuthorKey {
+			return mail.Reject("5.7.1", fmt.Sprintf("There is no OpenPGP key to sign for %s, so nothing is sent. The postmaster can make one: sealmilter keys generate %s",
+				author, author), nil)
+		}
+		return mail.Reject("5.7.1", fmt.Sprintf("Mail to %s must be encrypted, and that is not possible: %s. Ask them for a valid OpenPGP certificate and give it to the postmaster.",
+			d.To.Addr, d.answer.Why), nil)
+	default:
+		if d.verdict == authorKeyUnusable {
+			return mail.Defer("4.7.5", fmt.Sprintf("The OpenPGP key of %s cannot be used at the moment. Please try again later, or tell the postmaster.", author), nil)
+		}
+		return mail.Defer("4.7.5", fmt.Sprintf("It cannot be found out at the moment whether mail to %s can be encrypted. Please try again later.", d.To.Addr), nil)
+	}
+}

@@ -1,0 +1,197 @@
+package gate
+
+import (
+	"sealmilter/internal/config"
+	"sealmilter/internal/mail"
+	"sealmilter/keys"
+)
+
+// Action is what a recipient gets. Defer is the zero value: what was not decided does not leave.
+type Action uint8
+
+const (
+	// Defer sends nothing and asks for another try.
+	Defer Action = iota
+	// Reject sends nothing.
+	Reject
+	// Encrypt sends a copy that is signed and encrypted.
+	Encrypt
+	// SignOnly sends a signed copy in clear text.
+	SignOnly
+	// Pass sends the message as it came.
+	Pass
+)
+
+// String returns the action in one word.
+func (a Action) String() string {
+	switch a {
+	case Reject:
+		return "reject"
+	case Encrypt:
+		return "encrypt"
+	case SignOnly:
+		return "sign"
+	case Pass:
+		return "pass"
+	default:
+		return "defer"
+	}
+}
+
+// encryption is what the message was encrypted to when it came.
+type encryption uint8
+
+const (
+	clearText encryption = iota
+	// toOthers is encryption, but not provably to this recipient.
+	toOthers
+	// toThem is encryption to a key of this recipient.
+	toThem
+)
+
+// signing is the state of the author's key.
+type signing uint8
+
+const (
+	// signingUnknown is a key that exists and cannot be used now.
+	signingUnknown signing = iota
+	// signingMissing means that the author has no key, and nothing is sent without.
+	signingMissing
+	// signingUnneeded means that the author has no key, and what is encrypted goes without a signature.
+	signingUnneeded
+	// signingReady is a key to sign with, or one about to be made.
+	signingReady
+)
+
+// facts are all that a decision depends on.
+type facts struct {
+	mode config.Mode
+	key  keys.Status
+	// seen means that the recipient ever had a key.
+	seen bool
+	// promised means that the recipient's key was found at RCPT TO.
+	promised bool
+	message  encryption
+	author   signing
+}
+
+// verdict names the row of the table that decided.
+type verdict uint8
+
+const (
+	undecided         verdict = iota
+	byMode                    // the mode says so whatever the keys
+	alreadyTheirs             // encrypted to this recipient already
+	alreadyEncrypted          // encrypted already; no key to encrypt with
+	keyFound                  // their key is known
+	noKey                     // they have no key
+	lookupFailed              // it is not known whether they have a key
+	keyLost                   // they had a key at RCPT TO
+	noAuthorKey               // the author has no key
+	authorKeyUnusable         // the author's key cannot be used now
+)
+
+// decide is the policy, as a pure table.
+func decide(f facts) (Action, verdict) {
+	switch action, why := decideForRecipient(f); action {
+	case Encrypt:
+		switch f.author {
+		case signingReady, signingUnneeded:
+			return Encrypt, why
+		case signingMissing:
+			return Reject, noAuthorKey
+		default:
+			return Defer, authorKeyUnusable
+		}
+	case SignOnly:
+		switch f.author {
+		case signingReady:
+			return SignOnly, why
+		case signingMissing, signingUnneeded:
+			return Reject, noAuthorKey
+		default:
+			return Defer, authorKeyUnusable
+		}
+	default:
+		return action, why
+	}
+}
+
+// decideForRecipient is the table without the author's column.
+func decideForRecipient(f facts) (Action, verdict) {
+	switch f.mode {
+	case config.Pass:
+		return Pass, byMode
+	case config.Sign:
+		if f.message != clearText {
+			return Pass, alreadyEncrypted
+		}
+		return SignOnly, byMode
+	case config.Require, config.Prefer:
+	default:
+		return Defer, undecided
+	}
+	require := f.mode == config.Require
+	switch {
+	case f.key == keys.Found && f.message == toThem:
+		return Pass, alreadyTheirs
+	case f.key == keys.Found:
+		return Encrypt, keyFound
+	case f.key == keys.None && require:
+		return Reject, noKey
+	case f.key != keys.None && require:
+		return Defer, lookupFailed
+	case f.message != clearText:
+		return Pass, alreadyEncrypted
+	case f.promised:
+		return Defer, keyLost
+	case f.key == keys.None:
+		return SignOnly, noKey
+	case f.seen:
+		return Defer, lookupFailed
+	default:
+		return SignOnly, lookupFailed
+	}
+}
+
+// modeFor returns the mode for a sender and a recipient: that of the first rule that matches.
+func modeFor(p config.Policy, from, to mail.Addr) config.Mode {
+	for _, rule := range p.Rules {
+		if matches(rule.From, from) && matches(rule.To, to) {
+			return rule.Mode
+		}
+	}
+	return p.Mode
+}
+
+func matches(patterns []mail.Pattern, addr mail.Addr) bool {
+	for _, p := range patterns {
+		if p.Match(addr) {
+			return true
+		}
+	}
+	return len(patterns) == 0
+}
+
+// stricter returns the stricter of two modes. An unknown one is the strictest of all: nothing leaves by it.
+func stricter(a, b config.Mode) config.Mode {
+	if strictness(a) >= strictness(b) {
+		return a
+	}
+	return b
+}
+
+func strictness(m config.Mode) int {
+	switch m {
+	case config.Pass:
+		return 0
+	case config.Sign:
+		return 1
+	case config.Prefer:
+		return 2
+	case config.Require:
+		return 3
+	default:
+		return 4
+	}
+}
