@@ -1,0 +1,177 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// GPG is the real GnuPG with a key ring of its own. Its methods are safe for concurrent use.
+type GPG struct {
+	home string
+	tree Tree
+}
+
+// NewGPG makes an empty key ring. It uses the machine's gpg if that is complete, and Debian's packages otherwise.
+// The caller closes it.
+func NewGPG(ctx context.Context, progress io.Writer) (*GPG, error) {
+	var tree Tree
+	for _, program := range []string{"gpg", "gpg-agent", "gpgconf"} {
+		if _, err := exec.LookPath(program); err == nil {
+			continue
+		}
+		var err error
+		if tree, err = Unpack(ctx, progress, "gpg", "gpg-agent", "gpgconf"); err != nil {
+			return nil, err
+		}
+		break
+	}
+	home, err := os.MkdirTemp("/tmp", "sealmilter-gpg-") // short: the agent's socket lies in it
+	if err != nil {
+		return nil, err
+	}
+	return &GPG{home: home, tree: tree}, nil
+}
+
+// Home returns the folder of the key ring, for GNUPGHOME.
+func (g *GPG) Home() string { return g.home }
+
+// Close ends the agent and removes the key ring.
+func (g *GPG) Close() error {
+	return errors.Join(g.killAgent(), os.RemoveAll(g.home))
+}
+
+// killAgent tells the agent to end in its own protocol, if one was ever started, and waits until it hangs up.
+func (g *GPG) killAgent() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	// Where there is a /run/user/UID, the socket is not in the key ring's folder.
+	socket, err := g.command(ctx, "gpgconf", "--list-dirs", "agent-socket").Output()
+	if err != nil {
+		return fmt.Errorf("find the socket of gpg-agent: %w", err)
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", strings.TrimSpace(string(socket)))
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if _, err := fmt.Fprintln(conn, "KILLAGENT"); err != nil {
+		return fmt.Errorf("end gpg-agent: %w", err)
+	}
+	if _, err := io.Copy(io.Discard, conn); err != nil {
+		return fmt.Errorf("end gpg-agent: %w", err)
+	}
+	return nil
+}
+
+// command prepares one of GnuPG's programs for this key ring.
+func (g *GPG) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	path := name
+	if g.tree.Root != "" {
+		path = g.tree.Path("/usr/bin/" + name)
+		if name == "gpg" {
+			args = append([]string{"--agent-program", g.tree.Path("/usr/bin/gpg-agent")}, args...)
+		}
+	}
+	cmd := exec.CommandContext(ctx, path, append([]string{"--homedir", g.home}, args...)...)
+	cmd.Env = append(g.tree.Env(), "LC_ALL=C")
+	return cmd
+}
+
+// run executes gpg with the passphrase for whatever asks for one, and returns what it wrote and its status lines
+// without their "[GNUPG:] " (GnuPG's doc/DETAILS explains them).
+func (g *GPG) run(ctx context.Context, input []byte, passphrase string, args ...string) (out []byte, status []string, err error) {
+	statusReader, statusWriter, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer statusReader.Close()
+	cmd := g.command(ctx, "gpg", append([]string{
+		"--batch", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", passphrase,
+		"--trust-model", "always", "--status-fd", "3",
+	}, args...)...)
+	cmd.Stdin = bytes.NewReader(input)
+	cmd.ExtraFiles = []*os.File{statusWriter}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		statusWriter.Close()
+		return nil, nil, err
+	}
+	statusWriter.Close()
+	text, readErr := io.ReadAll(statusReader)
+	err = errors.Join(cmd.Wait(), readErr)
+	for line := range strings.Lines(string(text)) {
+		if s, found := strings.CutPrefix(strings.TrimSpace(line), "[GNUPG:] "); found && s != "" {
+			status = append(status, s)
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("gpg %s: %w%s", strings.Join(args, " "), err, quoteLog(stderr.String()))
+	}
+	return stdout.Bytes(), status, err
+}
+
+// Run executes gpg without a passphrase, such as with "--armor", "--detach-sign", and returns what it wrote.
+func (g *GPG) Run(ctx context.Context, input []byte, args ...string) ([]byte, error) {
+	out, _, err := g.run(ctx, input, "", args...)
+	return out, err
+}
+
+// Generate makes a key for a user ID such as "Alice <alice@example.org>": Ed25519 to certify and sign, Curve25519 to
+// encrypt, no expiry. An empty passphrase leaves the secret key unprotected. It returns the fingerprint.
+func (g *GPG) Generate(ctx context.Context, userID, passphrase string) (fingerprint string, err error) {
+	_, status, err := g.run(ctx, nil, passphrase, "--quick-generate-key", userID, "ed25519", "cert,sign", "never")
+	if err != nil {
+		return "", err
+	}
+	for _, line := range status {
+		if fields := strings.Fields(line); fields[0] == "KEY_CREATED" && len(fields) >= 3 {
+			fingerprint = fields[2]
+		}
+	}
+	_, _, err = g.run(ctx, nil, passphrase, "--quick-add-key", fingerprint, "cv25519", "encrypt", "never")
+	return fingerprint, err
+}
+
+// Import adds public or secret keys, armored or binary.
+func (g *GPG) Import(ctx context.Context, keys []byte) error {
+	_, err := g.Run(ctx, keys, "--import")
+	return err
+}
+
+// ExportPublic returns the armored certificate of a fingerprint or address.
+func (g *GPG) ExportPublic(ctx context.Context, who string) ([]byte, error) {
+	return g.Run(ctx, nil, "--armor", "--export", who)
+}
+
+// ExportSecret returns the armored secret key of a fingerprint or address. It stays protected by the passphrase it
+// was generated with, which is needed.
+func (g *GPG) ExportSecret(ctx context.Context, who, passphrase string) ([]byte, error) {
+	out, _, err := g.run(ctx, nil, passphrase, "--armor", "--export-secret-keys", who)
+	return out, err
+}
+
+// KeyIDs returns the key IDs of a certificate, 16 hexadecimal digits each: the primary key's, then the subkeys'.
+// [Opened].Recipients holds such IDs.
+func (g *GPG) KeyIDs(ctx context.Context, who string) ([]string, error) {
+	out, err := g.Run(ctx, nil, "--with-colons", "--list-keys", who)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for line := range strings.Lines(string(out)) {
+		if fields := strings.Split(line, ":"); fields[0] == "pub" || fields[0] == "sub" {
+			ids = append(ids, fields[4])
+		}
+	}
+	return ids, nil
+}

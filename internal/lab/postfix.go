@@ -1,0 +1,208 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// PostfixConfig says how an instance differs from a plain relay host that takes mail from loopback.
+type PostfixConfig struct {
+	// Relay is the address of the next hop, "127.0.0.1:port"; without one, mail waits in the queue.
+	Relay string
+	// Auth is the address of an [Auth] server; without one, nobody can log in.
+	Auth string
+	// Main is appended to main.cf and Master to master.cf. A service in Master replaces the stock one of that name.
+	Main, Master string
+	// Progress gets a line for each step that may take long; nil discards them.
+	Progress io.Writer
+}
+
+// Postfix is a running private instance. Its methods are safe for concurrent use.
+type Postfix struct {
+	// Addr is the address of the plain SMTP listener, "127.0.0.1:port".
+	Addr string
+
+	programs postfixPrograms
+	dir      string
+	port     *Port
+	master   *Process
+}
+
+// StartPostfix starts an instance and returns when it accepts connections. It uses the machine's Postfix if there is
+// one, and Debian's package otherwise. The caller stops it.
+func StartPostfix(ctx context.Context, config PostfixConfig) (*Postfix, error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("start Postfix: run as root, its master(8) refuses to run as anybody else")
+	}
+	if config.Progress == nil {
+		config.Progress = io.Discard
+	}
+	programs, err := findPostfix(ctx, config.Progress)
+	if err != nil {
+		return nil, fmt.Errorf("start Postfix: %w", err)
+	}
+	p := &Postfix{programs: programs}
+	if err := p.start(ctx, config); err != nil {
+		return nil, fmt.Errorf("start Postfix: %w", errors.Join(err, p.Stop()))
+	}
+	return p, nil
+}
+
+func (p *Postfix) start(ctx context.Context, config PostfixConfig) (err error) {
+	if p.port, err = ReservePort(); err != nil {
+		return err
+	}
+	p.Addr = p.port.Addr
+	if p.dir, err = scratchDir(); err != nil {
+		return err
+	}
+	if err := p.makeFolders(); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		"conf/main.cf":   mainCF(p.programs, p.dir, config),
+		"conf/master.cf": masterCF(p.Addr, config),
+	} {
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	// Before there is a postlogd(8), master(8) tells only syslog why it cannot start.
+	if out, err := p.Command(ctx, "postconf", "-M").CombinedOutput(); err != nil {
+		return fmt.Errorf("check the configuration: %w%s", err, quoteLog(string(out)))
+	}
+	// -d keeps master(8) from leaving for the background, so that it ends with this process.
+	p.master, err = StartProcess(p.command(context.WithoutCancel(ctx), filepath.Join(p.programs.daemons, "master"), "-d"))
+	if err != nil {
+		return err
+	}
+	return p.WaitLog(ctx, "daemon started")
+}
+
+// scratchDir makes a folder for one instance. It lies in /tmp whatever $TMPDIR says: a Unix socket's path has at
+// most 107 octets, and other accounts must be able to walk to it.
+func scratchDir() (string, error) {
+	dir, err := os.MkdirTemp("/tmp", "sealmilter-lab-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
+}
+
+// makeFolders lays out the queue as "postfix set-permissions" would.
+func (p *Postfix) makeFolders() error {
+	owner, err := user.Lookup(p.programs.owner)
+	if err != nil {
+		return err
+	}
+	group, err := user.LookupGroup(p.programs.group)
+	if err != nil {
+		return err
+	}
+	uid, err := strconv.Atoi(owner.Uid)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(group.Gid)
+	if err != nil {
+		return err
+	}
+	type folder struct {
+		name     string
+		uid, gid int
+		mode     os.FileMode
+	}
+	folders := []folder{
+		{"conf", 0, 0, 0o755},
+		{"data", uid, 0, 0o700},
+		{"queue", 0, 0, 0o755},
+		{"queue/pid", 0, 0, 0o755},
+		{"queue/maildrop", uid, gid, 0o730},
+		{"queue/public", uid, gid, 0o710},
+	}
+	for _, name := range strings.Fields("active bounce corrupt defer deferred flush hold incoming private saved trace") {
+		folders = append(folders, folder{"queue/" + name, uid, 0, 0o700})
+	}
+	for _, f := range folders {
+		path := filepath.Join(p.dir, f.name)
+		err := errors.Join(os.Mkdir(path, f.mode), os.Chown(path, f.uid, f.gid), os.Chmod(path, f.mode))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Command prepares one of Postfix's commands, such as "postconf" or "postcat", for this instance: its own
+// configuration folder is given with -c.
+func (p *Postfix) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return p.command(ctx, filepath.Join(p.programs.commands, name), args...)
+}
+
+func (p *Postfix) command(ctx context.Context, path string, args ...string) *exec.Cmd {
+	conf := filepath.Join(p.dir, "conf")
+	cmd := exec.CommandContext(ctx, path, append([]string{"-c", conf}, args...)...)
+	cmd.Env = append(p.programs.tree.Env(), "MAIL_CONFIG="+conf)
+	return cmd
+}
+
+// Sendmail hands in a message as a program on this host does, with the command sendmail(1) run by root. Args follow
+// the command's name, such as "-f", "alice@example.org", "bob@example.net".
+func (p *Postfix) Sendmail(ctx context.Context, message []byte, args ...string) error {
+	cmd := p.Command(ctx, "sendmail", args...)
+	cmd.Args = append([]string{cmd.Path, "-C"}, cmd.Args[2:]...) // sendmail(1) has the folder in -C
+	cmd.Stdin = bytes.NewReader(message)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("sendmail %s: %w%s", strings.Join(args, " "), err, quoteLog(string(out)))
+	}
+	return nil
+}
+
+// Log returns what the instance has logged so far. postlogd(8) writes it some time after the fact.
+func (p *Postfix) Log() string {
+	text, err := os.ReadFile(filepath.Join(p.dir, "log"))
+	if err != nil {
+		return "" // nothing was ever logged
+	}
+	return string(text)
+}
+
+// WaitLog waits until the log holds text.
+func (p *Postfix) WaitLog(ctx context.Context, text string) error {
+	err := until(ctx, p.master.done, func() (bool, error) { return strings.Contains(p.Log(), text), nil })
+	if err != nil {
+		return fmt.Errorf("wait until Postfix logs %q: %w%s", text, err, quoteLog(p.master.Log()+p.Log()))
+	}
+	return nil
+}
+
+// Stop ends the instance and removes its queue, configuration and log. It may be called again.
+func (p *Postfix) Stop() error {
+	const patience = 10 * time.Second
+	var failures []error
+	if p.master != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		failures = append(failures, p.master.Stop(ctx))
+		p.master = nil
+	}
+	if p.dir != "" {
+		failures = append(failures, os.RemoveAll(p.dir))
+		p.dir = ""
+	}
+	if p.port != nil {
+		failures = append(failures, p.port.Close())
+		p.port = nil
+	}
+	return errors.Join(failures...)
+}

@@ -1,0 +1,191 @@
+package scenario
+
+import (
+	"bytes"
+	"embed"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+//go:embed cases/*.txtar
+var files embed.FS
+
+// Case is one end-to-end case.
+type Case struct {
+	Name      string
+	Comment   string
+	config    string
+	dialogue  []string
+	messages  map[string][]byte // with CRLF, by section
+	mailboxes map[string][]form
+	hidden    [][2]string // mailbox, text
+}
+
+// form is what one message in a mailbox must be.
+type form struct {
+	kind    string
+	message string // section
+	signer  string // "" for none
+}
+
+// Cases returns all cases by name.
+func Cases() ([]*Case, error) {
+	entries, err := files.ReadDir("cases")
+	if err != nil {
+		return nil, err
+	}
+	var all []*Case
+	for _, e := range entries {
+		data, err := files.ReadFile(path.Join("cases", e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		c, err := parse(strings.TrimSuffix(e.Name(), ".txtar"), data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name(), err)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+func parse(name string, data []byte) (*Case, error) {
+	archive := txtar.Parse(data)
+	c := &Case{Name: name, Comment: string(archive.Comment), messages: map[string][]byte{}, mailboxes: map[string][]form{}}
+	var mailboxes string
+	for _, f := range archive.Files {
+		text := string(f.Data)
+		switch f.Name {
+		case "config":
+			c.config = text
+		case "dialogue":
+			c.dialogue = lines(text)
+		case "mailboxes":
+			mailboxes = text
+		case "hidden":
+			for _, line := range lines(text) {
+				mailbox, hidden, found := strings.Cut(line, ": ")
+				if !found {
+					return nil, fmt.Errorf("hidden: %q has no mailbox", line)
+				}
+				c.hidden = append(c.hidden, [2]string{mailbox, hidden})
+			}
+		default:
+			message, err := expand(f.Data)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", f.Name, err)
+			}
+			c.messages[f.Name] = bytes.ReplaceAll(message, []byte("\n"), []byte("\r\n"))
+		}
+	}
+	if len(c.dialogue) == 0 {
+		return nil, fmt.Errorf("no dialogue")
+	}
+	for _, line := range lines(mailboxes) {
+		mailbox, forms, found := strings.Cut(line, ": ")
+		if !found {
+			return nil, fmt.Errorf("mailboxes: %q has no form", line)
+		}
+		for text := range strings.SplitSeq(forms, ", ") {
+			f, err := c.parseForm(text)
+			if err != nil {
+				return nil, err
+			}
+			c.mailboxes[mailbox] = append(c.mailboxes[mailbox], f)
+		}
+	}
+	return c, nil
+}
+
+func (c *Case) parseForm(text string) (form, error) {
+	words := strings.Fields(text)
+	f := form{kind: words[0], message: "message", signer: "alice@example.org"}
+	switch f.kind {
+	case "encrypted", "signed":
+	case "untouched", "report":
+		f.signer = ""
+	default:
+		return form{}, fmt.Errorf("mailboxes: unknown form %q", text)
+	}
+	for words = words[1:]; len(words) > 0; words = words[1:] {
+		switch {
+		case words[0] == "unsigned":
+			f.signer = ""
+		case words[0] == "by" && len(words) > 1:
+			f.signer = words[1]
+			words = words[1:]
+		case c.messages[words[0]] != nil:
+			f.message = words[0]
+		default:
+			return form{}, fmt.Errorf("mailboxes: unknown word %q in %q", words[0], text)
+		}
+	}
+	return f, nil
+}
+
+// lines returns the lines of text that are neither empty nor comments.
+func lines(text string) []string {
+	var all []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+var directive = regexp.MustCompile(`\{\{(\w+) ([^}]*)\}\}`)
+
+// expand replaces the directives of a message.
+func expand(message []byte) ([]byte, error) {
+	var failure error
+	out := directive.ReplaceAllFunc(message, func(found []byte) []byte {
+		words := directive.FindSubmatch(found)
+		b, err := directiveBytes(string(words[1]), string(words[2]))
+		if err != nil {
+			failure = fmt.Errorf("%s: %w", found, err)
+		}
+		return b
+	})
+	return out, failure
+}
+
+func directiveBytes(name, arg string) ([]byte, error) {
+	switch name {
+	case "hex":
+		return hex.DecodeString(arg)
+	case "repeat":
+		count, text, _ := strings.Cut(arg, " ")
+		n, err := strconv.Atoi(count)
+		return bytes.Repeat([]byte(text), n), err
+	case "noise":
+		n, err := strconv.Atoi(arg)
+		if err != nil {
+			return nil, err
+		}
+		return noise(n), nil
+	}
+	return nil, fmt.Errorf("unknown directive")
+}
+
+// noise returns n random bytes in base64, always the same ones, in lines of 76 characters.
+func noise(n int) []byte {
+	raw := make([]byte, n)
+	rand.NewChaCha8([32]byte{}).Read(raw)
+	text := base64.StdEncoding.EncodeToString(raw)
+	var b bytes.Buffer
+	for len(text) > 76 {
+		b.WriteString(text[:76] + "\n")
+		text = text[76:]
+	}
+	b.WriteString(text)
+	return b.Bytes()
+}

@@ -1,0 +1,32 @@
+// Package scenario plays end-to-end cases: a mail client submits messages to a real MTA with a running sealmilter, and
+// every mailbox is opened by the real gpg and compared with what the case wants.
+//
+// A case is a txtar file in the folder cases. Its comment says what it shows; its sections are
+//
+//	config     lines of sealmilter's configuration that differ from the defaults
+//	dialogue   what the client says (">") and what it must hear ("<")
+//	message    a message for "> DATA message"; any other name will do as well
+//	mailboxes  what each mailbox must hold in the end; those not named must be empty
+//	hidden     "ADDR: TEXT", text that must be nowhere in that mailbox, encrypted or not
+//
+// The same cases run on every MTA. The lines of a dialogue are SMTP commands, but for
+//
+//	> AUTH alice          log in; every login has its own name as password
+//	> DATA message        send a section as message; the next "<" is the reply to its final dot
+//	> DROP                close the connection without a word; the next command opens a new one
+//	> sendmail message -f alice@example.org bob@example.net
+//	                      submit a section on the MTA's host without SMTP
+//	< 550 5.7.1 text      the reply must begin with the code and contain the rest
+//
+// The lines of mailboxes are "ADDR: FORM, FORM", one FORM for each message in order of arrival:
+//
+//	encrypted             encrypted to the mailbox's key alone and signed by alice
+//	signed                clear text, signed by alice
+//	encrypted second by eve@example.org
+//	encrypted unsigned
+//	untouched             as it was submitted
+//	report                a delivery status notification of the milter or the MTA
+//
+// A second word that is the name of a section says which message it is. In messages {{hex 00ff}} stands for bytes,
+// {{repeat 3 text}} for repeated text, and {{noise 5000}} for that many random bytes in base64.
+package scenario

@@ -1,0 +1,210 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"sealmilter/internal/lab"
+)
+
+// MTA is a running mail server that asks the milter at World.Listen and sends what it queues to World.Sink.
+type MTA interface {
+	// SubmissionAddr is where clients log in and submit.
+	SubmissionAddr() string
+	// Sendmail submits a message on the server itself, with the command sendmail(1).
+	Sendmail(ctx context.Context, message []byte, args ...string) error
+	// WaitEmpty waits until nothing is left in the queue.
+	WaitEmpty(ctx context.Context) error
+	// Log is what the server has logged.
+	Log() string
+}
+
+// The people of the cases. Every login has its own name as password and the address NAME@example.org.
+var (
+	logins  = []string{"alice", "eve", "nokey"}
+	signers = []string{"alice@example.org", "eve@example.org"}
+	keyed   = []string{"bob@example.net", "dave@example.net", "Carol.Upper@Example.NET"}
+)
+
+// World is what the cases need beside an MTA: the program, everybody's keys, the mailboxes and the password server.
+type World struct {
+	// Listen is the milter's address and Reinject that of the MTA's loopback listener, as reserved ports.
+	Listen, Reinject string
+	// Sink is the next hop of the MTA.
+	Sink *lab.Sink
+	// Auth is the password server of the MTA.
+	Auth *lab.Auth
+
+	dir     string // holds the program and "state", the state directory that each case gets a copy of
+	program string
+	gpg     *lab.GPG
+	prints  map[string]string // fingerprints by address
+	close   []func() error
+}
+
+// NewWorld builds a world around a program built from cmd/sealmilter. The next hop announces 8BITMIME unless sevenBit.
+// The caller closes it.
+func NewWorld(ctx context.Context, program string, sevenBit bool, progress io.Writer) (*World, error) {
+	w := &World{program: program, prints: map[string]string{}}
+	if err := w.build(ctx, sevenBit, progress); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+func (w *World) build(ctx context.Context, sevenBit bool, progress io.Writer) (err error) {
+	for _, addr := range []*string{&w.Listen, &w.Reinject} {
+		port, err := lab.ReservePort()
+		if err != nil {
+			return err
+		}
+		w.close = append(w.close, port.Close)
+		*addr = port.Addr
+	}
+	if w.dir, err = os.MkdirTemp("/tmp", "sealmilter-world-"); err != nil {
+		return err
+	}
+	w.close = append(w.close, func() error { return os.RemoveAll(w.dir) })
+	if w.Sink, err = lab.StartSink(lab.SinkConfig{SevenBit: sevenBit}); err != nil {
+		return err
+	}
+	w.close = append(w.close, w.Sink.Close)
+	passwords := map[string]string{}
+	for _, login := range logins {
+		passwords[login] = login
+	}
+	if w.Auth, err = lab.StartAuth(passwords); err != nil {
+		return err
+	}
+	w.close = append(w.close, w.Auth.Close)
+	if w.gpg, err = lab.NewGPG(ctx, progress); err != nil {
+		return err
+	}
+	w.close = append(w.close, w.gpg.Close)
+	return w.makeKeys(ctx)
+}
+
+// makeKeys gives recipients keys made by gpg, and senders keys made by the program.
+func (w *World) makeKeys(ctx context.Context) error {
+	for _, addr := range keyed {
+		print, err := w.gpg.Generate(ctx, addr, "")
+		if err != nil {
+			return err
+		}
+		w.prints[strings.ToLower(addr)] = print
+		cert, err := w.gpg.ExportPublic(ctx, print)
+		if err != nil {
+			return err
+		}
+		if _, err := w.run(ctx, cert, "keys", "import", "-"); err != nil {
+			return err
+		}
+	}
+	for _, addr := range signers {
+		if _, err := w.run(ctx, nil, "keys", "generate", addr); err != nil {
+			return err
+		}
+		cert, err := w.run(ctx, nil, "keys", "export", addr)
+		if err != nil {
+			return err
+		}
+		if err := w.gpg.Import(ctx, cert); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run executes the program on the state directory that the cases start from.
+func (w *World) run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+	config, err := w.writeConfig("setup", filepath.Join(w.dir, "state"), "")
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, w.program, append(args, "-c", config)...)
+	cmd.Stdin = bytes.NewReader(stdin)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("sealmilter %s: %w\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return out, nil
+}
+
+// writeConfig writes a configuration file. The lines of a case come last, so they may begin a table.
+func (w *World) writeConfig(name, state, lines string) (string, error) {
+	const text = `listen = "inet:%s"
+reinject = "%s"
+state = "%s"
+admin = ""
+%s
+[senders.logins]
+alice = ["alice@example.org", "alice@bücher.example"]
+eve = ["eve@example.org"]
+nokey = ["nokey@example.org"]
+`
+	file := filepath.Join(w.dir, name+".toml")
+	return file, os.WriteFile(file, fmt.Appendf(nil, text, w.Listen, w.Reinject, state, lines), 0o600)
+}
+
+// Serve starts the milter with a fresh copy of the state and the configuration lines of a case, and returns when it
+// listens.
+func (w *World) Serve(ctx context.Context, name, config string) (*lab.Process, error) {
+	state := filepath.Join(w.dir, name)
+	if err := os.RemoveAll(state); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(state, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.CopyFS(state, os.DirFS(filepath.Join(w.dir, "state"))); err != nil {
+		return nil, err
+	}
+	if err := tighten(state); err != nil {
+		return nil, err
+	}
+	file, err := w.writeConfig(name, state, config)
+	if err != nil {
+		return nil, err
+	}
+	p, err := lab.StartProcess(exec.Command(w.program, "serve", "-c", file))
+	if err != nil {
+		return nil, err
+	}
+	if err := p.WaitListen(ctx, "tcp", w.Listen); err != nil {
+		return nil, errors.Join(err, p.Kill())
+	}
+	return p, nil
+}
+
+// tighten restores the modes that [os.CopyFS] widens.
+func tighten(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return os.Chmod(path, 0o700)
+		default:
+			return os.Chmod(path, 0o600)
+		}
+	})
+}
+
+// Close ends what the world started.
+func (w *World) Close() error {
+	var failures []error
+	for i := len(w.close) - 1; i >= 0; i-- {
+		failures = append(failures, w.close[i]())
+	}
+	w.close = nil
+	return errors.Join(failures...)
+}

@@ -1,0 +1,284 @@
+package lab
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Delivery is one message for one recipient, as the [Sink] took it.
+type Delivery struct {
+	// Helo is the name that the client gave.
+	Helo string
+	// From and To are the reverse-path and the forward-path without angle brackets, octet for octet.
+	From, To string
+	// MailArgs and RcptArgs are the ESMTP parameters as they came, such as "BODY=8BITMIME" and "NOTIFY=NEVER".
+	MailArgs, RcptArgs []string
+	// Recipients are all accepted recipients of the same transaction, To among them.
+	Recipients []string
+	// Data is the message, octet for octet, without the transparency dots of RFC 5321, section 4.5.2.
+	Data []byte
+}
+
+// SinkConfig says what the next hop is like.
+type SinkConfig struct {
+	// SevenBit leaves 8BITMIME, and with it SMTPUTF8, out of the announced extensions: the client has to convert.
+	SevenBit bool
+}
+
+// Sink is an SMTP server that keeps all it gets and sends nothing on: the next hop, and the mailboxes behind it. Its
+// methods are safe for concurrent use.
+//
+// A server library would parse parameters and line ends, and announce 8BITMIME in any case; here both are what is
+// looked at.
+type Sink struct {
+	// Addr is the address to send to, "127.0.0.1:port".
+	Addr string
+
+	config SinkConfig
+	server tcpServer
+
+	mu         sync.Mutex
+	deliveries []Delivery
+	refused    map[string]string
+	arrival    chan struct{} // closed and replaced at each delivery
+}
+
+// StartSink starts a sink. The caller closes it.
+func StartSink(config SinkConfig) (*Sink, error) {
+	s := &Sink{config: config, refused: make(map[string]string), arrival: make(chan struct{})}
+	if err := s.server.start(s.serve); err != nil {
+		return nil, fmt.Errorf("start a sink: %w", err)
+	}
+	s.Addr = s.server.addr
+	return s, nil
+}
+
+// Close ends all connections and forgets nothing.
+func (s *Sink) Close() error { return s.server.close() }
+
+// Refuse makes the sink answer every RCPT TO of a recipient with a reply such as "550 5.1.1 No such user". The empty
+// reply lifts it.
+func (s *Sink) Refuse(recipient, reply string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused[recipient] = reply
+}
+
+// Deliveries returns what has come so far, in order of arrival.
+func (s *Sink) Deliveries() []Delivery {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.deliveries)
+}
+
+// Mailbox returns what one recipient has got. The address must match octet for octet.
+func (s *Sink) Mailbox(recipient string) []Delivery {
+	return slices.DeleteFunc(s.Deliveries(), func(d Delivery) bool { return d.To != recipient })
+}
+
+// Wait waits until n deliveries have come since the start, and returns all there are by then. It cannot tell that
+// no more will come: the sender's empty queue can.
+func (s *Sink) Wait(ctx context.Context, n int) ([]Delivery, error) {
+	for {
+		s.mu.Lock()
+		all, arrival := slices.Clone(s.deliveries), s.arrival
+		s.mu.Unlock()
+		if len(all) >= n {
+			return all, nil
+		}
+		select {
+		case <-arrival:
+		case <-ctx.Done():
+			return all, fmt.Errorf("wait for %d deliveries, %d came: %w", n, len(all), ctx.Err())
+		}
+	}
+}
+
+func (s *Sink) keep(transaction []Delivery, data []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var recipients []string
+	for _, d := range transaction {
+		recipients = append(recipients, d.To)
+	}
+	for _, d := range transaction {
+		d.Recipients, d.Data = recipients, data
+		s.deliveries = append(s.deliveries, d)
+	}
+	close(s.arrival)
+	s.arrival = make(chan struct{})
+}
+
+func (s *Sink) extensions() []string {
+	list := []string{"PIPELINING", "SIZE", "ENHANCEDSTATUSCODES", "DSN"}
+	if !s.config.SevenBit {
+		list = append(list, "8BITMIME", "SMTPUTF8")
+	}
+	return list
+}
+
+// serve talks to one client until it leaves.
+func (s *Sink) serve(conn net.Conn) {
+	session := sinkSession{sink: s, in: bufio.NewReader(conn), out: bufio.NewWriter(conn)}
+	session.reply("220 sink.lab.test ESMTP")
+	for {
+		// Replies to pipelined commands go out together (RFC 2920, section 3.2).
+		if session.in.Buffered() == 0 && session.out.Flush() != nil {
+			return
+		}
+		line, err := session.in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		verb, rest, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
+		if strings.EqualFold(verb, "QUIT") {
+			session.reply("221 2.0.0 Bye")
+			session.out.Flush()
+			return
+		}
+		if err := session.command(strings.ToUpper(verb), rest); err != nil {
+			return
+		}
+	}
+}
+
+// sinkSession is the state of one connection.
+type sinkSession struct {
+	sink *Sink
+	in   *bufio.Reader
+	out  *bufio.Writer
+
+	helo        string
+	mail        *Delivery  // what MAIL FROM said, nil before it
+	transaction []Delivery // one for each accepted RCPT TO
+}
+
+func (s *sinkSession) reply(text string) { s.out.WriteString(text + "\r\n") } // Flush reports the error
+
+func (s *sinkSession) reset() { s.mail, s.transaction = nil, nil }
+
+func (s *sinkSession) command(verb, rest string) error {
+	switch verb {
+	case "EHLO":
+		s.helo = rest
+		s.reset()
+		for _, extension := range s.sink.extensions() {
+			s.reply("250-" + extension)
+		}
+		s.reply("250 HELP")
+	case "HELO":
+		s.helo = rest
+		s.reset()
+		s.reply("250 sink.lab.test")
+	case "MAIL":
+		path, args, err := parsePath(rest, "FROM:")
+		if err != nil || s.mail != nil {
+			s.reply("501 5.5.4 Bad MAIL")
+			return nil
+		}
+		s.mail = &Delivery{Helo: s.helo, From: path, MailArgs: args}
+		s.reply("250 2.1.0 Ok")
+	case "RCPT":
+		s.recipient(rest)
+	case "DATA":
+		return s.data()
+	case "RSET":
+		s.reset()
+		s.reply("250 2.0.0 Ok")
+	case "NOOP":
+		s.reply("250 2.0.0 Ok")
+	default:
+		s.reply("502 5.5.2 Not implemented")
+	}
+	return nil
+}
+
+func (s *sinkSession) recipient(rest string) {
+	path, args, err := parsePath(rest, "TO:")
+	if err != nil || s.mail == nil {
+		s.reply("501 5.5.4 Bad RCPT")
+		return
+	}
+	s.sink.mu.Lock()
+	refusal := s.sink.refused[path]
+	s.sink.mu.Unlock()
+	if refusal != "" {
+		s.reply(refusal)
+		return
+	}
+	d := *s.mail
+	d.To, d.RcptArgs = path, args
+	s.transaction = append(s.transaction, d)
+	s.reply("250 2.1.5 Ok")
+}
+
+func (s *sinkSession) data() error {
+	if len(s.transaction) == 0 {
+		s.reply("554 5.5.1 No valid recipients")
+		return nil
+	}
+	s.reply("354 End data with <CR><LF>.<CR><LF>")
+	if err := s.out.Flush(); err != nil {
+		return err
+	}
+	data, err := readData(s.in)
+	if err != nil {
+		return err
+	}
+	s.sink.keep(s.transaction, data)
+	s.reset()
+	s.reply("250 2.0.0 Kept")
+	return nil
+}
+
+// readData reads a message up to its final dot. Only CRLF ends a line.
+func readData(in *bufio.Reader) ([]byte, error) {
+	var data []byte
+	for start := true; ; {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		if start && string(line) == ".\r\n" {
+			return data, nil
+		}
+		if start && line[0] == '.' {
+			line = line[1:]
+		}
+		data = append(data, line...)
+		start = len(data) >= 2 && data[len(data)-2] == '\r'
+	}
+}
+
+// parsePath splits "FROM:<a@b> SIZE=1" into the path and the parameters. A quoted local part may hold anything.
+func parsePath(s, prefix string) (path string, args []string, err error) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return "", nil, errors.New("no path")
+	}
+	s = strings.TrimLeft(s[len(prefix):], " ")
+	if !strings.HasPrefix(s, "<") {
+		return "", nil, errors.New("no path")
+	}
+	quoted := false
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && quoted:
+			i++
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == '>' && !quoted:
+			return s[1:i], strings.Fields(s[i+1:]), nil
+		}
+	}
+	return "", nil, errors.New("the path does not end")
+}
