@@ -1,0 +1,31 @@
+# make demo   the main job, shown on a private relay host on loopback
+# make test   everything that proves the promises; real Postfix and gpg included
+# make lint   gofmt, vet, staticcheck, govulncheck
+
+GO          ?= go
+STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.PHONY: build demo test lint compiler
+
+build:
+	$(GO) build -trimpath -o bin/ ./cmd/sealmilter
+
+demo: build
+	bin/sealmilter demo
+
+test: compiler
+	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GO) test -race -shuffle=on ./...
+
+lint:
+	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GOVULNCHECK) ./...
+
+# The race detector needs a C compiler.
+compiler:
+	@command -v gcc >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev; }

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sealmilter/internal/config"
+	"sealmilter/internal/mail"
+)
+
+func newCheck() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration, the keys and the MTA's listener; say what is wrong and how to mend it",
+		Args:  cobra.NoArgs,
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := loadConfig(cmd)
+		if err != nil {
+			return err
+		}
+		report := checkReport{out: cmd.OutOrStdout(), asJSON: *asJSON}
+		report.add("ok", "configuration", "every key is valid", "")
+		i, err := openState(cmd.Context(), c)
+		if err != nil {
+			report.add("error", "state", err.Error(), "")
+		} else {
+			report.add("ok", "state", "the database in "+c.State+" can be used", "")
+			report.keys(cmd, i)
+			report.err = errors.Join(report.err, i.close())
+		}
+		report.sources(c)
+		report.listeners(c)
+		if report.err != nil {
+			return report.err
+		}
+		if report.errors > 0 {
+			return fmt.Errorf("%d errors found", report.errors)
+		}
+		return nil
+	}
+	return cmd
+}
+
+// checkLine is one finding.
+type checkLine struct {
+	State  string `json:"state"` // ok, warning or error
+	Topic  string `json:"topic"`
+	Detail string `json:"detail"`
+	Mend   string `json:"mend,omitempty"`
+}
+
+// checkReport prints findings as they come.
+type checkReport struct {
+	out    io.Writer
+	asJSON bool
+	errors int
+	err    error // of printing
+}
+
+func (r *checkReport) add(state, topic, detail, mend string) {
+	if state == "error" {
+		r.errors++
+	}
+	var err error
+	if r.asJSON {
+		err = printJSON(r.out, checkLine{state, topic, detail, mend})
+	} else {
+		_, err = fmt.Fprintf(r.out, "%-8s %s: %s\n", state, topic, detail)
+		if mend != "" {
+			_, err = fmt.Fprintf(r.out, "         -> %s\n", mend)
+		}
+	}
+	r.err = errors.Join(r.err, err)
+}
+
+// keys looks at the senders' secret keys: each must open and be able to sign.
+func (r *checkReport) keys(cmd *cobra.Command, i *installation) {
+	all, err := i.senders.List(cmd.Context())
+	if err != nil {
+		r.add("error", "senders", err.Error(), "")
+		return
+	}
+	if len(all) == 0 {
+		r.add("warning", "senders", "there is no secret key; mail is signed by nobody", "sealmilter keys generate ADDR, or keys import FILE")
+	}
+	const soon = 60 * 24 * time.Hour
+	for _, key := range all {
+		topic := "sender " + key.Address
+		if err := i.checkSender(cmd, key.Address); err != nil {
+			r.add("error", topic, err.Error(), "")
+			continue
+		}
+		if expires, ok := key.Cert.Expires(time.Now()); ok && time.Until(expires) < soon {
+			r.add("warning", topic, "the key expires on "+expires.Format(time.DateOnly), "import one that is valid for longer")
+			continue
+		}
+		if !key.Locked {
+			r.add("warning", topic, "the key is stored without a passphrase", "set passphrase_file in [senders] and import the key again")
+			continue
+		}
+		r.add("ok", topic, "the key "+key.Fingerprint+" can sign", "")
+	}
+}
+
+func (i *installation) checkSender(cmd *cobra.Command, address string) error {
+	addr, err := mail.ParsePath(address)
+	if err != nil {
+		return err
+	}
+	_, err = i.senders.Signer(cmd.Context(), addr)
+	return err
+}
+
+func (r *checkReport) sources(c *config.Config) {
+	for _, source := range c.Keys.Sources {
+		if source != "local" {
+			r.add("warning", "keys", "this version cannot ask the key source "+source, "recipients whose key is only there count as having none")
+		}
+	}
+}
+
+// listeners tries the two ends of the wiring: the daemon's own and the MTA's.
+func (r *checkReport) listeners(c *config.Config) {
+	if conn, err := net.DialTimeout(c.Listen.Network, c.Listen.Address, 5*time.Second); err != nil {
+		r.add("warning", "daemon", "nothing listens at "+c.Listen.String(), "start it: sealmilter serve")
+	} else {
+		conn.Close()
+		r.add("ok", "daemon", "something listens at "+c.Listen.String(), "")
+	}
+	conn, err := net.DialTimeout("tcp", c.Reinject, 5*time.Second)
+	if err != nil {
+		r.add("error", "MTA", "nothing listens at "+c.Reinject+": messages to several recipients cannot be sent",
+			"add the loopback listener to the MTA: deploy/postfix/master.cf")
+		return
+	}
+	defer conn.Close()
+	r.stranger(conn, c.Reinject)
+}
+
+// stranger tries to send through the MTA's loopback listener as any local user could, and expects to be refused.
+func (r *checkReport) stranger(conn net.Conn, addr string) {
+	reply, err := tryRecipient(conn)
+	switch {
+	case err != nil:
+		r.add("error", "MTA", "the listener at "+addr+" does not speak SMTP: "+err.Error(), "check the MTA's log")
+	case strings.HasPrefix(reply, "2"):
+		r.add("error", "MTA", "anybody on this host can send clear text through "+addr, "lock the listener as deploy/postfix/master.cf does")
+	default:
+		r.add("ok", "MTA", "the listener at "+addr+" refuses strangers", "")
+	}
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sealmilter/internal/gate"
+	"sealmilter/internal/mail"
+	"sealmilter/internal/outbox"
+)
+
+func newExplain() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "explain --from A --to B [FILE]",
+		Short: "Say what would happen to a message, and why; change nothing",
+		Long: `Say what each recipient would get, as the running daemon would decide it now. Without FILE the message is an
+empty one written by the sender; "-" reads it from standard input. With --login the sender is someone who has logged
+in; without, a program on this host. The exit status is 3 if a recipient would be rejected or deferred.`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	from := cmd.Flags().String("from", "", "the envelope sender, MAIL FROM")
+	to := cmd.Flags().StringArray("to", nil, "an envelope recipient, RCPT TO (repeatable)")
+	login := cmd.Flags().String("login", "", "the login that submits the message")
+	asJSON := jsonFlag(cmd)
+	for _, name := range []string{"from", "to"} {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // the flag is defined above
+		}
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		m, err := explainedMessage(cmd, *from, *to, *login, args)
+		if err != nil {
+			return err
+		}
+		return withInstallation(cmd, func(i *installation) error {
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			g := i.gate(i.config, outbox.New(i.config.Reinject, i.store, time.Now), log)
+			plan, err := g.Plan(cmd.Context(), m)
+			var failure *mail.Failure
+			if err != nil && !errors.As(err, &failure) {
+				return err
+			}
+			return printExplained(cmd.OutOrStdout(), explained(m, plan, failure), *asJSON)
+		})
+	}
+	return cmd
+}
+
+// explainedMessage makes the message to explain, as the milter would get it from the MTA.
+func explainedMessage(cmd *cobra.Command, from string, to []string, login string, args []string) (*mail.Message, error) {
+	env := &mail.Envelope{RawSender: from, Login: login, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	var err error
+	if env.Sender, err = mail.ParsePath(from); err != nil {
+		return nil, fmt.Errorf("--from: %w", err)
+	}
+	for _, text := range to {
+		addr, err := mail.ParsePath(text)
+		if err == nil && addr.IsNull() {
+			_, err = mail.ParseAddr(text)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--to: %w", err)
+		}
+		env.Recipients = append(env.Recipients, mail.Recipient{Addr: addr, Raw: text})
+	}
+	text := []byte("From: <" + env.Sender.String() + ">\r\n\r\n")
+	if len(args) == 1 && args[0] == "-" {
+		text, err = io.ReadAll(cmd.InOrStdin())
+	} else if len(args) == 1 {
+		text, err = os.ReadFile(args[0])
+	}
+	m := &mail.Message{Envelope: env}
+	m.Header, m.Body = mail.SplitMessage(text)
+	return m, err
+}
+
+// explainedLine is the decision for one recipient.
+type explainedLine struct {
+	To          string       `json:"to"`
+	Action      string       `json:"action"` // encrypt, sign, pass, reject or defer
+	Mode        string       `json:"mode,omitempty"`
+	Why         string       `json:"why"`
+	Fingerprint string       `json:"fingerprint,omitempty"`
+	Source      string       `json:"source,omitempty"`
+	Origin      string       `json:"origin,omitempty"`
+	Author      string       `json:"author,omitempty"`
+	Trace       []lookupStep `json:"trace,omitempty"`
+}
+
+// explained turns a plan, or the refusal of the whole message, into lines.
+func explained(m *mail.Message, plan *gate.Plan, failure *mail.Failure) []explainedLine {
+	var lines []explainedLine
+	if failure != nil {
+		action := gate.Reject
+		if failure.Temporary() {
+			action = gate.Defer
+		}
+		for _, to := range m.Envelope.Recipients {
+			lines = append(lines, explainedLine{To: to.Addr.String(), Action: action.String(), Why: failure.Text})
+		}
+		return lines
+	}
+	for _, d := range plan.Decisions {
+		line := explainedLine{To: d.To.Addr.String(), Action: d.Do.String(), Mode: string(d.Mode), Why: d.Why, Source: d.Source,
+			Origin: plan.Origin.String(), Author: plan.Author.String()}
+		if d.Cert != nil {
+			line.Fingerprint = d.Cert.Fingerprint()
+		}
+		for _, s := range d.Trace() {
+			line.Trace = append(line.Trace, lookupStep{s.Source, s.Address, s.Status.String(), s.Detail})
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func printExplained(w io.Writer, lines []explainedLine, asJSON bool) error {
+	no := false
+	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	if !asJSON {
+		fmt.Fprintln(table, "RECIPIENT\tACTION\tMODE\tWHY")
+	}
+	for _, line := range lines {
+		no = no || line.Action == gate.Reject.String() || line.Action == gate.Defer.String()
+		var err error
+		if asJSON {
+			err = printJSON(w, line)
+		} else {
+			_, err = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", line.To, line.Action, cmp.Or(line.Mode, "-"), line.Why)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if no {
+		return errNo
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sealmilter/crypto"
+	"sealmilter/crypto/pgpmime"
+	"sealmilter/internal/config"
+	"sealmilter/internal/gate"
+	"sealmilter/internal/outbox"
+	"sealmilter/internal/store"
+	"sealmilter/keys"
+)
+
+// passphraseCredential is the name of the systemd credential with the passphrase of the senders' secret keys.
+const passphraseCredential = "sealmilter-passphrase"
+
+// installation is what the commands share: the configuration and what lies in the state directory.
+type installation struct {
+	config  *config.Config
+	store   *store.Store
+	local   *keys.Local
+	senders *keys.Senders
+}
+
+// loadConfig reads the file of -c, or the default one.
+func loadConfig(cmd *cobra.Command) (*config.Config, error) {
+	file, err := cmd.Flags().GetString("config")
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(file)
+}
+
+// openInstallation opens the state directory that cmd's configuration names. The caller closes it.
+func openInstallation(cmd *cobra.Command) (*installation, error) {
+	c, err := loadConfig(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return openState(cmd.Context(), c)
+}
+
+// openState opens the state directory of a configuration, making it if it is missing.
+func openState(ctx context.Context, c *config.Config) (*installation, error) {
+	if err := os.MkdirAll(c.State, 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w; create it for the user that runs sealmilter, or set state in the configuration", err)
+	}
+	s, err := store.Open(ctx, filepath.Join(c.State, "sealmilter.db"))
+	if err != nil {
+		return nil, err
+	}
+	local := keys.NewLocal(s, time.Now)
+	senders := keys.NewSenders(s, local, keys.SendersOptions{
+		Dir: filepath.Join(c.State, "secret"),
+		Passphrase: func() ([]byte, error) {
+			return keys.ReadPassphrase(c.Senders.PassphraseFile, passphraseCredential)
+		},
+		Now:  time.Now,
+		Rand: rand.Reader,
+	})
+	return &installation{config: c, store: s, local: local, senders: senders}, nil
+}
+
+// directory returns the key directory of a configuration, which may be newer than that of the installation.
+func (i *installation) directory(c *config.Config) *keys.Directory {
+	return keys.NewDirectory(i.store, []keys.Source{i.local}, c.Keys.Timeout, time.Now)
+}
+
+// gate returns the gate for a configuration. The outbox stays the same as long as the program runs, because it knows
+// which messages are in work.
+func (i *installation) gate(c *config.Config, out *outbox.Outbox, log *slog.Logger) *gate.Gate {
+	return &gate.Gate{
+		Config:       c,
+		Certificates: i.directory(c),
+		Signers:      i.senders,
+		Composer: &pgpmime.Composer{
+			Sealer: &crypto.Sealer{Now: time.Now, Rand: rand.Reader},
+			Rand:   rand.Reader,
+			Strip:  c.Headers.Strip,
+		},
+		Outbox: out,
+		Now:    time.Now,
+		Rand:   rand.Reader,
+		Log:    log,
+	}
+}
+
+func (i *installation) close() error { return i.store.Close() }

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+func newKeys() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "Manage certificates of recipients and secret keys of senders",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return errors.New("say what to do: import, list, lookup, generate, export or remove; see 'sealmilter keys --help'")
+		},
+	}
+	cmd.AddCommand(newKeysImport(), newKeysList(), newKeysLookup(), newKeysGenerate(), newKeysExport(), newKeysRemove())
+	return cmd
+}
+
+// withInstallation runs work between opening and closing the installation of the command's configuration.
+func withInstallation(cmd *cobra.Command, work func(*installation) error) (err error) {
+	i, err := openInstallation(cmd)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, i.close()) }()
+	return work(i)
+}
+
+// jsonFlag adds --json, one object per line.
+func jsonFlag(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("json", false, "print one JSON object per line")
+}
+
+// printJSON prints one line.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sealmilter/crypto"
+	"sealmilter/internal/mail"
+	"sealmilter/keys"
+)
+
+func newKeysGenerate() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "generate ADDR",
+		Short: "Make the key that signs for an address",
+		Args:  cobra.ExactArgs(1),
+	}
+	name := cmd.Flags().String("name", "", "the sender's `NAME` in the User ID")
+	lifetime := cmd.Flags().Duration("lifetime", 0, "how long the key is valid (default: key_lifetime of the configuration)")
+	algorithm := cmd.Flags().String("algorithm", "ed25519", "ed25519 or rsa4096")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		addr, err := mail.ParseAddr(args[0])
+		if err != nil {
+			return err
+		}
+		options := keys.GenerateOptions{Name: *name, Lifetime: *lifetime}
+		switch *algorithm {
+		case "ed25519":
+			options.Algorithm = crypto.Ed25519
+		case "rsa4096":
+			options.Algorithm = crypto.RSA4096
+		default:
+			return fmt.Errorf("--algorithm %q is neither ed25519 nor rsa4096", *algorithm)
+		}
+		return withInstallation(cmd, func(i *installation) error {
+			if options.Lifetime == 0 {
+				options.Lifetime = i.config.Senders.KeyLifetime
+			}
+			key, err := i.senders.Generate(cmd.Context(), addr, options)
+			if err != nil {
+				return err
+			}
+			line := newKeyLine(key.Fingerprint, []string{key.Address}, key.Cert, key.Cert.Check(time.Now()))
+			line.Locked = &key.Locked
+			out := cmd.OutOrStdout()
+			if *asJSON {
+				return printJSON(out, line)
+			}
+			fmt.Fprintf(out, "%s now signs for %s.\n", key.Fingerprint, key.Address)
+			if line.Expires != nil {
+				fmt.Fprintf(out, "It is valid until %s.\n", line.Expires.Format(time.DateOnly))
+			}
+			if !key.Locked {
+				fmt.Fprintln(out, "It is stored without a passphrase: set passphrase_file in [senders] of the configuration to change that.")
+			}
+			fmt.Fprintf(out, "Give the certificate to those who write to this address: sealmilter keys export %s\n", key.Address)
+			return nil
+		})
+	}
+	return cmd
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sealmilter/crypto"
+)
+
+func newKeysList() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the imported certificates, or the senders' secret keys",
+		Args:  cobra.NoArgs,
+	}
+	secret := cmd.Flags().Bool("secret", false, "list the secret keys of senders")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return withInstallation(cmd, func(i *installation) error {
+			list := i.certificateLines
+			if *secret {
+				list = i.secretLines
+			}
+			out := cmd.OutOrStdout()
+			if *asJSON {
+				return list(cmd, func(line keyLine) error { return printJSON(out, line) })
+			}
+			return printTable(out, func(print func(keyLine) error) error { return list(cmd, print) })
+		})
+	}
+	return cmd
+}
+
+// keyLine is one key of a list.
+type keyLine struct {
+	Fingerprint string     `json:"fingerprint"`
+	Addresses   []string   `json:"addresses"`
+	UserIDs     []string   `json:"user_ids,omitempty"`
+	Algorithm   string     `json:"algorithm,omitempty"`
+	Created     *time.Time `json:"created,omitempty"`
+	Expires     *time.Time `json:"expires,omitempty"`
+	Usable      bool       `json:"usable"`
+	// State is "ok", or says why the key cannot be used.
+	State    string   `json:"state"`
+	Warnings []string `json:"warnings,omitempty"`
+	// Locked tells of a secret key whether a passphrase protects it.
+	Locked *bool `json:"locked,omitempty"`
+}
+
+// newKeyLine describes a key with its certificate; problem is why it cannot be used.
+func newKeyLine(fingerprint string, addresses []string, cert *crypto.Cert, problem error) keyLine {
+	line := keyLine{Fingerprint: fingerprint, Addresses: addresses, Usable: problem == nil, State: "ok"}
+	if problem != nil {
+		line.State = problem.Error()
+	}
+	if cert != nil {
+		created := cert.Created()
+		line.UserIDs, line.Algorithm, line.Warnings, line.Created = cert.UserIDs(), cert.Algorithm(), cert.Warnings(), &created
+		if expires, ok := cert.Expires(time.Now()); ok {
+			line.Expires = &expires
+		}
+	}
+	return line
+}
+
+func (i *installation) certificateLines(cmd *cobra.Command, print func(keyLine) error) error {
+	for entry, err := range i.local.List(cmd.Context()) {
+		if err != nil && entry.Fingerprint == "" {
+			return err
+		}
+		if err == nil {
+			err = entry.Cert.Check(time.Now())
+		}
+		if err := print(newKeyLine(entry.Fingerprint, entry.Addresses, entry.Cert, err)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *installation) secretLines(cmd *cobra.Command, print func(keyLine) error) error {
+	all, err := i.senders.List(cmd.Context())
+	if err != nil {
+		return err
+	}
+	for _, key := range all {
+		problem := key.Err
+		if problem == nil {
+			problem = key.Cert.Check(time.Now())
+		}
+		line := newKeyLine(key.Fingerprint, []string{key.Address}, key.Cert, problem)
+		if key.Err == nil {
+			line.Locked = &key.Locked
+		}
+		if err := print(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printTable prints the lines that list hands to its argument, in columns.
+func printTable(w io.Writer, list func(print func(keyLine) error) error) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "FINGERPRINT\tADDRESSES\tALGORITHM\tEXPIRES\tSTATE")
+	err := list(func(k keyLine) error {
+		expires := "never"
+		switch {
+		case k.Expires != nil:
+			expires = k.Expires.Format(time.DateOnly)
+		case k.Created == nil:
+			expires = "?"
+		}
+		state := k.State
+		if len(k.Warnings) > 0 {
+			state += "; " + strings.Join(k.Warnings, "; ")
+		}
+		if k.Locked != nil && !*k.Locked {
+			state += "; not protected by a passphrase"
+		}
+		_, err := fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", k.Fingerprint, strings.Join(k.Addresses, ","), k.Algorithm, expires, state)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.Flush()
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sealmilter/internal/config"
+	"sealmilter/internal/gate"
+	"sealmilter/internal/mail"
+	"sealmilter/internal/outbox"
+	"sealmilter/milter"
+)
+
+// drainTime is how long messages in work may take to end after SIGTERM.
+const drainTime = 60 * time.Second
+
+func newServe() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the milter",
+		Long: `Run the milter until SIGTERM, which lets messages in work come to their end. SIGHUP reads the configuration
+again: policy, senders, keys, headers and crypto take effect with the next message; listen, reinject, state, admin,
+limits and log need a restart. A configuration with an error is refused and the old one stays.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withInstallation(cmd, func(i *installation) error { return i.serve(cmd) })
+		},
+	}
+}
+
+func (i *installation) serve(cmd *cobra.Command) error {
+	log := newLogger(cmd.ErrOrStderr(), i.config.Log)
+	slog.SetDefault(log) // the milter library logs there
+	if _, err := i.senders.List(cmd.Context()); err != nil {
+		return err
+	}
+
+	out := outbox.New(i.config.Reinject, i.store, time.Now)
+	var current atomic.Pointer[gate.Gate]
+	current.Store(i.gate(i.config, out, log))
+	warnSources(log, i.config)
+
+	server := &milter.Server{
+		// The message keeps the configuration that it began with.
+		Begin: func(ctx context.Context, env *mail.Envelope) (milter.Handler, error) {
+			t, err := current.Load().Begin(ctx, env)
+			if t == nil || err != nil {
+				return nil, err
+			}
+			return t, nil
+		},
+		Other:         out.Guard,
+		Log:           log,
+		MaxMessage:    i.config.Limits.Message,
+		MaxInFlight:   i.config.Limits.InFlight,
+		MaxRecipients: i.config.Limits.Recipients,
+	}
+	l, err := milter.Listen(i.config.Listen.String())
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if i.config.Admin != "" {
+		a, err := newAdmin(i.config.Admin, i.ready, log)
+		if err != nil {
+			l.Close()
+			return fmt.Errorf("admin listener: %w; set admin to another address, or to \"\"", err)
+		}
+		defer a.close()
+	}
+
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	log.Info("serving", "version", version(), "listen", i.config.Listen.String(), "reinject", i.config.Reinject, "mode", string(i.config.Policy.Mode))
+	for {
+		select {
+		case <-hangup:
+			c, err := loadConfig(cmd)
+			if err != nil {
+				log.Error("configuration not reloaded; the old one stays", "err", err)
+				continue
+			}
+			warnSources(log, c)
+			current.Store(i.gate(c, out, log))
+			log.Info("configuration reloaded", "mode", string(c.Policy.Mode))
+		case err := <-served:
+			return err
+		case <-cmd.Context().Done():
+			log.Info("draining")
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), drainTime)
+			defer cancel()
+			if err := server.Shutdown(ctx); err != nil {
+				return fmt.Errorf("messages were still in work after %v; their clients will try again: %w", drainTime, err)
+			}
+			log.Info("stopped")
+			return nil
+		}
+	}
+}
+
+// ready says whether a message could be handled now.
+func (i *installation) ready(ctx context.Context) error {
+	if _, err := i.store.KeyGeneration(ctx); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return nil
+}
+
+// warnSources names the key sources that this version does not ask.
+func warnSources(log *slog.Logger, c *config.Config) {
+	for _, source := range c.Keys.Sources {
+		if source != "local" {
+			log.Warn("this version cannot ask the key source; recipients whose key is only there count as having none", "source", source)
+		}
+	}
+}
+
+func newLogger(w io.Writer, c config.Log) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.Level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

@@ -1,0 +1,88 @@
+// Package sealmilter_test holds the house to its plan: who may import whom.
+package sealmilter_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// imports lists, for every package, the packages of this module that it may import. Dependencies run one way:
+// from the program to the nouns.
+var imports = map[string][]string{
+	"internal/mail":         {},
+	"internal/store":        {},
+	"internal/lab":          {},
+	"deploy/postfix":        {},
+	"internal/lab/scenario": {"internal/lab"},
+	"milter":                {"internal/mail"},
+	"crypto":                {"internal/mail"},
+	"crypto/pgpmime":        {"internal/mail", "crypto"},
+	"internal/config":       {"internal/mail"},
+	"keys":                  {"internal/mail", "internal/store", "crypto"},
+	"internal/outbox":       {"internal/mail", "internal/store"},
+	"internal/gate":         {"internal/mail", "internal/config", "internal/outbox", "crypto", "crypto/pgpmime", "keys"},
+	"cmd/sealmilter": {"internal/mail", "internal/config", "internal/gate", "internal/lab", "internal/outbox",
+		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy/postfix"},
+}
+
+// owners lists the libraries that only one package may know, so that each can be replaced in one place.
+var owners = map[string]string{
+	"github.com/emersion/go-milter":   "milter",
+	"github.com/ProtonMail/go-crypto": "crypto",
+	"modernc.org/sqlite":              "internal/store",
+	"github.com/pelletier/go-toml":    "internal/config",
+	"github.com/spf13/cobra":          "cmd/sealmilter",
+	"github.com/schollz/progressbar":  "cmd/sealmilter",
+	"github.com/rogpeppe/go-internal": "internal/lab/scenario",
+	"github.com/emersion/go-sasl":     "internal/lab",
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	const module = "sealmilter/"
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, known := imports[name]
+		if !known && len(p.Imports) > 0 {
+			t.Errorf("%s has no place in the plan", name)
+		}
+		for _, imported := range p.Imports {
+			if own, ours := strings.CutPrefix(imported, module); ours && !slices.Contains(allowed, own) {
+				t.Errorf("%s may not import %s", name, own)
+			}
+			for library, owner := range owners {
+				if strings.HasPrefix(imported, library) && name != owner {
+					t.Errorf("%s may not import %s", name, imported)
+				}
+			}
+		}
+	}
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func listPackages(t *testing.T) []goPackage {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []goPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
