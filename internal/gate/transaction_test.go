@@ -1,0 +1,405 @@
+package gate_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"sealmilter/crypto"
+	"sealmilter/crypto/pgpmime"
+	"sealmilter/internal/config"
+	"sealmilter/internal/gate"
+	"sealmilter/internal/mail"
+	"sealmilter/internal/outbox"
+	"sealmilter/internal/store"
+	"sealmilter/keys"
+)
+
+// world is a gate with real keys, and an MTA that can refuse.
+type world struct {
+	*gate.Gate
+	answers map[string]keys.Answer
+	signers map[string]*crypto.Signer
+	signErr error
+	queue   []delivery
+	refuse  map[string]error
+	log     bytes.Buffer
+}
+
+type delivery struct{ from, to, text string }
+
+func (w *world) Lookup(_ context.Context, addr mail.Addr) keys.Answer {
+	if a, ok := w.answers[addr.Key()]; ok {
+		return a
+	}
+	return keys.Answer{Status: keys.None, Why: "no source has a key"}
+}
+
+func (w *world) Signer(_ context.Context, addr mail.Addr) (*crypto.Signer, error) {
+	if w.signErr != nil {
+		return nil, w.signErr
+	}
+	if s := w.signers[addr.Key()]; s != nil {
+		return s, nil
+	}
+	return nil, keys.ErrNoSecretKey
+}
+
+func (w *world) Generate(_ context.Context, addr mail.Addr, _ keys.GenerateOptions) (keys.SenderKey, error) {
+	return keys.SenderKey{}, w.addSigner(addr)
+}
+
+func (w *world) addSigner(addr mail.Addr) error {
+	secret, err := crypto.Generate(addr, crypto.GenerateOptions{Now: time.Now(), Rand: rand.Reader})
+	if err != nil {
+		return err
+	}
+	w.signers[addr.Key()], err = secret.Signer(time.Now())
+	return err
+}
+
+func addr(t *testing.T, s string) mail.Addr {
+	t.Helper()
+	a, err := mail.ParsePath(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{answers: map[string]keys.Answer{}, signers: map[string]*crypto.Signer{}, refuse: map[string]error{}}
+	ledger, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ledger.Close() })
+	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &queueSession{world: w}, nil }))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- server.Serve(l) }()
+	t.Cleanup(func() {
+		server.Close()
+		<-done
+	})
+	c := *config.Default()
+	c.Senders.Logins = map[string][]mail.Pattern{}
+	w.Gate = &gate.Gate{
+		Config: &c, Certificates: w, Signers: w,
+		Composer: &pgpmime.Composer{Sealer: &crypto.Sealer{Now: time.Now, Rand: rand.Reader}, Rand: rand.Reader},
+		Outbox:   outbox.New(l.Addr().String(), ledger, time.Now),
+		Now:      time.Now, Rand: rand.Reader, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	}
+	if err := w.addSigner(addr(t, "alice@example.org")); err != nil {
+		t.Fatal(err)
+	}
+	for _, keyed := range []string{"bob@example.net", "dave@example.net"} {
+		secret, err := crypto.Generate(addr(t, keyed), crypto.GenerateOptions{Now: time.Now(), Rand: rand.Reader})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.answers[keyed] = keys.Answer{Status: keys.Found, Cert: secret.Cert(), Source: "local", SeenBefore: true}
+	}
+	return w
+}
+
+type queueSession struct {
+	world *world
+	delivery
+}
+
+func (s *queueSession) Reset()                                      { s.delivery = delivery{} }
+func (s *queueSession) Logout() error                               { return nil }
+func (s *queueSession) Mail(from string, _ *smtp.MailOptions) error { s.from = from; return nil }
+func (s *queueSession) Rcpt(to string, _ *smtp.RcptOptions) error   { s.to = to; return nil }
+func (s *queueSession) Data(r io.Reader) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if err := s.world.refuse[s.to]; err != nil {
+		return err
+	}
+	s.text = string(text)
+	s.world.queue = append(s.world.queue, s.delivery)
+	return nil
+}
+
+// submit runs a whole message through the gate, as the milter does, and returns what the MTA is told and the error.
+// Between the last RCPT TO and the end of message it calls meanwhile.
+func (w *world) submit(t *testing.T, m *mail.Message, meanwhile func(), to ...string) (*mail.Edit, error) {
+	t.Helper()
+	tx, err := w.Begin(t.Context(), m.Envelope)
+	if err != nil || tx == nil {
+		return nil, err
+	}
+	for _, s := range to {
+		r := mail.Recipient{Addr: addr(t, s), Raw: "<" + s + ">"}
+		if err := tx.Rcpt(t.Context(), m.Envelope, r); err != nil {
+			return nil, err
+		}
+		m.Envelope.Recipients = append(m.Envelope.Recipients, r)
+	}
+	if meanwhile != nil {
+		meanwhile()
+	}
+	return tx.Message(t.Context(), m)
+}
+
+const secretText = "the secret text of this message"
+
+func message(t *testing.T, from string) *mail.Message {
+	t.Helper()
+	h, body := mail.SplitMessage([]byte("From: " + from + "\nTo: bob@example.net, erin@example.com\nSubject: secret subject\nMessage-ID: <1@client.example>\n\n" + secretText + "\n"))
+	return &mail.Message{Header: h, Body: bytes.ReplaceAll(body, []byte("\n"), []byte("\r\n")),
+		Envelope: &mail.Envelope{Sender: addr(t, from), RawSender: "<" + from + ">", Login: from, QueueID: "4Q"}}
+}
+
+func text(t *testing.T, e *mail.Edit) string {
+	t.Helper()
+	var b bytes.Buffer
+	b.Write(e.Header.AppendTo(nil))
+	if e.Body != nil {
+		if _, err := e.Body.WriteTo(&b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+func code(err error) int {
+	if err == nil {
+		return 250
+	}
+	return mail.AsFailure(err).Code
+}
+
+func TestKeyLostBetweenRcptAndEnd(t *testing.T) {
+	for _, tc := range []struct {
+		mode config.Mode
+		lost keys.Status
+		want int
+	}{
+		{config.Prefer, keys.None, 451},
+		{config.Prefer, keys.Unknown, 451},
+		{config.Require, keys.None, 550},
+		{config.Require, keys.Unknown, 451},
+	} {
+		w := newWorld(t)
+		w.Config.Policy.Mode = tc.mode
+		lose := func() { w.answers["bob@example.net"] = keys.Answer{Status: tc.lost, Why: "it is gone"} }
+		edit, err := w.submit(t, message(t, "alice@example.org"), lose, "bob@example.net", "dave@example.net")
+		if code(err) != tc.want || edit != nil || len(w.queue) != 0 {
+			t.Errorf("%s, key then %s: %v, edit %v, %d queued; want %d and nothing", tc.mode, tc.lost, err, edit, len(w.queue), tc.want)
+		}
+	}
+}
+
+func TestWhoMaySend(t *testing.T) {
+	other := []mail.Pattern{}
+	p, err := mail.ParsePattern("*@lists.example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other = append(other, p)
+	for _, tc := range []struct {
+		name, login, sender, from string
+		client                    string
+		nonSMTP                   bool
+		want                      int
+		foreign                   bool
+	}{
+		{name: "own address", login: "alice@example.org", sender: "alice@example.org", from: "alice@example.org", want: 250},
+		{name: "other case", login: "Alice@example.org", sender: "alice@EXAMPLE.org", from: "A <ALICE@example.org>", want: 250},
+		{name: "MAIL FROM of another", login: "alice@example.org", sender: "eve@example.org", from: "alice@example.org", want: 550},
+		{name: "From of another", login: "alice@example.org", sender: "alice@example.org", from: "eve@example.org", want: 550},
+		{name: "one of two in From", login: "alice@example.org", sender: "alice@example.org", from: "alice@example.org, eve@example.org", want: 550},
+		{name: "name like an address", login: "alice@example.org", sender: "alice@example.org", from: `"eve@example.org" <alice@example.org>`, want: 250},
+		{name: "unreadable From", login: "alice@example.org", sender: "alice@example.org", from: "alice at example", want: 550},
+		{name: "empty group in From", login: "alice@example.org", sender: "alice@example.org", from: "undisclosed:;", want: 550},
+		{name: "two From", login: "alice@example.org", sender: "alice@example.org", from: "alice@example.org\r\nFrom: eve@example.org", want: 550},
+		{name: "login without addresses", login: "alice", sender: "alice@example.org", from: "alice@example.org", want: 550},
+		{name: "mapped login, other address", login: "lister", sender: "x@lists.example.org", from: "alice@example.org", want: 550},
+		{name: "null sender", login: "alice@example.org", sender: "", from: "alice@example.org", want: 250},
+		{name: "null sender, From of another", login: "alice@example.org", sender: "", from: "eve@example.org", want: 550},
+		{name: "trusted", client: "127.0.0.1", sender: "alice@example.org", from: "alice@example.org", want: 250},
+		{name: "trusted, two names", client: "127.0.0.1", sender: "eve@example.org", from: "alice@example.org", want: 550},
+		{name: "local program", client: "127.0.0.1", nonSMTP: true, sender: "alice@example.org", from: "alice@example.org", want: 250},
+		{name: "foreign", client: "192.0.2.1", sender: "alice@example.org", from: "alice@example.org", want: 250, foreign: true},
+		{name: "nobody knows", sender: "alice@example.org", from: "alice@example.org", want: 451},
+	} {
+		w := newWorld(t)
+		w.Config.Senders.Logins["lister"] = other
+		m := message(t, "alice@example.org")
+		m.Header, _ = mail.SplitMessage([]byte("From: " + tc.from + "\r\nTo: bob@example.net\r\n\r\n"))
+		m.Envelope = &mail.Envelope{Sender: addr(t, tc.sender), Login: tc.login, NonSMTP: tc.nonSMTP}
+		if tc.client != "" {
+			m.Envelope.Client = netip.MustParseAddr(tc.client)
+		}
+		edit, err := w.submit(t, m, nil, "bob@example.net")
+		if code(err) != tc.want || (tc.want == 250 && !tc.foreign) != (edit != nil) {
+			t.Errorf("%s: %v, edit %v, want %d", tc.name, err, edit, tc.want)
+		}
+		if edit != nil && strings.Contains(text(t, edit), secretText) {
+			t.Errorf("%s: clear text", tc.name)
+		}
+	}
+}
+
+func TestMissingSenderKey(t *testing.T) {
+	for _, tc := range []struct {
+		choice      config.MissingKey
+		to          string
+		want        int
+		signErr     error
+		description string
+	}{
+		{config.RejectSender, "bob@example.net", 550, nil, "reject"},
+		{config.GenerateKey, "bob@example.net", 250, nil, "generate"},
+		{config.GenerateKey, "erin@example.com", 250, nil, "generate, clear"},
+		{config.EncryptOnly, "bob@example.net", 250, nil, "encrypt-only"},
+		{config.EncryptOnly, "erin@example.com", 550, nil, "encrypt-only, no key"},
+		{"", "bob@example.net", 550, nil, "no choice"},
+		{config.EncryptOnly, "bob@example.net", 451, errors.New("wrong passphrase"), "broken key"},
+		{config.GenerateKey, "erin@example.com", 451, errors.New("wrong passphrase"), "broken key, clear"},
+	} {
+		w := newWorld(t)
+		w.Config.Senders.MissingKey, w.signErr = tc.choice, tc.signErr
+		edit, err := w.submit(t, message(t, "new@example.org"), nil, tc.to)
+		if code(err) != tc.want || (edit != nil) != (tc.want == 250) {
+			t.Errorf("%s: %v, edit %v, want %d", tc.description, err, edit, tc.want)
+		}
+		if strings.Contains(w.log.String(), "secret") {
+			t.Errorf("%s: content in the log: %s", tc.description, w.log.String())
+		}
+	}
+}
+
+// TestFailureOfOneCopy lets the MTA refuse each copy in turn. No edit lets the message pass after a temporary failure,
+// and the second try sends nothing twice.
+func TestFailureOfOneCopy(t *testing.T) {
+	all := []string{"bob@example.net", "dave@example.net", "erin@example.com", "frank@example.com"}
+	for _, bad := range all {
+		w := newWorld(t)
+		w.refuse[bad] = &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "later"}
+		edit, err := w.submit(t, message(t, "alice@example.org"), nil, all...)
+		if bad == "bob@example.net" { // the message itself becomes bob's copy
+			if err != nil || len(edit.Delete) != 3 {
+				t.Errorf("%v, %+v", err, edit)
+			}
+			continue
+		}
+		if code(err)/100 != 4 || edit != nil {
+			t.Errorf("%s fails: %v, edit %v", bad, err, edit)
+		}
+		delete(w.refuse, bad)
+		edit, err = w.submit(t, message(t, "alice@example.org"), nil, all...)
+		if err != nil || edit == nil || edit.Discard {
+			t.Fatalf("%s, second try: %v, %+v", bad, err, edit)
+		}
+		got := map[string]int{}
+		for _, d := range w.queue {
+			got[d.to]++
+		}
+		for _, to := range all[1:] {
+			if got[to] != 1 {
+				t.Errorf("%s fails: %s got %d copies", bad, to, got[to])
+			}
+		}
+		if strings.Contains(text(t, edit), secretText) {
+			t.Errorf("%s fails: clear text in place", bad)
+		}
+	}
+}
+
+func TestLatePermanentRefusalIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.refuse["frank@example.com"] = &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "never"}
+	edit, err := w.submit(t, message(t, "alice@example.org"), nil, "bob@example.net", "erin@example.com", "frank@example.com")
+	if err != nil || edit == nil {
+		t.Fatalf("%v, %v", err, edit)
+	}
+	if len(w.queue) != 2 || w.queue[1].to != "alice@example.org" || w.queue[1].from != "" {
+		t.Fatalf("queue %+v", w.queue)
+	}
+	notice := w.queue[1].text
+	for _, want := range []string{"multipart/report", "Final-Recipient: rfc822; frank@example.com", "Status: 5.7.1", "Auto-Submitted: auto-replied"} {
+		if !strings.Contains(notice, want) {
+			t.Errorf("the notice lacks %q:\n%s", want, notice)
+		}
+	}
+	if strings.Contains(notice, "secret") {
+		t.Errorf("the notice quotes the message:\n%s", notice)
+	}
+}
+
+func TestFirstPermanentRefusalSendsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.refuse["erin@example.com"] = &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "too large"}
+	edit, err := w.submit(t, message(t, "alice@example.org"), nil, "bob@example.net", "erin@example.com")
+	if code(err) != 552 || edit != nil || len(w.queue) != 0 {
+		t.Errorf("%v, %v, %+v", err, edit, w.queue)
+	}
+}
+
+// TestRetryOfAllSent discards a message whose copies have all been sent, rather than sending one twice.
+func TestRetryOfAllSent(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.submit(t, message(t, "alice@example.org"), nil, "bob@example.net", "erin@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	edit, err := w.submit(t, message(t, "alice@example.org"), nil, "erin@example.com")
+	if err != nil || !edit.Discard {
+		t.Errorf("%v, %+v", err, edit)
+	}
+}
+
+func TestLocalProgramRefusals(t *testing.T) {
+	for _, tc := range []struct {
+		name, sender string
+		to           []string
+		want         int
+		discard      bool
+	}{
+		{"all refused", "alice@example.org", []string{"erin@example.com"}, 250, true},
+		{"one refused", "alice@example.org", []string{"erin@example.com", "bob@example.net"}, 250, false},
+		{"null sender", "", []string{"erin@example.com"}, 550, false},
+	} {
+		w := newWorld(t)
+		w.Config.Policy.Mode = config.Require
+		m := message(t, "alice@example.org")
+		m.Envelope = &mail.Envelope{Sender: addr(t, tc.sender), NonSMTP: true, Client: netip.MustParseAddr("127.0.0.1")}
+		edit, err := w.submit(t, m, nil, tc.to...)
+		if code(err) != tc.want || err == nil && edit.Discard != tc.discard {
+			t.Errorf("%s: %v, %+v", tc.name, err, edit)
+			continue
+		}
+		if err != nil {
+			if len(w.queue) != 0 {
+				t.Errorf("%s: queue %+v", tc.name, w.queue)
+			}
+			continue
+		}
+		if len(w.queue) != 1 || w.queue[0].to != "alice@example.org" || strings.Contains(w.queue[0].text, "secret") {
+			t.Errorf("%s: queue %+v", tc.name, w.queue)
+		}
+		if !edit.Discard && strings.Contains(text(t, edit), secretText) {
+			t.Errorf("%s: clear text in place", tc.name)
+		}
+	}
+}
