@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"sealmilter/crypto"
 	"sealmilter/internal/mail"
@@ -44,6 +45,12 @@ func TestHeaderTextSurvives(t *testing.T) {
 		field := mail.Field{Name: "Subject", Value: value}
 		got := protected(t, field)
 		var d mime.WordDecoder
+		for _, word := range strings.Fields(got.Value) {
+			// Each has whole characters (RFC 2047, section 5).
+			if text, err := d.Decode(word); err == nil && !utf8.ValidString(text) {
+				t.Fatalf("%q became %q", field, got)
+			}
+		}
 		before, err1 := d.DecodeHeader(field.Text())
 		after, err2 := d.DecodeHeader(got.Text())
 		if err1 != nil || err2 != nil || before != after {
@@ -59,7 +66,7 @@ func TestHeaderAddressesSurvive(t *testing.T) {
 	g := rand.New(rand.NewPCG(seed, 0))
 	words := []string{"Jörg", "Bob", `"Müller, \"G\"."`, `"plain, quoted"`, "=?utf-8?Q?=C3=A4?=", strings.Repeat("ü", 60)}
 	comments := []string{"", "", " (Büro (2. Stock))", " (plain)"}
-	addrs := []string{"a@example.org", `"a b"@example.org`, "grün@example.org", "a@bücher.example"}
+	addrs := []string{"a@example.org", `"a b"@example.org`, "grün@example.org", `"grün x"@example.org`, "a@bücher.example"}
 	choose := func(from []string) string { return from[g.IntN(len(from))] }
 	for range 2000 {
 		var list []string

@@ -189,7 +189,7 @@ func (g *generator) leaf() string {
 func (g *generator) content() string {
 	var b strings.Builder
 	for range g.IntN(8) {
-		line := g.choose("", "plain", "ends in blanks \t", "From me", "=C3=A4 = ", ".", "-- ", "--b", "--b1.!",
+		line := g.choose("", "plain", "ends in blanks \t", "From me", "=C3=A4 = ", ".", "-- ", "--b", "--b1.!", "see --b1.",
 			"\xc3\xa4\xc3\xb6", "\xff", "\x00", "a\rb", "\r\rc", strings.Repeat("long ", 199), strings.Repeat("x--b1.", 200),
 			strings.Repeat("From ", 250), "\x1b$B")
 		b.WriteString(line)
