@@ -42,7 +42,7 @@ func newCheck() *cobra.Command {
 			return report.err
 		}
 		if report.errors > 0 {
-			return fmt.Errorf("%d errors found", report.errors)
+			return fmt.Errorf("errors found: %d", report.errors)
 		}
 		return nil
 	}

@@ -8,9 +8,6 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// maxWord is the longest word of a field that is left alone. A longer one might not fit on a line.
-const maxWord = 900
-
 // canonicalField returns a field in the canonical form: 7-bit, lines of at most 998 octets, none of them only white
 // space or ending in it. A field that is in this form comes back as it was. Raw UTF-8 becomes encoded words (RFC 2047)
 // or extended parameters (RFC 2231), save in addresses. The error is a clause that says what is wrong with the header.
@@ -23,9 +20,31 @@ func canonicalField(f mail.Field) (mail.Field, error) {
 	if isCanonicalLine(f) {
 		return f, nil
 	}
-	lines := strings.Split(f.Value, "\n")
+	lines, ok := cleanLines(f.Value)
+	if !ok {
+		return f, fmt.Errorf("has a NUL or a bare CR in its header field %q", f.Name)
+	}
+	value, unfolded := strings.Join(lines, "\r\n"), strings.Join(lines, "")
+	if mustEncode(unfolded) {
+		encoded, err := encodeValue(f.Name, unfolded)
+		if err != nil {
+			return f, fmt.Errorf("has a header field %q that %w", f.Name, err)
+		}
+		value = fold(f.Name, encoded)
+	} else if longestLine(f.Name, value) > maxLine {
+		value = fold(f.Name, unfolded)
+	}
+	if longestLine(f.Name, value) > maxLine {
+		return f, fmt.Errorf("has a header field %q that cannot be folded into lines of %d octets", f.Name, maxLine)
+	}
+	return mail.Field{Name: f.Name, Value: value}, nil
+}
+
+// cleanLines cuts a raw value into its lines, without blanks at their ends and without empty continuations. It
+// reports false if a NUL or bare CR is in one.
+func cleanLines(value string) ([]string, bool) {
+	lines := strings.Split(value, "\n")
 	kept := lines[:0]
-	longWord, longest := 0, 0
 	for i, line := range lines {
 		if i < len(lines)-1 {
 			line = strings.TrimSuffix(line, "\r")
@@ -33,34 +52,23 @@ func canonicalField(f mail.Field) (mail.Field, error) {
 		line = strings.TrimRight(line, " \t")
 		switch {
 		case strings.ContainsAny(line, "\x00\r"):
-			return f, fmt.Errorf("has a NUL or a bare CR in its header field %q", f.Name)
+			return nil, false
 		case i > 0 && line == "":
 			continue
 		case i > 0 && !isBlank(line[0]):
 			line = " " + line
 		}
 		kept = append(kept, line)
+	}
+	return kept, true
+}
+
+func longestLine(name, value string) int {
+	longest := 0
+	for line := range strings.SplitSeq(name+":"+value, "\r\n") {
 		longest = max(longest, len(line))
-		for word := range strings.FieldsSeq(line) {
-			longWord = max(longWord, len(word))
-		}
 	}
-	value := strings.Join(kept, "\r\n")
-	if !is7bit(value) || longWord > maxWord {
-		encoded, err := encodeValue(f.Name, strings.Join(kept, ""))
-		if err != nil {
-			return f, fmt.Errorf("has a header field %q that %w", f.Name, err)
-		}
-		value = fold(f.Name, encoded)
-	} else if len(f.Name)+1+longest > maxLine {
-		value = fold(f.Name, strings.Join(kept, ""))
-	}
-	for line := range strings.SplitSeq(f.Name+":"+value, "\r\n") {
-		if len(line) > maxLine {
-			return f, fmt.Errorf("has a header field %q that cannot be folded into lines of %d octets", f.Name, maxLine)
-		}
-	}
-	return mail.Field{Name: f.Name, Value: value}, nil
+	return longest
 }
 
 // isCanonicalLine reports whether the field is one line that needs nothing: the common case.
@@ -74,6 +82,22 @@ func isCanonicalLine(f mail.Field) bool {
 		}
 	}
 	return true
+}
+
+// maxWord is the longest word of a field that is left alone. A longer one might not fit on a line.
+const maxWord = 900
+
+// mustEncode reports whether a part of a field cannot stay as it is.
+func mustEncode(s string) bool {
+	if !is7bit(s) {
+		return true
+	}
+	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ' ' || r == '\t' }) {
+		if len(word) > maxWord {
+			return true
+		}
+	}
+	return false
 }
 
 // encodeValue encodes an unfolded value by the grammar of its field.

@@ -2,6 +2,7 @@ package pgpmime
 
 import (
 	"mime"
+	"slices"
 	"strings"
 
 	"sealmilter/internal/mail"
@@ -57,11 +58,7 @@ func (p parameters) without(names ...string) parameters {
 	kept := parameters{first: p.first}
 	for _, q := range p.list {
 		base, _, _ := strings.Cut(q.name, "*")
-		drop := false
-		for _, name := range names {
-			drop = drop || base == name
-		}
-		if !drop {
+		if !slices.Contains(names, base) {
 			kept.list = append(kept.list, q)
 		}
 	}

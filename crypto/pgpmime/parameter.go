@@ -18,7 +18,7 @@ func encodeParameters(value string) (string, error) {
 	}
 	for i, q := range p.list {
 		switch {
-		case !hasLongOr8bitWord(q.raw):
+		case !mustEncode(q.raw):
 		case q.name == "" || len(q.name) > mostPerPiece || !is7bit(q.name) || strings.Contains(q.name, "*"):
 			return "", errors.New("has a parameter that is not in US-ASCII and cannot be encoded")
 		default:
@@ -26,15 +26,6 @@ func encodeParameters(value string) (string, error) {
 		}
 	}
 	return p.String(), nil
-}
-
-func hasLongOr8bitWord(s string) bool {
-	for word := range strings.FieldsSeq(s) {
-		if mustEncode(word) {
-			return true
-		}
-	}
-	return false
 }
 
 // mostPerPiece is about how long a name, and a piece of a value, may be for a line that is short.

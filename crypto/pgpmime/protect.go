@@ -1,7 +1,6 @@
 package pgpmime
 
 import (
-	"fmt"
 	"strings"
 
 	"sealmilter/internal/mail"
@@ -66,7 +65,7 @@ type protectedHeader struct {
 func protect(h mail.Header, strip []string) (protectedHeader, error) {
 	var p protectedHeader
 	if len(h) > maxFields {
-		return p, &MalformedError{Problem: fmt.Sprintf("has more than %d header fields", maxFields)}
+		return p, tooMuch("has more than %d header fields", maxFields)
 	}
 	fromList := h.Has("List-Id")
 	for _, f := range h.Without(strip...) {

@@ -35,14 +35,13 @@ func scanMessage(header mail.Header, body []byte) (*entity, error) {
 func (s *scanner) scan(e *entity, assumed string, depth int) error {
 	s.parts++
 	s.fields += len(e.header)
-	message := &entity{} // a limit of the message is no fault of this part
 	switch {
 	case depth > maxDepth:
-		return message.malformed(fmt.Sprintf("is nested more than %d levels deep", maxDepth))
+		return tooMuch("is nested more than %d levels deep", maxDepth)
 	case s.parts > maxParts:
-		return message.malformed(fmt.Sprintf("has more than %d parts", maxParts))
+		return tooMuch("has more than %d parts", maxParts)
 	case s.fields > maxFields:
-		return message.malformed(fmt.Sprintf("has more than %d header fields", maxFields))
+		return tooMuch("has more than %d header fields", maxFields)
 	case len(e.header.Get("Content-Type")) > maxContentType:
 		return e.malformed(fmt.Sprintf("has a Content-Type of more than %d octets", maxContentType))
 	}
@@ -60,6 +59,11 @@ func (s *scanner) scan(e *entity, assumed string, depth int) error {
 	}
 	e.bodyFaults = lineFaults(e.body)
 	return nil
+}
+
+// tooMuch is about the message as a whole, whichever part was one too many.
+func tooMuch(problem string, limit int) error {
+	return &MalformedError{Problem: fmt.Sprintf(problem, limit)}
 }
 
 func (s *scanner) scanMultipart(e *entity, depth int) error {

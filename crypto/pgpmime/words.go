@@ -78,9 +78,6 @@ func encodedWords(text string) string {
 	return strings.Join(words, " ")
 }
 
-// mustEncode reports whether a word cannot stay as it is.
-func mustEncode(word string) bool { return !is7bit(word) || len(word) > maxWord }
-
 // encodeText encodes the words of an unstructured field that need it.
 func encodeText(value string) string {
 	var w wordWriter
