@@ -49,7 +49,7 @@ type Draft struct {
 	room   int
 }
 
-// Prepare brings a message into the canonical form. It does not change m, nor keep any of it. The errors are a
+// Prepare brings a message into the canonical form. It does not change m, nor keep its body. The errors are a
 // [*MalformedError]: the message cannot be sealed, and no other try will help.
 func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
 	header, err := protect(m.Header, c.Strip)

@@ -94,6 +94,7 @@ func newWorld(t *testing.T) *world {
 	done := make(chan error)
 	go func() { done <- server.Serve(l) }()
 	t.Cleanup(func() {
+		l.Close() // the server knows its listener only once it serves
 		server.Close()
 		<-done
 	})

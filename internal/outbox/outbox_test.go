@@ -48,6 +48,7 @@ func newQueue(t *testing.T, adjust func(*smtp.Server)) *queue {
 	done := make(chan error)
 	go func() { done <- server.Serve(l) }()
 	t.Cleanup(func() {
+		l.Close() // the server knows its listener only once it serves
 		server.Close()
 		<-done
 	})
