@@ -41,7 +41,7 @@ func (zeros) Read(p []byte) (int, error) {
 }
 
 func composer(s pgpmime.Sealer) *pgpmime.Composer {
-	return &pgpmime.Composer{Sealer: s, Rand: zeros{}, Strip: pgpmime.DefaultStrip()}
+	return &pgpmime.Composer{Sealer: s, Rand: zeros{}, Strip: []string{"User-Agent", "X-Mailer"}}
 }
 
 // parseMessage reads a message; CRLF are made of its LF.

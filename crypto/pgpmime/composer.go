@@ -26,10 +26,6 @@ type Composer struct {
 	Strip []string
 }
 
-// DefaultStrip is what Strip holds unless the administrator says otherwise: the fields that tell of the sender's
-// software.
-func DefaultStrip() []string { return []string{"User-Agent", "X-Mailer"} }
-
 // Copy is one message made of a Draft.
 type Copy struct {
 	// Header is the whole header.

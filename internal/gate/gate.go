@@ -91,7 +91,9 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 // Message decides about every recipient and carries the decisions out.
 func (t *Transaction) Message(ctx context.Context, m *mail.Message) (*mail.Edit, error) {
 	identity := outbox.Identify(m)
-	t.gate.complete(m)
+	if err := t.gate.complete(m); err != nil {
+		return nil, err
+	}
 	plan, err := t.gate.plan(ctx, m, t.origin, t.promised)
 	if err != nil {
 		return nil, err

@@ -23,7 +23,15 @@ func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Mess
 	if attempt.NoticeSent(to) {
 		return nil
 	}
-	header, body := g.notice(m, failed)
+	boundary, err := g.random()
+	if err != nil {
+		return fmt.Errorf("delivery status notification: %w", err)
+	}
+	id, err := g.messageID(m.Envelope.Sender)
+	if err != nil {
+		return fmt.Errorf("delivery status notification: %w", err)
+	}
+	header, body := g.notice(m, failed, id, "=_"+boundary)
 	null := &mail.Envelope{}
 	if err := attempt.Send(ctx, null, outbox.Copy{To: to, Header: header, Body: octets(body), Notice: true}); err != nil {
 		return fmt.Errorf("delivery status notification: %w", err)
@@ -33,20 +41,19 @@ func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Mess
 
 // notice composes a delivery status notification (RFC 3464). Of the message it shows what is needed to recognise it:
 // neither Subject nor body, for they were to travel encrypted or not at all.
-func (g *Gate) notice(m *mail.Message, failed []undelivered) (mail.Header, []byte) {
-	boundary := "=_" + g.random()
+func (g *Gate) notice(m *mail.Message, failed []undelivered, id, boundary string) (mail.Header, []byte) {
 	header := mail.Header{
 		{Name: "From", Value: " Mail encryption service <postmaster@" + hostOf(m.Envelope.Sender) + ">"},
 		{Name: "To", Value: " " + m.Envelope.Sender.String()},
 		{Name: "Subject", Value: " Undelivered: your message could not be sent encrypted"},
 		{Name: "Date", Value: " " + g.Now().Format(time.RFC1123Z)},
-		{Name: "Message-ID", Value: " " + g.messageID(m.Envelope.Sender)},
+		{Name: "Message-ID", Value: " " + id},
 		{Name: "Auto-Submitted", Value: " auto-replied"},
 		{Name: "MIME-Version", Value: " 1.0"},
 		{Name: "Content-Type", Value: " multipart/report; report-type=delivery-status;\r\n\tboundary=\"" + boundary + "\""},
 	}
-	if id := m.Header.Get("Message-ID"); id != "" {
-		header = append(header, mail.Field{Name: "In-Reply-To", Value: " " + id})
+	if about := m.Header.Get("Message-ID"); about != "" {
+		header = append(header, mail.Field{Name: "In-Reply-To", Value: " " + about})
 	}
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
