@@ -6,7 +6,7 @@ GO          ?= go
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build demo test lint compiler
+.PHONY: build demo test lint tools
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/sealmilter
@@ -14,7 +14,7 @@ build:
 demo: build
 	bin/sealmilter demo
 
-test: compiler
+test: tools
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
@@ -26,6 +26,7 @@ lint:
 	$(STATICCHECK) ./...
 	$(GOVULNCHECK) ./...
 
-# The race detector needs a C compiler.
-compiler:
-	@command -v gcc >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev; }
+# The race detector needs a C compiler, and the tests of crypto/ and keys/ the real gpg.
+tools:
+	@command -v gcc >/dev/null && command -v gpg >/dev/null && command -v gpg-agent >/dev/null || \
+		{ apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev gpg gpg-agent gpgconf; }
