@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
-
-	gomail "github.com/emersion/go-message/mail"
 
 	"sealmilter/crypto"
 	"sealmilter/crypto/pgpmime"
@@ -77,6 +76,14 @@ type sealedCopy struct {
 	body   io.WriterTo // nil for the body as it came
 	// visible recipients are named in To or Cc.
 	visible bool
+}
+
+// outgoing returns the copy as the outbox takes it.
+func (c sealedCopy) outgoing(m *mail.Message) outbox.Copy {
+	if c.body == nil {
+		return outbox.Copy{To: c.to, Header: c.header, Body: octets(m.Body), EightBit: octets(m.Body).eightBit()}
+	}
+	return outbox.Copy{To: c.to, Header: c.header, Body: c.body}
 }
 
 // seal makes a copy for each recipient that gets one.
@@ -166,7 +173,7 @@ func namedRecipients(h mail.Header) map[string]bool {
 	named := map[string]bool{}
 	for _, field := range []string{"To", "Cc", "Resent-To", "Resent-Cc"} {
 		for _, f := range h.All(field) {
-			list, err := gomail.ParseAddressList(f.Text())
+			list, err := parseList(f)
 			if err != nil {
 				continue
 			}
@@ -182,7 +189,7 @@ func namedRecipients(h mail.Header) map[string]bool {
 
 // send brings the copies on their way.
 func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity outbox.Identity, copies []sealedCopy, refused []Decision) (*mail.Edit, error) {
-	if len(copies) == 1 && len(refused) == 0 {
+	if len(copies) == 1 && len(refused) == 0 && spelledOnce(m.Envelope.Recipients)(copies[0].to) {
 		// One copy needs nothing but the message itself, unless an earlier try has sent it already.
 		sent, err := g.Outbox.Recorded(ctx, identity, copies[0].to)
 		if err != nil {
@@ -202,25 +209,36 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 	}
 	defer attempt.End()
 
-	stay, leave := choose(copies, attempt.Sent)
+	stay, leave := choose(copies, m.Envelope.Recipients, attempt.Sent)
 	var failed []undelivered
 	for _, d := range refused {
 		failed = append(failed, undelivered{d.To, d.failure(plan.Author)})
 	}
-	for _, c := range leave {
-		body := c.body
-		if body == nil {
-			body = octets(m.Body)
+	outgoing := make([]outbox.Copy, len(leave))
+	for i, c := range leave {
+		outgoing[i] = c.outgoing(m)
+	}
+	if len(outgoing) > 0 && !attempt.Any() {
+		// The MTA looks at the size of the message itself only when the others have left.
+		all := outgoing
+		if stay != nil {
+			all = append(all, stay.outgoing(m))
 		}
-		err := attempt.Send(ctx, m.Envelope, outbox.Copy{To: c.to, Header: c.header, Body: body})
+		if err := attempt.Check(ctx, m.Envelope, all); err != nil {
+			return nil, err
+		}
+		outgoing = all[:len(leave)]
+	}
+	for _, c := range outgoing {
+		err := attempt.Send(ctx, m.Envelope, c)
 		var refusal *mail.Failure
 		switch {
 		case err == nil:
 		case errors.As(err, &refusal) && !refusal.Temporary() && attempt.Any() && !m.Envelope.Sender.IsNull():
 			// Others have theirs, so the message cannot be refused as a whole any more: the sender gets a notice.
-			failed = append(failed, undelivered{c.to, refusal})
+			failed = append(failed, undelivered{c.To, refusal})
 		default:
-			return nil, fmt.Errorf("copy for %s: %w", c.to.Addr, err)
+			return nil, fmt.Errorf("copy for %s: %w", c.To.Addr, err)
 		}
 	}
 	if len(failed) > 0 {
@@ -237,17 +255,18 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 	return g.inPlace(m, *stay), nil
 }
 
-// choose returns the copy that the message itself becomes, nil if there is none left to send, and those for the outbox.
-// The message becomes the copy of a recipient whom everybody sees, if there is one: its Received field shows that the
-// message had more than one recipient, which must not tell a reader of a hidden one.
-func choose(copies []sealedCopy, sent func(mail.Recipient) bool) (stay *sealedCopy, leave []sealedCopy) {
+// choose returns the copy that the message itself becomes, nil if there is none, and those for the outbox. The message
+// becomes the copy of a recipient whom everybody sees, if there is one: its Received field shows that the message had
+// more than one recipient, which must not tell a reader of a hidden one.
+func choose(copies []sealedCopy, envelope []mail.Recipient, sent func(mail.Recipient) bool) (stay *sealedCopy, leave []sealedCopy) {
+	spelledOnce := spelledOnce(envelope)
 	var left []sealedCopy
-	at := 0
+	at := -1
 	for _, c := range copies {
 		if sent(c.to) {
 			continue
 		}
-		if c.visible && (len(left) == 0 || !left[at].visible) {
+		if spelledOnce(c.to) && (at < 0 || c.visible && !left[at].visible) {
 			at = len(left)
 		}
 		left = append(left, c)
@@ -260,6 +279,22 @@ func choose(copies []sealedCopy, sent func(mail.Recipient) bool) (stay *sealedCo
 		}
 	}
 	return stay, leave
+}
+
+// spelledOnce returns whether the envelope has a recipient in one spelling only. Another one cannot be served in place:
+// to Postfix <"bob"@example.net> is <bob@example.net> when one of them is to be deleted, which deletes both, but not when
+// it delivers, which would be twice.
+func spelledOnce(envelope []mail.Recipient) func(mail.Recipient) bool {
+	first := map[string]string{}
+	several := map[string]bool{}
+	for _, to := range envelope {
+		m := mailbox(to.Addr)
+		if raw, known := first[m]; known && raw != to.Raw {
+			several[m] = true
+		}
+		first[m] = to.Raw
+	}
+	return func(to mail.Recipient) bool { return !several[mailbox(to.Addr)] }
 }
 
 // inPlace makes the message in the MTA's hands a copy.
@@ -277,6 +312,10 @@ func (g *Gate) inPlace(m *mail.Message, c sealedCopy) *mail.Edit {
 type octets []byte
 
 func (o octets) WriteTo(w io.Writer) (int64, error) { return bytes.NewReader(o).WriteTo(w) }
+
+func (o octets) eightBit() bool {
+	return slices.ContainsFunc(o, func(c byte) bool { return c > 127 })
+}
 
 // logDecision is the event of one recipient. It tells nothing of the message's content.
 func (g *Gate) logDecision(env *mail.Envelope, d Decision, why string, more ...slog.Attr) {

@@ -2,9 +2,10 @@ package gate
 
 import (
 	"fmt"
+	"io"
+	"mime"
+	netmail "net/mail"
 	"strings"
-
-	gomail "github.com/emersion/go-message/mail"
 
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
@@ -66,7 +67,7 @@ func fromMailboxes(h mail.Header) ([]mail.Addr, error) {
 	if len(fields) != 1 {
 		return nil, mail.Reject("5.6.0", fmt.Sprintf("The message has %d From fields; it must have one (RFC 5322, section 3.6).", len(fields)), nil)
 	}
-	list, err := gomail.ParseAddressList(fields[0].Text())
+	list, err := parseList(fields[0])
 	if err != nil || len(list) == 0 {
 		return nil, mail.Reject("5.6.0", "The From field of the message cannot be read as a mail address.", err)
 	}
@@ -79,6 +80,14 @@ func fromMailboxes(h mail.Header) ([]mail.Addr, error) {
 		mailboxes = append(mailboxes, addr)
 	}
 	return mailboxes, nil
+}
+
+// parseList reads an address list (RFC 5322, section 3.4). Names do not count here: they may be in a charset that
+// nobody knows, and old programs write them in raw 8-bit.
+func parseList(f mail.Field) ([]*netmail.Address, error) {
+	anyCharset := func(string, io.Reader) (io.Reader, error) { return strings.NewReader("name"), nil }
+	p := netmail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: anyCharset}}
+	return p.ParseList(strings.ToValidUTF8(f.Text(), "?"))
 }
 
 // parseSpec parses an address as the library returns it: with the quotes of its local part taken off.

@@ -17,10 +17,15 @@ type undelivered struct {
 	failure *mail.Failure
 }
 
-// notify tells the sender who gets nothing, once for a message. The caller sees to it that there is a sender.
+// notify tells the sender who gets nothing, once for a message and these recipients. The caller sees to it that there is a sender.
 func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Message, failed []undelivered) error {
 	to := mail.Recipient{Addr: m.Envelope.Sender}
-	if attempt.NoticeSent(to) {
+	var told []string
+	for _, f := range failed {
+		told = append(told, mailbox(f.to.Addr))
+	}
+	name := "not sent to " + strings.Join(told, ", ")
+	if attempt.NoticeSent(to, name) {
 		return nil
 	}
 	boundary, err := g.random()
@@ -33,7 +38,7 @@ func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Mess
 	}
 	header, body := g.notice(m, failed, id, "=_"+boundary)
 	null := &mail.Envelope{}
-	if err := attempt.Send(ctx, null, outbox.Copy{To: to, Header: header, Body: octets(body), Notice: true}); err != nil {
+	if err := attempt.Send(ctx, null, outbox.Copy{To: to, Header: header, Body: octets(body), Notice: name}); err != nil {
 		return fmt.Errorf("delivery status notification: %w", err)
 	}
 	return nil

@@ -72,11 +72,10 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 	protection := pgpmime.Inspect(m)
 	done := map[string]bool{}
 	for _, to := range m.Envelope.Recipients {
-		mailbox := to.Addr.Local() + "@" + to.Addr.Domain()
-		if done[mailbox] {
+		if done[mailbox(to.Addr)] {
 			continue
 		}
-		done[mailbox] = true
+		done[mailbox(to.Addr)] = true
 		f := facts{author: state, promised: promised[to.Addr.Key()]}
 		f.mode = stricter(modeFor(g.Config.Policy, m.Envelope.Sender, to.Addr), modeFor(g.Config.Policy, p.Author, to.Addr))
 		d := Decision{To: to, Mode: f.mode}
@@ -103,6 +102,10 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 	}
 	return p, nil
 }
+
+// mailbox is the same for all spellings of a recipient that an MTA may take for one: with or without quotes, angle
+// brackets and a source route, and in any case of the domain. The case of the local part counts.
+func mailbox(a mail.Addr) string { return a.Local() + "@" + a.Domain() }
 
 // authorKey fills in the author's signer and returns the state of the key, with the reason if that is unknown.
 func (g *Gate) authorKey(ctx context.Context, p *Plan) (signing, error) {

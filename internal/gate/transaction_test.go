@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -78,7 +77,7 @@ func addr(t *testing.T, s string) mail.Addr {
 	return a
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, adjust ...func(*smtp.Server)) *world {
 	t.Helper()
 	w := &world{answers: map[string]keys.Answer{}, signers: map[string]*crypto.Signer{}, refuse: map[string]error{}}
 	ledger, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
@@ -87,6 +86,9 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { ledger.Close() })
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &queueSession{world: w}, nil }))
+	for _, f := range adjust {
+		f(server)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -319,37 +321,34 @@ func TestRetryOfAllSent(t *testing.T) {
 	}
 }
 
-func TestLocalProgramRefusals(t *testing.T) {
-	for _, tc := range []struct {
-		name, sender string
-		to           []string
-		want         int
-		discard      bool
-	}{
-		{"all refused", "alice@example.org", []string{"erin@example.com"}, 250, true},
-		{"one refused", "alice@example.org", []string{"erin@example.com", "bob@example.net"}, 250, false},
-		{"null sender", "", []string{"erin@example.com"}, 550, false},
+// TestSeveralSpellings has one mailbox in spellings that Postfix takes for one when it deletes, and for several when it
+// delivers.
+func TestSeveralSpellings(t *testing.T) {
+	for _, to := range [][]string{
+		{"bob@example.net", `"bob"@example.net`},
+		{`"bob"@example.net`, "bob@EXAMPLE.net", "erin@example.com"},
 	} {
 		w := newWorld(t)
-		w.Config.Policy.Mode = config.Require
-		m := message(t, "alice@example.org")
-		m.Envelope = &mail.Envelope{Sender: addr(t, tc.sender), NonSMTP: true, Client: netip.MustParseAddr("127.0.0.1")}
-		edit, err := w.submit(t, m, nil, tc.to...)
-		if code(err) != tc.want || err == nil && edit.Discard != tc.discard {
-			t.Errorf("%s: %v, %+v", tc.name, err, edit)
-			continue
+		edit, err := w.submit(t, message(t, "alice@example.org"), nil, to...)
+		if err != nil || len(w.queue) != 1 || w.queue[0].to != "bob@example.net" {
+			t.Fatalf("%q: %v, queue %+v", to, err, w.queue)
 		}
-		if err != nil {
-			if len(w.queue) != 0 {
-				t.Errorf("%s: queue %+v", tc.name, w.queue)
-			}
-			continue
+		if len(to) == 2 && !edit.Discard || len(to) == 3 && (edit.Discard || len(edit.Delete) != 2) {
+			t.Errorf("%q: %+v", to, edit)
 		}
-		if len(w.queue) != 1 || w.queue[0].to != "alice@example.org" || strings.Contains(w.queue[0].text, "secret") {
-			t.Errorf("%s: queue %+v", tc.name, w.queue)
-		}
-		if !edit.Discard && strings.Contains(text(t, edit), secretText) {
-			t.Errorf("%s: clear text in place", tc.name)
-		}
+	}
+}
+
+// TestTooLargeInPlace has a copy that would fit, and the message itself would not once it is encrypted.
+func TestTooLargeInPlace(t *testing.T) {
+	w := newWorld(t, func(s *smtp.Server) { s.MaxMessageBytes = 1000 })
+	pattern, err := mail.ParsePattern("frank@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Config.Policy.Rules = []config.Rule{{To: []mail.Pattern{pattern}, Mode: config.Pass}}
+	edit, err := w.submit(t, message(t, "alice@example.org"), nil, "bob@example.net", "frank@example.com")
+	if code(err) != 552 || edit != nil || len(w.queue) != 0 {
+		t.Errorf("%v, %v, queue %+v", err, edit, w.queue)
 	}
 }

@@ -10,15 +10,10 @@ import (
 	"sealmilter/internal/mail"
 )
 
-const (
-	// openFor is how long a message that was not finished is remembered: as long as a client may keep trying (RFC 5321,
-	// section 4.5.4.1).
-	openFor = 5 * 24 * time.Hour
-	// closedFor is how long a finished one is, if it has a Message-ID: the MTA can fail after our answer, and the client
-	// then tries again. Without a Message-ID it is forgotten at once, since programs like cron send the same text again
-	// and mean it.
-	closedFor = time.Hour
-)
+// closedFor is how long a finished message is remembered, if it has a Message-ID: the MTA can fail after our answer, and
+// the client then tries again. Without a Message-ID it is forgotten at once, since programs like cron send the same text
+// again and mean it.
+const closedFor = time.Hour
 
 // Copy is one recipient's copy.
 type Copy struct {
@@ -26,10 +21,13 @@ type Copy struct {
 	Header mail.Header
 	// Body writes the body with CRLF line ends.
 	Body io.WriterTo
-	// Notice marks a notice about the message, which is no copy of it.
-	Notice bool
-	// Size estimates header and body in octets; 0 if it is not known.
-	Size int64
+	// Notice is "" for a copy of the message. A notice about the message is named here after what it tells: another
+	// try may have something else to tell.
+	Notice string
+	// EightBit says that the body has octets above 127.
+	EightBit bool
+
+	size int64 // of header and body in octets, 0 if it was not checked
 }
 
 // Attempt is one try to send the copies of a message. One goroutine uses it, and ends it with End.
@@ -62,10 +60,12 @@ func (o *Outbox) Begin(ctx context.Context, id Identity) (*Attempt, error) {
 }
 
 // Sent reports whether the copy to a recipient is on record as sent.
-func (a *Attempt) Sent(to mail.Recipient) bool { return a.sent[a.identity.copyName(to, false)] }
+func (a *Attempt) Sent(to mail.Recipient) bool { return a.sent[a.identity.copyName(to, "")] }
 
-// NoticeSent reports whether a notice to somebody is on record as sent.
-func (a *Attempt) NoticeSent(to mail.Recipient) bool { return a.sent[a.identity.copyName(to, true)] }
+// NoticeSent reports whether the notice of that name to somebody is on record as sent.
+func (a *Attempt) NoticeSent(to mail.Recipient, notice string) bool {
+	return a.sent[a.identity.copyName(to, notice)]
+}
 
 // Any reports whether anything is on record as sent.
 func (a *Attempt) Any() bool { return len(a.sent) > 0 }
@@ -76,7 +76,46 @@ func (o *Outbox) Recorded(ctx context.Context, id Identity, to mail.Recipient) (
 	if err != nil {
 		return false, fmt.Errorf("read the ledger: %w", err)
 	}
-	return slices.Contains(names, id.copyName(to, false)), nil
+	return slices.Contains(names, id.copyName(to, "")), nil
+}
+
+// Check returns a [*mail.Failure] if the MTA cannot take one of the copies: it is too large, or needs an extension that
+// the listener does not offer. Called before the first Send, it keeps such a message from leaving in part.
+func (a *Attempt) Check(ctx context.Context, env *mail.Envelope, copies []Copy) error {
+	if err := a.connect(ctx); err != nil {
+		return err
+	}
+	for i := range copies {
+		size, err := copies[i].measure()
+		if err != nil {
+			return fmt.Errorf("measure a copy: %w", err)
+		}
+		copies[i].size = size
+		if err := a.session.check(env, copies[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure counts the octets of header and body.
+func (c Copy) measure() (int64, error) {
+	header, err := c.Header.WriteTo(io.Discard)
+	if err != nil {
+		return 0, err
+	}
+	body, err := c.Body.WriteTo(io.Discard)
+	return header + int64(len("\r\n")) + body, err
+}
+
+// connect makes sure that there is a session.
+func (a *Attempt) connect(ctx context.Context) (err error) {
+	if a.session == nil {
+		if a.session, err = a.outbox.connect(ctx); err != nil {
+			return fmt.Errorf("connect to the MTA's loopback listener %s: %w", a.outbox.addr, err)
+		}
+	}
+	return nil
 }
 
 // Send puts a copy into the MTA's queue and records that, durably, before it returns nil. After an error the copy may
@@ -84,12 +123,8 @@ func (o *Outbox) Recorded(ctx context.Context, id Identity, to mail.Recipient) (
 //
 // A refusal by the MTA is a [*mail.Failure] with the MTA's code; everything else is temporary.
 func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
-	if a.session == nil {
-		s, err := a.outbox.connect(ctx)
-		if err != nil {
-			return fmt.Errorf("connect to the MTA's loopback listener %s: %w", a.outbox.addr, err)
-		}
-		a.session = s
+	if err := a.connect(ctx); err != nil {
+		return err
 	}
 	if err := a.session.send(env, c); err != nil {
 		a.session.close()
@@ -98,7 +133,9 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	}
 	name := a.identity.copyName(c.To, c.Notice)
 	now := a.outbox.now()
-	if err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, name, now, now.Add(openFor)); err != nil {
+	// The MTA has the copy, whether or not the client still waits.
+	ctx = context.WithoutCancel(ctx)
+	if err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, name, now, now.Add(a.identity.openFor())); err != nil {
 		return err
 	}
 	a.sent[name] = true

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"slices"
 	"strings"
+	"time"
 
 	"sealmilter/internal/mail"
 )
@@ -17,30 +19,50 @@ type Identity struct {
 	named bool
 }
 
-// Identify returns the identity of a message as it came: who sends it, its Message-ID, and a digest of its content. Left
-// out of the digest is what changes between two tries: the fields of the way, and Date, which the MTA adds anew to a
-// message without one.
-//
-// A Message-ID that holds the queue id is Postfix's addition to a message without one, and new at each try.
+// Identify returns the identity of a message as it came: a digest of who sends it and of its content. Left out is what
+// changes between two tries: the fields of the way, and what the MTA adds to an incomplete header.
 func Identify(m *mail.Message) Identity {
-	name := m.Header.Get("Message-ID")
-	if id := m.Envelope.QueueID; id != "" && strings.Contains(name, "."+id+"@") {
-		name = ""
-	}
+	header, named := ownFields(m)
 	h := sha256.New()
 	addText(h, m.Envelope.Sender.String())
 	addText(h, m.Envelope.Login)
-	addText(h, name)
-	for _, f := range m.Header {
-		switch strings.ToLower(f.Name) {
-		case "received", "return-path", "date", "message-id", "authentication-results", "received-spf", "delivered-to":
-			continue
-		}
+	for _, f := range header {
 		addText(h, f.Name)
 		addText(h, f.Value)
 	}
-	addText(h, string(m.Body))
-	return Identity{digest: hex.EncodeToString(h.Sum(nil)), named: name != ""}
+	addText(h, "") // no field has an empty name: the body follows
+	h.Write(m.Body)
+	return Identity{digest: hex.EncodeToString(h.Sum(nil)), named: named}
+}
+
+// ownFields returns the fields that are the same at each try, and whether the client has named the message.
+func ownFields(m *mail.Message) (own mail.Header, named bool) {
+	header := m.Header
+	// Postfix completes a header at its end and in this order: Message-Id, Date, From. Its Message-Id is
+	// <time.queue-id@host>, which no client can make, and it is new at each try like the Date behind it. A Date before
+	// it is the client's, and tells one message without a name from the next.
+	made := slices.IndexFunc(header, func(f mail.Field) bool {
+		id := m.Envelope.QueueID
+		return f.Is("Message-ID") && id != "" && strings.Contains(f.Value, "."+id+"@")
+	})
+	if made >= 0 {
+		header = header[:made]
+	}
+	named = made < 0 && header.Get("Message-ID") != ""
+	for _, f := range header {
+		switch strings.ToLower(f.Name) {
+		case "received", "return-path", "authentication-results", "received-spf", "delivered-to",
+			"dkim-signature", "arc-seal", "arc-message-signature", "arc-authentication-results":
+			continue
+		case "date":
+			// Behind the client's Message-ID it may be Postfix's own. The Message-ID makes up for it.
+			if named {
+				continue
+			}
+		}
+		own = append(own, f)
+	}
+	return own, named
 }
 
 // addText adds a string with its length, so that no two lists of strings look alike.
@@ -53,12 +75,20 @@ func addText(h hash.Hash, s string) {
 
 // copyName is the ledger's name for what one recipient gets, the copy or a notice about it: nobody learns from it who
 // that is.
-func (i Identity) copyName(to mail.Recipient, notice bool) string {
+func (i Identity) copyName(to mail.Recipient, notice string) string {
 	h := sha256.New()
 	addText(h, i.digest)
 	addText(h, to.Addr.String())
-	if notice {
-		addText(h, "notice")
-	}
+	addText(h, notice)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// openFor is how long a message that was not finished is remembered. A named one is as long as its client may keep
+// trying (RFC 5321, section 4.5.4.1). One without a name cannot be told from the next of its kind, whose copies must not
+// be taken for sent because a client gave up on this one.
+func (i Identity) openFor() time.Duration {
+	if i.named {
+		return 5 * 24 * time.Hour
+	}
+	return time.Hour
 }

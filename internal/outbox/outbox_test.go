@@ -152,14 +152,12 @@ func TestRefusals(t *testing.T) {
 	for _, tc := range []struct {
 		name, to string
 		args     []string
-		size     int64
 		code     int
 	}{
-		{"temporary", "full@example.net", nil, 0, 452},
-		{"permanent", "never@example.net", nil, 0, 554},
-		{"no SMTPUTF8", "bob@example.net", []string{"SMTPUTF8"}, 0, 550},
-		{"too large", "bob@example.net", nil, 1001, 552},
-		{"bad ENVID", "bob@example.net", []string{"ENVID=+"}, 0, 550},
+		{"temporary", "full@example.net", nil, 452},
+		{"permanent", "never@example.net", nil, 554},
+		{"no SMTPUTF8", "bob@example.net", []string{"SMTPUTF8"}, 550},
+		{"bad ENVID", "bob@example.net", []string{"ENVID=+"}, 550},
 	} {
 		o := outbox.New(q.addr, newLedger(t), time.Now)
 		m.Envelope.Args = tc.args
@@ -168,7 +166,6 @@ func TestRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := copyTo(recipient(t, tc.to))
-		c.Size = tc.size
 		err = a.Send(t.Context(), m.Envelope, c)
 		if got := mail.AsFailure(err).Code; err == nil || got != tc.code {
 			t.Errorf("%s: %v, want %d", tc.name, err, tc.code)
@@ -248,6 +245,11 @@ func TestRetry(t *testing.T) {
 		{"finished, no Message-ID", "Subject: x\n", "Subject: x\n", "", true, time.Second, false},
 		{"finished, Message-ID by Postfix", "Message-ID: <2026.4XyZ@mx>\n", "Message-ID: <2026.4XyZ@mx>\n", "4XyZ", true, time.Second, false},
 		{"unfinished, Message-ID by Postfix", "Message-ID: <1.4XyZ@mx>\n", "Message-ID: <2.4XyZ@mx>\n", "4XyZ", false, time.Second, true},
+		{"unfinished, no Message-ID, given up", "Subject: x\n", "Subject: x\n", "", false, 61 * time.Minute, false},
+		{"unfinished, no Message-ID, other Date", "Date: a\n", "Date: b\n", "", false, time.Second, false},
+		{"unfinished, the client's Date, Message-ID by Postfix", "Date: a\nMessage-ID: <1.4XyZ@mx>\n", "Date: b\nMessage-ID: <2.4XyZ@mx>\n", "4XyZ", false, time.Second, false},
+		{"unfinished, Message-ID and Date by Postfix", "Message-ID: <1.4XyZ@mx>\nDate: a\n", "Message-ID: <2.4XyZ@mx>\nDate: b\n", "4XyZ", false, time.Second, true},
+		{"other DKIM signature", id + "DKIM-Signature: t=1\n", id + "DKIM-Signature: t=2\n", "", false, time.Second, true},
 		{"other Message-ID", id, "Message-ID: <2@client.example>\n", "", false, time.Second, false},
 		{"other Subject", id + "Subject: a\n", id + "Subject: b\n", "", false, time.Second, false},
 		{"other Date and way", id + "Date: a\nReceived: x\n", id + "Date: b\nReceived: y\n", "", false, time.Second, true},
@@ -315,6 +317,32 @@ func TestSameMessageTwiceAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.End()
+}
+
+// impatientLedger has the client give up in the moment between the MTA's yes and the record.
+type impatientLedger struct {
+	outbox.Ledger
+	giveUp context.CancelFunc
+}
+
+func (l impatientLedger) RecordSent(ctx context.Context, message, name string, at, expires time.Time) error {
+	l.giveUp()
+	return l.Ledger.RecordSent(ctx, message, name, at, expires)
+}
+
+func TestRecordedAlthoughTheClientIsGone(t *testing.T) {
+	q := newQueue(t, nil)
+	ctx, giveUp := context.WithCancel(t.Context())
+	m := message(t, "Subject: x\n")
+	a, err := outbox.New(q.addr, impatientLedger{newLedger(t), giveUp}, time.Now).Begin(ctx, outbox.Identify(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.End()
+	to := recipient(t, "bob@example.net")
+	if err := a.Send(ctx, m.Envelope, copyTo(to)); err != nil || !a.Sent(to) || len(q.got) != 1 {
+		t.Errorf("%v, sent %v, queue %d", err, a.Sent(to), len(q.got))
+	}
 }
 
 // brokenLedger cannot write.

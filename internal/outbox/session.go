@@ -81,16 +81,26 @@ func (s *session) send(env *mail.Envelope, c Copy) error {
 	return nil
 }
 
-// mailOptions carries the parameters of the client's MAIL FROM along, and refuses before anything is sent what the
-// listener cannot take.
+// check refuses what the listener cannot take.
+func (s *session) check(env *mail.Envelope, c Copy) error {
+	if ok, _ := s.client.Extension("SMTPUTF8"); !ok && env.HasArg("SMTPUTF8") {
+		return mail.Reject("5.6.7", "The mail server's loopback listener does not support SMTPUTF8, which this message needs.", nil)
+	}
+	if ok, _ := s.client.Extension("8BITMIME"); !ok && c.EightBit {
+		return &mail.Failure{Code: 554, Enhanced: "5.6.3", Text: "The mail server's loopback listener does not support 8BITMIME, which this message needs."}
+	}
+	if most, ok := s.client.MaxMessageSize(); ok && most > 0 && c.size > int64(most) {
+		return &mail.Failure{Code: 552, Enhanced: "5.3.4", Text: "The message is too large for the mail server once it is signed or encrypted."}
+	}
+	return nil
+}
+
+// mailOptions carries the parameters of the client's MAIL FROM along.
 func (s *session) mailOptions(env *mail.Envelope, c Copy) (*smtp.MailOptions, error) {
-	o := &smtp.MailOptions{Size: c.Size, UTF8: env.HasArg("SMTPUTF8")}
-	if ok, _ := s.client.Extension("SMTPUTF8"); o.UTF8 && !ok {
-		return nil, mail.Reject("5.6.7", "The mail server's loopback listener does not support SMTPUTF8, which this message needs.", nil)
+	if err := s.check(env, c); err != nil {
+		return nil, err
 	}
-	if most, ok := s.client.MaxMessageSize(); ok && most > 0 && c.Size > int64(most) {
-		return nil, &mail.Failure{Code: 552, Enhanced: "5.3.4", Text: "The message is too large for the mail server once it is signed or encrypted."}
-	}
+	o := &smtp.MailOptions{Size: c.size, UTF8: env.HasArg("SMTPUTF8")}
 	if value, ok := mail.Arg(env.Args, "RET"); ok {
 		o.Return = smtp.DSNReturn(strings.ToUpper(value))
 	}
@@ -135,6 +145,9 @@ func refused(err error) error {
 		return fmt.Errorf("send a copy: %w", err)
 	}
 	code := reply.EnhancedCode
+	if code[0] != reply.Code/100 { // none was given
+		code = smtp.EnhancedCode{reply.Code / 100, 0, 0}
+	}
 	return &mail.Failure{
 		Code:     reply.Code,
 		Enhanced: fmt.Sprintf("%d.%d.%d", code[0], code[1], code[2]),
