@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"time"
@@ -88,9 +89,19 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 	return nil
 }
 
-// Message decides about every recipient and carries the decisions out.
+// Message decides about every recipient and carries the decisions out. What a local program sends is not refused, for the
+// MTA would answer with a bounce that quotes the text: its sender gets a notice.
 func (t *Transaction) Message(ctx context.Context, m *mail.Message) (*mail.Edit, error) {
 	identity := outbox.Identify(m)
+	edit, err := t.message(ctx, m, identity)
+	var refusal *mail.Failure
+	if t.origin == NonSMTP && !m.Envelope.Sender.IsNull() && errors.As(err, &refusal) && !refusal.Temporary() {
+		return t.gate.refuseAll(ctx, m, identity, refusal)
+	}
+	return edit, err
+}
+
+func (t *Transaction) message(ctx context.Context, m *mail.Message, identity outbox.Identity) (*mail.Edit, error) {
 	if err := t.gate.complete(m); err != nil {
 		return nil, err
 	}

@@ -17,6 +17,27 @@ type undelivered struct {
 	failure *mail.Failure
 }
 
+// refuseAll tells the sender that nobody gets the message, of which nothing has left, and drops it.
+func (g *Gate) refuseAll(ctx context.Context, m *mail.Message, identity outbox.Identity, why *mail.Failure) (*mail.Edit, error) {
+	attempt, err := g.Outbox.Begin(ctx, identity)
+	if err != nil {
+		return nil, err
+	}
+	defer attempt.End()
+	var all []undelivered
+	for _, to := range m.Envelope.Recipients {
+		all = append(all, undelivered{to, why})
+	}
+	if err := g.notify(ctx, attempt, m, all); err != nil {
+		return nil, err
+	}
+	if err := attempt.Finish(ctx); err != nil {
+		return nil, err
+	}
+	g.Log.Info("message of a local program refused", "queue_id", m.Envelope.QueueID, "from", m.Envelope.Sender.String(), "why", why.Text)
+	return &mail.Edit{Discard: true}, nil
+}
+
 // notify tells the sender who gets nothing, once for a message and these recipients. The caller sees to it that there is a sender.
 func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Message, failed []undelivered) error {
 	to := mail.Recipient{Addr: m.Envelope.Sender}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/emersion/go-smtp"
+
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
 )
@@ -54,6 +56,44 @@ func TestEveryRefusalIsTold(t *testing.T) {
 		edit, err := w.submit(t, m, nil, to)
 		if err != nil || !edit.Discard || len(w.queue) != min(i+1, 2) || !strings.Contains(w.queue[len(w.queue)-1].text, to) {
 			t.Fatalf("%s: %v, %+v, queue %+v", to, err, edit, w.queue)
+		}
+	}
+}
+
+// TestRefusedAsAWhole has messages that SMTP clients get a 5xx for. A local program's sender gets a notice, for the MTA's
+// bounce would quote the text.
+func TestRefusedAsAWhole(t *testing.T) {
+	for name, spoil := range map[string]func(*world, *mail.Message){
+		"From of another": func(_ *world, m *mail.Message) { m.Header[0].Value = " eve@example.org" },
+		"unusable MIME": func(_ *world, m *mail.Message) {
+			m.Header = append(m.Header, mail.Field{Name: "Content-Type", Value: " multipart/mixed"})
+			m.Body = []byte("8-bit \xe4 " + secretText + "\r\n")
+		},
+		"too large for the MTA": func(w *world, _ *mail.Message) {
+			w.refuse["dave@example.net"] = &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "too large"}
+		},
+	} {
+		for _, local := range []bool{true, false} {
+			w := newWorld(t)
+			m := message(t, "alice@example.org")
+			m.Envelope = &mail.Envelope{Sender: addr(t, "alice@example.org"), NonSMTP: local, Client: netip.MustParseAddr("127.0.0.1")}
+			spoil(w, m)
+			edit, err := w.submit(t, m, nil, "bob@example.net", "dave@example.net")
+			if !local {
+				if code(err)/100 != 5 || edit != nil || len(w.queue) != 0 {
+					t.Errorf("%s, over SMTP: %v, %v, queue %+v", name, err, edit, w.queue)
+				}
+				continue
+			}
+			if err != nil || !edit.Discard || len(w.queue) != 1 {
+				t.Errorf("%s: %v, %+v, queue %+v", name, err, edit, w.queue)
+				continue
+			}
+			notice := w.queue[0]
+			if notice.from != "" || notice.to != "alice@example.org" || strings.Contains(notice.text, "secret") ||
+				strings.Count(notice.text, "Final-Recipient:") != 2 {
+				t.Errorf("%s: notice %+v", name, notice)
+			}
 		}
 	}
 }
