@@ -125,7 +125,7 @@ func (l *Local) Remove(ctx context.Context, which string) error {
 		if fingerprint != "" {
 			found, err = tx.RemoveCertificate(ctx, fingerprint)
 		} else {
-			found, err = tx.RemoveServices(ctx, addr.Key(), localName)
+			found, err = tx.RemoveAddress(ctx, addr.Key())
 		}
 		return err
 	})

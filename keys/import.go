@@ -149,7 +149,7 @@ func (l *Local) put(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, ass
 	if result.Outcome != Unchanged {
 		err := errors.Join(
 			tx.PutCertificate(ctx, fingerprint, cert.Bytes(), now),
-			tx.SetServices(ctx, fingerprint, localName, addressKeys(cert.Addrs())),
+			tx.SetServices(ctx, fingerprint, localName, uint8(KnownKey), addressKeys(cert.Addrs())),
 			markAllSeen(ctx, tx, cert.Addrs(), now))
 		if err != nil {
 			return err

@@ -27,6 +27,8 @@ type Service struct {
 	Address  string
 	Source   string // who gave the certificate
 	Assigned bool
+	// Level is how far the source was believed.
+	Level uint8
 }
 
 // CertificatesFor returns the certificates that a source gave for an address, ordered by fingerprint.
@@ -46,35 +48,19 @@ func (s *Store) Certificate(ctx context.Context, fingerprint string) (Certificat
 // Certificates goes through all certificates by fingerprint. It reads page by page and keeps no lock while the
 // caller looks at one; an error ends it.
 func (s *Store) Certificates(ctx context.Context) iter.Seq2[Certificate, error] {
-	const page = 128
-	return func(yield func(Certificate, error) bool) {
-		for last := ""; ; {
-			all, err := collect(ctx, s.read, func(rows *sql.Rows, c *Certificate) error {
-				return scanCertificate(rows, c)
-			}, `SELECT fingerprint, blob, added, updated FROM certificate
-				WHERE fingerprint > $1 ORDER BY fingerprint LIMIT $2`, last, page)
-			if err != nil {
-				yield(Certificate{}, err)
-				return
-			}
-			for _, c := range all {
-				if !yield(c, nil) {
-					return
-				}
-				last = c.Fingerprint
-			}
-			if len(all) < page {
-				return
-			}
-		}
-	}
+	return pages(func(last string, limit int) ([]Certificate, error) {
+		return collect(ctx, s.read, func(rows *sql.Rows, c *Certificate) error {
+			return scanCertificate(rows, c)
+		}, `SELECT fingerprint, blob, added, updated FROM certificate
+			WHERE fingerprint > $1 ORDER BY fingerprint LIMIT $2`, last, limit)
+	}, func(c Certificate) string { return c.Fingerprint })
 }
 
 // Services returns which addresses a certificate serves, ordered by address.
 func (s *Store) Services(ctx context.Context, fingerprint string) ([]Service, error) {
 	return collect(ctx, s.read, func(rows *sql.Rows, v *Service) error {
-		return rows.Scan(&v.Address, &v.Source, &v.Assigned)
-	}, `SELECT address, source, assigned FROM certificate_address
+		return rows.Scan(&v.Address, &v.Source, &v.Assigned, &v.Level)
+	}, `SELECT address, source, assigned, level FROM certificate_address
 		WHERE fingerprint = $1 ORDER BY address, source`, fingerprint)
 }
 
@@ -85,6 +71,7 @@ func (t *KeyTx) Certificate(ctx context.Context, fingerprint string) (Certificat
 
 // PutCertificate adds a certificate or replaces its blob. Which addresses it serves is left as it is.
 func (t *KeyTx) PutCertificate(ctx context.Context, fingerprint string, blob []byte, at time.Time) error {
+	t.changed = true
 	_, err := t.tx.ExecContext(ctx, `
 		INSERT INTO certificate (fingerprint, blob, added, updated) VALUES ($1, $2, $3, $3)
 		ON CONFLICT (fingerprint) DO UPDATE SET blob = excluded.blob, updated = excluded.updated`,
@@ -93,21 +80,34 @@ func (t *KeyTx) PutCertificate(ctx context.Context, fingerprint string, blob []b
 }
 
 // SetServices makes addresses those that a source's certificate names itself. Assigned ones stay.
-func (t *KeyTx) SetServices(ctx context.Context, fingerprint, source string, addresses []string) error {
+func (t *KeyTx) SetServices(ctx context.Context, fingerprint, source string, level uint8, addresses []string) error {
+	t.changed = true
 	_, err := t.tx.ExecContext(ctx, `
 		DELETE FROM certificate_address WHERE fingerprint = $1 AND source = $2 AND NOT assigned`, fingerprint, source)
 	if err != nil {
 		return err
 	}
 	for _, address := range addresses {
-		_, err := t.tx.ExecContext(ctx, `
-			INSERT INTO certificate_address (address, fingerprint, source, assigned) VALUES ($1, $2, $3, FALSE)
-			ON CONFLICT DO NOTHING`, address, fingerprint, source)
-		if err != nil {
+		if _, err := t.AddService(ctx, fingerprint, source, level, address); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// AddService records that a source gave a certificate for an address that it names itself, and reports whether that
+// is new.
+func (t *KeyTx) AddService(ctx context.Context, fingerprint, source string, level uint8, address string) (bool, error) {
+	return t.affects(ctx, `
+		INSERT INTO certificate_address (address, fingerprint, source, assigned, level) VALUES ($1, $2, $3, FALSE, $4)
+		ON CONFLICT (address, source, fingerprint) DO UPDATE SET level = excluded.level
+		WHERE certificate_address.level <> excluded.level`, address, fingerprint, source, level)
+}
+
+// EndService records that a source no longer gives a certificate for an address, and reports whether it did.
+func (t *KeyTx) EndService(ctx context.Context, fingerprint, source, address string) (bool, error) {
+	return t.affects(ctx, `DELETE FROM certificate_address WHERE address = $1 AND source = $2 AND fingerprint = $3`,
+		address, source, fingerprint)
 }
 
 // Assign makes a certificate serve an address on an administrator's word, and reports whether that is new.
@@ -118,34 +118,54 @@ func (t *KeyTx) Assign(ctx context.Context, fingerprint, source, address string)
 		WHERE NOT certificate_address.assigned`, address, fingerprint, source)
 }
 
-// RemoveCertificate deletes a certificate and all its services, and reports whether there was one.
+// RemoveCertificate deletes a certificate, its services, the pins to it and its conflicts, and reports whether there
+// was one.
 func (t *KeyTx) RemoveCertificate(ctx context.Context, fingerprint string) (bool, error) {
+	for _, statement := range []string{
+		`DELETE FROM pin WHERE fingerprint = $1`,
+		`DELETE FROM conflict WHERE fingerprint = $1`,
+	} {
+		if _, err := t.affects(ctx, statement, fingerprint); err != nil {
+			return false, err
+		}
+	}
 	return t.affects(ctx, `DELETE FROM certificate WHERE fingerprint = $1`, fingerprint)
 }
 
-// RemoveServices ends all services of a source for an address, deletes the certificates among them that now serve
-// none, and reports whether there was a service.
-func (t *KeyTx) RemoveServices(ctx context.Context, address, source string) (bool, error) {
+// RemoveAddress ends everything that any source gave for an address, its pin and its conflicts, deletes the
+// certificates among them that now serve none, and reports whether there was a service or a pin.
+func (t *KeyTx) RemoveAddress(ctx context.Context, address string) (bool, error) {
 	fingerprints, err := collect(ctx, t.tx, func(rows *sql.Rows, fingerprint *string) error {
 		return rows.Scan(fingerprint)
-	}, `DELETE FROM certificate_address WHERE address = $1 AND source = $2 RETURNING fingerprint`, address, source)
+	}, `SELECT fingerprint FROM certificate_address WHERE address = $1
+		UNION SELECT fingerprint FROM pin WHERE address = $1`, address)
+	if err != nil {
+		return false, err
+	}
+	for _, table := range []string{"certificate_address", "pin", "conflict", "lookup"} {
+		if _, err := t.affects(ctx, `DELETE FROM `+table+` WHERE address = $1`, address); err != nil {
+			return false, err
+		}
+	}
 	for _, fingerprint := range fingerprints {
 		_, err := t.affects(ctx, `DELETE FROM certificate WHERE fingerprint = $1
-			AND NOT EXISTS (SELECT 1 FROM certificate_address WHERE fingerprint = $1)`, fingerprint)
+			AND NOT EXISTS (SELECT 1 FROM certificate_address WHERE fingerprint = $1)
+			AND NOT EXISTS (SELECT 1 FROM pin WHERE fingerprint = $1)`, fingerprint)
 		if err != nil {
 			return false, err
 		}
 	}
-	return len(fingerprints) > 0, err
+	return len(fingerprints) > 0, nil
 }
 
-// affects runs a statement and reports whether it changed any row.
+// affects runs a statement and reports whether it changed any row, which raises the generation.
 func (t *KeyTx) affects(ctx context.Context, statement string, args ...any) (bool, error) {
 	result, err := t.tx.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return false, err
 	}
 	n, err := result.RowsAffected()
+	t.changed = t.changed || n > 0
 	return n > 0, err
 }
 

@@ -11,8 +11,8 @@ import (
 // ErrNotFound says that there is no such row.
 var ErrNotFound = errors.New("not in the store")
 
-// KeyGeneration returns a number that grows with every change of certificates, the addresses they serve, and sender
-// keys, by whatever process. What was read after a generation stays right while the generation stays the same.
+// KeyGeneration returns a number that grows with every change of certificates, the addresses they serve, pins and
+// sender keys, by whatever process. What was read after a generation stays right while the generation stays the same.
 func (s *Store) KeyGeneration(ctx context.Context) (generation int64, err error) {
 	// Every key lookup asks this. It takes some microseconds, and watching a context would double them.
 	err = s.generation.QueryRowContext(context.WithoutCancel(ctx)).Scan(&generation)
@@ -25,13 +25,16 @@ func (s *Store) KeyGeneration(ctx context.Context) (generation int64, err error)
 // KeyTx is a transaction that changes keys. It ends when the function it was given to returns.
 type KeyTx struct {
 	tx *sql.Tx
+	// changed says that the generation must grow.
+	changed bool
 }
 
 // UpdateKeys runs change in a transaction that commits, on stable storage, when change returns nil. No other process
 // writes meanwhile, so change may read, decide and write; it must not wait for anything else.
 func (s *Store) UpdateKeys(ctx context.Context, change func(tx *KeyTx) error) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
-		if err := change(&KeyTx{tx}); err != nil {
+		t := &KeyTx{tx: tx}
+		if err := change(t); err != nil || !t.changed {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE key_generation SET generation = generation + 1`)
@@ -51,7 +54,7 @@ func (s *Store) Seen(ctx context.Context, address string) (bool, error) {
 
 // MarkSeen records that an address had a certificate at a time. The first record stays.
 func (s *Store) MarkSeen(ctx context.Context, address string, at time.Time) error {
-	return s.update(ctx, func(tx *sql.Tx) error { return (&KeyTx{tx}).MarkSeen(ctx, address, at) })
+	return s.update(ctx, func(tx *sql.Tx) error { return (&KeyTx{tx: tx}).MarkSeen(ctx, address, at) })
 }
 
 // MarkSeen records that an address had a certificate at a time. The first record stays.

@@ -19,9 +19,9 @@ func TestCertificates(t *testing.T) {
 			tx.PutCertificate(ctx, "BB", []byte("b"), noon),
 			tx.PutCertificate(ctx, "AA", []byte("a"), noon),
 			tx.PutCertificate(ctx, "CC", []byte("c"), noon),
-			tx.SetServices(ctx, "AA", "local", []string{"one@example.org", "two@example.org"}),
-			tx.SetServices(ctx, "BB", "local", []string{"one@example.org"}),
-			tx.SetServices(ctx, "CC", "wkd", []string{"one@example.org"}),
+			tx.SetServices(ctx, "AA", "local", 7, []string{"one@example.org", "two@example.org"}),
+			tx.SetServices(ctx, "BB", "local", 7, []string{"one@example.org"}),
+			tx.SetServices(ctx, "CC", "wkd", 2, []string{"one@example.org"}),
 			assign(t, tx, "AA", "one@example.org", true),
 			assign(t, tx, "AA", "one@example.org", false),
 			assign(t, tx, "AA", "three@example.org", true),
@@ -48,7 +48,7 @@ func TestCertificates(t *testing.T) {
 	update(t, s, func(tx *store.KeyTx) error {
 		return errors.Join(
 			tx.PutCertificate(ctx, "AA", []byte("a2"), later),
-			tx.SetServices(ctx, "AA", "local", []string{"one@example.org", "four@example.org"}),
+			tx.SetServices(ctx, "AA", "local", 7, []string{"one@example.org", "four@example.org"}),
 		)
 	})
 	wantServing("two@example.org")
@@ -68,7 +68,7 @@ func TestCertificates(t *testing.T) {
 			return err
 		})
 	}
-	one := func(tx *store.KeyTx) (bool, error) { return tx.RemoveServices(ctx, "one@example.org", "local") }
+	one := func(tx *store.KeyTx) (bool, error) { return tx.RemoveAddress(ctx, "one@example.org") }
 	remove(one, true)
 	remove(one, false)
 	wantServing("one@example.org")
@@ -196,7 +196,7 @@ func BenchmarkCertificatesFor(b *testing.B) {
 					if err := tx.PutCertificate(ctx, fingerprint, blob, noon); err != nil {
 						return err
 					}
-					if err := tx.SetServices(ctx, fingerprint, "local", []string{fmt.Sprintf("u%d@example.org", i)}); err != nil {
+					if err := tx.SetServices(ctx, fingerprint, "local", 7, []string{fmt.Sprintf("u%d@example.org", i)}); err != nil {
 						return err
 					}
 				}

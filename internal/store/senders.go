@@ -35,6 +35,7 @@ func (t *KeyTx) SetSender(ctx context.Context, address, fingerprint string, at t
 	default:
 		before = old.Fingerprint
 	}
+	t.changed = true
 	_, err = t.tx.ExecContext(ctx, `
 		INSERT INTO sender_key (address, fingerprint, created) VALUES ($1, $2, $3)
 		ON CONFLICT (address) DO UPDATE SET fingerprint = excluded.fingerprint, created = excluded.created`,
@@ -49,7 +50,7 @@ func (t *KeyTx) RemoveSender(ctx context.Context, address string) (fingerprint s
 	if err != nil {
 		return "", false, err
 	}
-	if _, err := t.tx.ExecContext(ctx, `DELETE FROM sender_key WHERE address = $1`, address); err != nil {
+	if _, err := t.affects(ctx, `DELETE FROM sender_key WHERE address = $1`, address); err != nil {
 		return "", false, err
 	}
 	others, err := senders(ctx, t.tx, `WHERE fingerprint = $1`, old.Fingerprint)
