@@ -35,7 +35,8 @@ type Cert struct {
 // ParseCert parses one binary certificate and checks all its self-signatures. Errors are an [*Unusable] with the
 // reason [Malformed]; a certificate that is expired, revoked or weak parses, and [Cert.Check] says what is wrong.
 //
-// At most 1 MiB, 100 User IDs, 1000 signatures and 100 subkeys are accepted, and RSA up to 16384 bits.
+// Equal User IDs, subkeys and signatures become one, and revocations and other signatures of the primary key move to
+// the place right after it. At most 1 MiB, 100 User IDs, 1000 signatures and 100 subkeys are accepted, and RSA up to 16384 bits.
 func ParseCert(b []byte) (*Cert, error) {
 	packets, err := parsePackets(b)
 	if err != nil {
@@ -52,6 +53,7 @@ func newCert(packets []rawPacket) (*Cert, error) {
 	if err != nil {
 		return nil, err
 	}
+	packets = join(components(packets))
 	c := &Cert{raw: encodePackets(packets)}
 	c.entity, err = openpgp.ReadEntity(packet.NewReader(bytes.NewReader(c.raw)))
 	if err != nil {

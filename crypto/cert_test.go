@@ -156,7 +156,12 @@ func TestLimits(t *testing.T) {
 	}))
 	id := slow.Identities["Test <test@example.org>"]
 	for len(id.SelfCertifications) <= 100 {
-		id.SelfCertifications = append(id.SelfCertifications, id.SelfCertifications[0])
+		sig := *id.SelfCertifications[0].Packet
+		sig.CreationTime = sig.CreationTime.Add(time.Duration(len(id.SelfCertifications)) * time.Second)
+		if err := sig.SignUserId(id.Name, slow.PrimaryKey, slow.PrivateKey, at(now)); err != nil {
+			t.Fatal(err)
+		}
+		id.SelfCertifications = append(id.SelfCertifications, packet.NewVerifiableSig(&sig))
 	}
 	for _, tc := range []struct {
 		name, text string
