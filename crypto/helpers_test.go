@@ -238,3 +238,21 @@ func v6(when time.Time) *packet.Config {
 		c.Algorithm, c.V6Keys, c.AEADConfig = packet.PubKeyAlgoEd25519, true, &packet.AEADConfig{}
 	})
 }
+
+// armorBlock wraps binary data as the library does it.
+func armorBlock(t testing.TB, label string, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := armor.Encode(&out, label, nil)
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes()
+}

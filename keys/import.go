@@ -60,6 +60,10 @@ func (l *Local) importRing(ctx context.Context, r io.Reader, opts ImportOptions,
 				return err
 			}
 			report(result)
+		case key.Revocation != nil:
+			refused := Imported{Fingerprint: key.Revocation.IssuerFingerprint}
+			refused.refuse(errors.New("it is a revocation certificate, of which the import is not possible"))
+			b.add(nil, refused)
 		default:
 			b.add(key.Cert, about(key.Cert))
 		}
