@@ -24,7 +24,8 @@ type Process struct {
 	err  error // of cmd.Wait, set before done is closed
 }
 
-// StartProcess starts cmd and keeps what it prints. The caller leaves Stdout, Stderr and SysProcAttr unset.
+// StartProcess starts cmd and keeps what it prints. The caller leaves Stdout and Stderr unset, and Setsid and Pdeathsig
+// of SysProcAttr.
 func StartProcess(cmd *exec.Cmd) (*Process, error) {
 	log, err := os.CreateTemp("", "sealmilter-log-")
 	if err != nil {
@@ -35,7 +36,10 @@ func StartProcess(cmd *exec.Cmd) (*Process, error) {
 	}
 	p := &Process{cmd: cmd, log: log, done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
 
 	started := make(chan error)
 	go func() {
