@@ -1,0 +1,161 @@
+package keys_test
+
+import (
+	"context"
+	"crypto/x509"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sealmilter/internal/lab"
+	"sealmilter/keys"
+)
+
+// internet is a network where names mean what a test says, certificates are good if its authority issued them, and
+// every connection is on record.
+type internet struct {
+	authority *lab.Authority
+	clock     *clock
+
+	mu      sync.Mutex
+	hosts   map[string][]netip.Addr
+	failing map[string]bool
+	asked   []string // names, as they were asked for
+	dialled []string // addresses
+}
+
+func newInternet(t testing.TB) *internet {
+	t.Helper()
+	authority, err := lab.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &internet{
+		authority: authority,
+		clock:     &clock{t: noon},
+		hosts:     make(map[string][]netip.Addr),
+		failing:   make(map[string]bool),
+	}
+}
+
+// set gives a host its addresses.
+func (n *internet) set(host string, addrs ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hosts[host] = nil
+	for _, a := range addrs {
+		n.hosts[host] = append(n.hosts[host], netip.MustParseAddr(a))
+	}
+}
+
+// fail makes the resolution of a host fail.
+func (n *internet) fail(host string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.failing[host] = true
+}
+
+func (n *internet) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked = append(n.asked, host)
+	name := strings.TrimSuffix(host, ".")
+	switch addrs, known := n.hosts[name]; {
+	case n.failing[name]:
+		return nil, &net.DNSError{Err: "server misbehaving", Name: host, IsTemporary: true}
+	case !known:
+		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	default:
+		return addrs, nil
+	}
+}
+
+func (n *internet) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	n.mu.Lock()
+	n.dialled = append(n.dialled, address)
+	n.mu.Unlock()
+	return new(net.Dialer).DialContext(ctx, network, address)
+}
+
+func (n *internet) connections() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.dialled
+}
+
+// fetcher returns a fetcher that may ask loopback and trusts the authority.
+func (n *internet) fetcher(t testing.TB) *keys.Fetcher {
+	return n.fetcherWith(t, n.authority.Pool(), netip.MustParsePrefix("127.0.0.0/8"))
+}
+
+func (n *internet) fetcherWith(t testing.TB, roots *x509.CertPool, allow ...netip.Prefix) *keys.Fetcher {
+	f := keys.NewFetcher(keys.FetcherOptions{Resolver: n, Dial: n.dial, Allow: allow, RootCAs: roots, Now: n.clock.Now})
+	t.Cleanup(f.CloseIdleConnections)
+	return f
+}
+
+// closedPort returns a port of loopback that refuses connections.
+func closedPort(t testing.TB) string {
+	t.Helper()
+	reserved, err := lab.ReservePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { reserved.Close() })
+	_, port, err := net.SplitHostPort(reserved.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func TestIsPublic(t *testing.T) {
+	for _, s := range []string{
+		"8.8.8.8", "1.1.1.1", "172.15.255.255", "172.32.0.0", "100.63.255.255", "100.128.0.0", "223.255.255.255", "193.0.0.1",
+		"2001:4860:4860::8888", "2a00::1", "2620:4f:8000::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2001:200::1",
+	} {
+		if !keys.IsPublic(netip.MustParseAddr(s)) {
+			t.Errorf("%s is public", s)
+		}
+	}
+	for _, s := range []string{
+		"0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.0.1", "169.254.169.254",
+		"172.16.0.1", "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.19.255.255",
+		"198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255",
+		"::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b::127.0.0.1",
+		"64:ff9b:1::8.8.8.8", "100::1", "2001::1", "2001:2::1", "2001:10::1", "2001:db8::1", "2002:0a00:0001::1", "3fff::1",
+		"5f00::1", "fc00::1", "fd12::1", "fe80::1", "fe80::1%eth0", "2a00::1%eth0", "fec0::1", "ff02::1",
+	} {
+		if keys.IsPublic(netip.MustParseAddr(s)) {
+			t.Errorf("%s is not public", s)
+		}
+	}
+	if keys.IsPublic(netip.Addr{}) {
+		t.Error("no address is public")
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	for value, want := range map[string]time.Duration{
+		"":                              keys.DefaultPause,
+		"0":                             keys.DefaultPause,
+		"-5":                            keys.DefaultPause,
+		"soon":                          keys.DefaultPause,
+		"1":                             time.Second,
+		"120":                           2 * time.Minute,
+		"86400":                         keys.MaxPause,
+		"86401":                         keys.MaxPause,
+		"18446744073709551615":          keys.MaxPause,
+		"18446744073709551616":          keys.DefaultPause,
+		"Sun, 01 Mar 2026 12:05:00 GMT": 5 * time.Minute,
+		"Sun, 01 Mar 2026 11:55:00 GMT": keys.DefaultPause,
+		"Sun, 01 Mar 9999 12:00:00 GMT": keys.MaxPause,
+	} {
+		if got := keys.RetryAfter(value, noon, keys.DefaultPause); got != want {
+			t.Errorf("%q: %v, want %v", value, got, want)
+		}
+	}
+}
