@@ -138,6 +138,48 @@ func TestIsPublic(t *testing.T) {
 	}
 }
 
+func TestServerURL(t *testing.T) {
+	for s, want := range map[string]string{
+		"https://keys.openpgp.org":      "https://keys.openpgp.org",
+		"https://keys.example.org/":     "https://keys.example.org",
+		"https://keys.example.org:8443": "https://keys.example.org:8443",
+		"https://example.org/keys/":     "https://example.org/keys",
+		"hkps://keys.example.org":       "https://keys.example.org",
+		"hkps://keys.example.org:11371": "https://keys.example.org:11371",
+		"HKPS://keys.example.org":       "https://keys.example.org",
+	} {
+		if got, err := keys.ParseServer(s, "hkps"); got != want || err != nil {
+			t.Errorf("%s: %q, %v", s, got, err)
+		}
+	}
+	for s, why := range map[string]string{
+		"":                            "https://",
+		"keys.openpgp.org":            "https://",
+		"http://keys.example.org":     "https://",
+		"hkp://keys.example.org":      "https://",
+		"file:///etc/passwd":          "https://",
+		"https:":                      "names no host",
+		"https:///x":                  "names no host",
+		"https://:443":                "names no host",
+		"https:keys.example.org":      "names no host",
+		"https://a:b@example.org":     "must not have",
+		"https://example.org/?x=y":    "must not have",
+		"https://example.org/#x":      "must not have",
+		"https://example.org:port":    "not valid",
+		"https://exa mple.org":        "not valid",
+		"https://example.org/\x00":    "not valid",
+		"https://[::1/":               "not valid",
+		"https://keys.example.org/%z": "not valid",
+	} {
+		if got, err := keys.ParseServer(s, "hkps"); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %q, %v", s, got, err)
+		}
+	}
+	if got, err := keys.ParseServer("hkps://keys.example.org"); err == nil {
+		t.Errorf("without the alias: %q", got)
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"":                              keys.DefaultPause,
