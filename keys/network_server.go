@@ -9,14 +9,16 @@ import (
 // parseServer checks the URL of a key server that an administrator has chosen, and returns it without a final slash.
 // Schemes are "https" and those given as aliases of it.
 func parseServer(s string, aliases ...string) (string, error) {
-	u, err := url.Parse(s)
+	// This comes first because url.Parse is strict with the hosts of some schemes only.
+	target := s
+	for _, alias := range aliases {
+		if scheme, rest, found := strings.Cut(s, ":"); found && strings.EqualFold(scheme, alias) {
+			target = "https:" + rest
+		}
+	}
+	u, err := url.Parse(target)
 	if err != nil {
 		return "", fmt.Errorf("the key server %.100q: its URL is not valid; it should be like https://keys.example.org", s)
-	}
-	for _, alias := range aliases {
-		if u.Scheme == alias {
-			u.Scheme = "https"
-		}
 	}
 	switch {
 	case u.Scheme != "https":

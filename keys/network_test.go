@@ -168,6 +168,7 @@ func TestServerURL(t *testing.T) {
 		"https://example.org:port":    "not valid",
 		"https://exa mple.org":        "not valid",
 		"https://example.org/\x00":    "not valid",
+		"hkps://::":                   "not valid",
 		"https://[::1/":               "not valid",
 		"https://keys.example.org/%z": "not valid",
 	} {
