@@ -26,7 +26,7 @@ const (
 // FetcherOptions are what a [Fetcher] depends on. The zero FetcherOptions are good for the Internet.
 type FetcherOptions struct {
 	// Resolver finds the addresses of hosts; nil asks the resolvers of this machine's configuration.
-	Resolver Resolver
+	Resolver HostResolver
 	// Dial connects to an address and port. It is never given the name of a host. nil is a [net.Dialer].
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Allow lists networks that may be asked although they are not public.

@@ -18,9 +18,9 @@ const (
 	connectTimeout = 6 * time.Second
 )
 
-// Resolver finds the addresses of hosts. [net.Resolver] is one. For a host that has none or does not exist it returns
+// HostResolver finds the addresses of hosts. [net.Resolver] is one. For a host that has none or does not exist it returns
 // a [*net.DNSError] with IsNotFound, for one of which it is unknown any other error.
-type Resolver interface {
+type HostResolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
@@ -29,7 +29,7 @@ var errNotPublic = errors.New("its address is not one of the public Internet")
 
 // dialer connects to hosts that strangers have named. It is immutable.
 type dialer struct {
-	resolver Resolver
+	resolver HostResolver
 	allow    []netip.Prefix
 	connect  func(ctx context.Context, network, address string) (net.Conn, error)
 }
