@@ -7,6 +7,14 @@ type component struct {
 	signatures []rawPacket
 }
 
+// content is what makes two packets equal.
+type content struct {
+	tag  byte
+	body string
+}
+
+func (p rawPacket) content() content { return content{p.tag, string(p.body)} }
+
 // Types of signatures (RFC 9580, section 5.2.1).
 const (
 	sigGenericCert      = 0x10
@@ -44,21 +52,20 @@ func isRevocation(sig rawPacket) bool {
 // it uses the copy of a subkey that lacks the revocation. Signatures of the types that are about the primary key are
 // given to it wherever they stand, as where a revocation certificate was simply appended.
 func components(packets []rawPacket) []component {
-	type content struct {
+	type signature struct {
 		component int
-		tag       byte
 		body      string
 	}
 	known := make(map[content]int)
+	signed := make(map[signature]bool)
 	var parts []component
 	current := 0
 	for _, p := range packets {
 		if p.tag != tagSignature {
-			id := content{tag: p.tag, body: string(p.body)}
-			at, seen := known[id]
+			at, seen := known[p.content()]
 			if !seen {
 				at = len(parts)
-				known[id] = at
+				known[p.content()] = at
 				parts = append(parts, component{about: p})
 			}
 			current = at
@@ -68,9 +75,8 @@ func components(packets []rawPacket) []component {
 		if t := signatureType(p); t == sigKeyRevocation || t == sigDirectKey {
 			to = 0
 		}
-		id := content{component: to, tag: p.tag, body: string(p.body)}
-		if _, seen := known[id]; !seen {
-			known[id] = to
+		if id := (signature{to, string(p.body)}); !signed[id] {
+			signed[id] = true
 			parts[to].signatures = append(parts[to].signatures, p)
 		}
 	}
