@@ -35,6 +35,7 @@ var owners = map[string]string{
 	"github.com/emersion/go-milter":   "milter",
 	"github.com/ProtonMail/go-crypto": "crypto",
 	"modernc.org/sqlite":              "internal/store",
+	"github.com/jackc/pgx":            "internal/store",
 	"github.com/pelletier/go-toml":    "internal/config",
 	"github.com/spf13/cobra":          "cmd/sealmilter",
 	"github.com/schollz/progressbar":  "cmd/sealmilter",

@@ -3,5 +3,6 @@
 // of its callers.
 //
 // The store is one SQLite file (https://www.sqlite.org/wal.html) that the daemon and the command line open at the
-// same time. SQL stays within what PostgreSQL understands, too, wherever that costs nothing.
+// same time, or a PostgreSQL database that several hosts share. All SQL is the same for both; where they differ, and
+// what each promises when it locks, fails and comes back, is in sqlite.go and postgres.go.
 package store

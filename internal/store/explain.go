@@ -1,41 +1,28 @@
 package store
 
-import (
-	"errors"
-	"fmt"
+import "errors"
 
-	"modernc.org/sqlite"
-)
+// explained is an error of a database with what an administrator can do about it.
+type explained struct {
+	error
+	advice string
+}
 
-// Primary result codes of SQLite (https://www.sqlite.org/rescode.html).
-const (
-	codeBusy     = 5
-	codeReadOnly = 8
-	codeIOErr    = 10
-	codeCorrupt  = 11
-	codeFull     = 13
-	codeCantOpen = 14
-	codeNotADB   = 26
-)
+func (e *explained) Error() string { return e.error.Error() + "; " + e.advice }
+func (e *explained) Unwrap() error { return e.error }
 
-// explain adds to an error of SQLite what an administrator can do about it.
+// explain adds advice to an error of a database, once.
 func explain(err error) error {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
+	if err == nil {
+		return nil
+	}
+	if _, done := errors.AsType[*explained](err); done {
 		return err
 	}
-	advice := ""
-	switch e.Code() & 0xff {
-	case codeBusy:
-		advice = "another process has been writing for too long"
-	case codeReadOnly, codeCantOpen:
-		advice = "check that the user that runs sealmilter owns the file and its directory and may write to both"
-	case codeIOErr, codeFull:
-		advice = "check the disk and its free space"
-	case codeCorrupt, codeNotADB:
-		advice = "the file is damaged or not a database; restore it from a backup, or move it away and import the keys again"
-	default:
-		return err
+	for _, advise := range []func(error) string{adviceSQLite, advicePostgres} {
+		if advice := advise(err); advice != "" {
+			return &explained{err, advice}
+		}
 	}
-	return fmt.Errorf("%w; %s", err, advice)
+	return err
 }

@@ -11,13 +11,13 @@ import (
 // ErrNotFound says that there is no such row.
 var ErrNotFound = errors.New("not in the store")
 
+const keyGeneration = `SELECT generation FROM key_generation`
+
 // KeyGeneration returns a number that grows with every change of certificates, the addresses they serve, pins and
 // sender keys, by whatever process. What was read after a generation stays right while the generation stays the same.
 func (s *Store) KeyGeneration(ctx context.Context) (generation int64, err error) {
-	// Every key lookup asks this. It takes some microseconds, and watching a context would double them.
-	err = s.generation.QueryRowContext(context.WithoutCancel(ctx)).Scan(&generation)
-	if err != nil {
-		return 0, fmt.Errorf("read the generation of keys: %w", explain(err))
+	if generation, err = s.generation(ctx); err != nil {
+		return 0, fmt.Errorf("read the generation of keys: %w", err)
 	}
 	return generation, nil
 }
@@ -44,10 +44,11 @@ func (s *Store) UpdateKeys(ctx context.Context, change func(tx *KeyTx) error) er
 
 // Seen reports whether an address ever had a certificate.
 func (s *Store) Seen(ctx context.Context, address string) (bool, error) {
-	var seen bool
-	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM address_seen WHERE address = $1)`, address).Scan(&seen)
+	seen, err := first(collect(ctx, s.read, func(rows *sql.Rows, seen *bool) error {
+		return rows.Scan(seen)
+	}, `SELECT EXISTS (SELECT 1 FROM address_seen WHERE address = $1)`, address))
 	if err != nil {
-		return false, fmt.Errorf("read seen addresses: %w", explain(err))
+		return false, fmt.Errorf("read seen addresses: %w", err)
 	}
 	return seen, nil
 }

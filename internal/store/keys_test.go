@@ -11,78 +11,80 @@ import (
 )
 
 func TestCertificates(t *testing.T) {
-	ctx := t.Context()
-	s := open(t, private(t))
-	later := noon.Add(time.Hour)
-	update(t, s, func(tx *store.KeyTx) error {
-		return errors.Join(
-			tx.PutCertificate(ctx, "BB", []byte("b"), noon),
-			tx.PutCertificate(ctx, "AA", []byte("a"), noon),
-			tx.PutCertificate(ctx, "CC", []byte("c"), noon),
-			tx.SetServices(ctx, "AA", "local", 7, []string{"one@example.org", "two@example.org"}),
-			tx.SetServices(ctx, "BB", "local", 7, []string{"one@example.org"}),
-			tx.SetServices(ctx, "CC", "wkd", 2, []string{"one@example.org"}),
-			assign(t, tx, "AA", "one@example.org", true),
-			assign(t, tx, "AA", "one@example.org", false),
-			assign(t, tx, "AA", "three@example.org", true),
-		)
-	})
-	wantServing := func(address string, want ...string) {
-		t.Helper()
-		all, err := s.CertificatesFor(ctx, address, "local")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, c := range all {
-			got = append(got, fmt.Sprintf("%s=%s assigned:%t", c.Fingerprint, c.Blob, c.Assigned))
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", address, got, want)
-		}
-	}
-	wantServing("one@example.org", "AA=a assigned:true", "BB=b assigned:false")
-	wantServing("two@example.org", "AA=a assigned:false")
-	wantServing("nobody@example.org")
-
-	update(t, s, func(tx *store.KeyTx) error {
-		return errors.Join(
-			tx.PutCertificate(ctx, "AA", []byte("a2"), later),
-			tx.SetServices(ctx, "AA", "local", 7, []string{"one@example.org", "four@example.org"}),
-		)
-	})
-	wantServing("two@example.org")
-	wantServing("three@example.org", "AA=a2 assigned:true")
-	wantServing("four@example.org", "AA=a2 assigned:false")
-	if c, err := s.Certificate(ctx, "AA"); err != nil || !c.Added.Equal(noon) || !c.Updated.Equal(later) {
-		t.Errorf("%+v, %v", c, err)
-	}
-
-	remove := func(change func(tx *store.KeyTx) (bool, error), want bool) {
-		t.Helper()
+	eachDatabase(t, func(t *testing.T, database string) {
+		ctx := t.Context()
+		s := open(t, database)
+		later := noon.Add(time.Hour)
 		update(t, s, func(tx *store.KeyTx) error {
-			found, err := change(tx)
-			if found != want {
-				t.Errorf("removed %t, want %t", found, want)
-			}
-			return err
+			return errors.Join(
+				tx.PutCertificate(ctx, "BB", []byte("b"), noon),
+				tx.PutCertificate(ctx, "AA", []byte("a"), noon),
+				tx.PutCertificate(ctx, "CC", []byte("c"), noon),
+				tx.SetServices(ctx, "AA", "local", 7, []string{"one@example.org", "two@example.org"}),
+				tx.SetServices(ctx, "BB", "local", 7, []string{"one@example.org"}),
+				tx.SetServices(ctx, "CC", "wkd", 2, []string{"one@example.org"}),
+				assign(t, tx, "AA", "one@example.org", true),
+				assign(t, tx, "AA", "one@example.org", false),
+				assign(t, tx, "AA", "three@example.org", true),
+			)
 		})
-	}
-	one := func(tx *store.KeyTx) (bool, error) { return tx.RemoveAddress(ctx, "one@example.org") }
-	remove(one, true)
-	remove(one, false)
-	wantServing("one@example.org")
-	wantServing("four@example.org", "AA=a2 assigned:false")
-	if _, err := s.Certificate(ctx, "BB"); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("a certificate that serves no address is still there: %v", err)
-	}
-	byFingerprint := func(tx *store.KeyTx) (bool, error) { return tx.RemoveCertificate(ctx, "AA") }
-	remove(byFingerprint, true)
-	remove(byFingerprint, false)
-	wantServing("three@example.org")
-	if services, err := s.Services(ctx, "AA"); err != nil || len(services) > 0 {
-		t.Errorf("services %v outlive their certificate, %v", services, err)
-	}
+		wantServing := func(address string, want ...string) {
+			t.Helper()
+			all, err := s.CertificatesFor(ctx, address, "local")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, c := range all {
+				got = append(got, fmt.Sprintf("%s=%s assigned:%t", c.Fingerprint, c.Blob, c.Assigned))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %q, want %q", address, got, want)
+			}
+		}
+		wantServing("one@example.org", "AA=a assigned:true", "BB=b assigned:false")
+		wantServing("two@example.org", "AA=a assigned:false")
+		wantServing("nobody@example.org")
+
+		update(t, s, func(tx *store.KeyTx) error {
+			return errors.Join(
+				tx.PutCertificate(ctx, "AA", []byte("a2"), later),
+				tx.SetServices(ctx, "AA", "local", 7, []string{"one@example.org", "four@example.org"}),
+			)
+		})
+		wantServing("two@example.org")
+		wantServing("three@example.org", "AA=a2 assigned:true")
+		wantServing("four@example.org", "AA=a2 assigned:false")
+		if c, err := s.Certificate(ctx, "AA"); err != nil || !c.Added.Equal(noon) || !c.Updated.Equal(later) {
+			t.Errorf("%+v, %v", c, err)
+		}
+
+		remove := func(change func(tx *store.KeyTx) (bool, error), want bool) {
+			t.Helper()
+			update(t, s, func(tx *store.KeyTx) error {
+				found, err := change(tx)
+				if found != want {
+					t.Errorf("removed %t, want %t", found, want)
+				}
+				return err
+			})
+		}
+		one := func(tx *store.KeyTx) (bool, error) { return tx.RemoveAddress(ctx, "one@example.org") }
+		remove(one, true)
+		remove(one, false)
+		wantServing("one@example.org")
+		wantServing("four@example.org", "AA=a2 assigned:false")
+		if _, err := s.Certificate(ctx, "BB"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("a certificate that serves no address is still there: %v", err)
+		}
+		byFingerprint := func(tx *store.KeyTx) (bool, error) { return tx.RemoveCertificate(ctx, "AA") }
+		remove(byFingerprint, true)
+		remove(byFingerprint, false)
+		wantServing("three@example.org")
+		if services, err := s.Services(ctx, "AA"); err != nil || len(services) > 0 {
+			t.Errorf("services %v outlive their certificate, %v", services, err)
+		}
+	})
 }
 
 func assign(t *testing.T, tx *store.KeyTx, fingerprint, address string, want bool) error {
@@ -94,94 +96,100 @@ func assign(t *testing.T, tx *store.KeyTx, fingerprint, address string, want boo
 }
 
 func TestCertificatesPageByPage(t *testing.T) {
-	ctx := t.Context()
-	s := open(t, private(t))
-	const count = 300
-	update(t, s, func(tx *store.KeyTx) error {
-		var errs []error
-		for i := range count {
-			errs = append(errs, tx.PutCertificate(ctx, fmt.Sprintf("%08X", i*7), []byte{1}, noon))
+	eachDatabase(t, func(t *testing.T, database string) {
+		ctx := t.Context()
+		s := open(t, database)
+		const count = 300
+		update(t, s, func(tx *store.KeyTx) error {
+			var errs []error
+			for i := range count {
+				errs = append(errs, tx.PutCertificate(ctx, fmt.Sprintf("%08X", i*7), []byte{1}, noon))
+			}
+			return errors.Join(errs...)
+		})
+		next := 0
+		for c, err := range s.Certificates(ctx) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := fmt.Sprintf("%08X", next*7); c.Fingerprint != want {
+				t.Fatalf("certificate %d is %s, want %s", next, c.Fingerprint, want)
+			}
+			next++
 		}
-		return errors.Join(errs...)
+		if next != count {
+			t.Errorf("%d certificates of %d", next, count)
+		}
 	})
-	next := 0
-	for c, err := range s.Certificates(ctx) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := fmt.Sprintf("%08X", next*7); c.Fingerprint != want {
-			t.Fatalf("certificate %d is %s, want %s", next, c.Fingerprint, want)
-		}
-		next++
-	}
-	if next != count {
-		t.Errorf("%d certificates of %d", next, count)
-	}
 }
 
 func TestSenders(t *testing.T) {
-	ctx := t.Context()
-	s := open(t, private(t))
-	for _, step := range []struct{ address, fingerprint, before string }{
-		{"a@example.org", "AA", ""},
-		{"a@example.org", "AA", "AA"},
-		{"a@example.org", "BB", "AA"},
-		{"b@example.org", "BB", ""},
-		{"c@example.org", "BB", ""},
-	} {
+	eachDatabase(t, func(t *testing.T, database string) {
+		ctx := t.Context()
+		s := open(t, database)
+		for _, step := range []struct{ address, fingerprint, before string }{
+			{"a@example.org", "AA", ""},
+			{"a@example.org", "AA", "AA"},
+			{"a@example.org", "BB", "AA"},
+			{"b@example.org", "BB", ""},
+			{"c@example.org", "BB", ""},
+		} {
+			update(t, s, func(tx *store.KeyTx) error {
+				before, err := tx.SetSender(ctx, step.address, step.fingerprint, noon)
+				if before != step.before {
+					t.Errorf("%+v: %q signed before", step, before)
+				}
+				return err
+			})
+		}
+		if v, err := s.Sender(ctx, "a@example.org"); err != nil || v.Fingerprint != "BB" || !v.Created.Equal(noon) {
+			t.Errorf("%+v, %v", v, err)
+		}
 		update(t, s, func(tx *store.KeyTx) error {
-			before, err := tx.SetSender(ctx, step.address, step.fingerprint, noon)
-			if before != step.before {
-				t.Errorf("%+v: %q signed before", step, before)
+			if fingerprint, inUse, err := tx.RemoveSender(ctx, "a@example.org"); fingerprint != "BB" || !inUse || err != nil {
+				t.Errorf("%q, in use: %t, %v", fingerprint, inUse, err)
 			}
-			return err
+			if fingerprint, _, err := tx.RemoveSender(ctx, "a@example.org"); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%q, %v", fingerprint, err)
+			}
+			return nil
 		})
-	}
-	if v, err := s.Sender(ctx, "a@example.org"); err != nil || v.Fingerprint != "BB" || !v.Created.Equal(noon) {
-		t.Errorf("%+v, %v", v, err)
-	}
-	update(t, s, func(tx *store.KeyTx) error {
-		if fingerprint, inUse, err := tx.RemoveSender(ctx, "a@example.org"); fingerprint != "BB" || !inUse || err != nil {
-			t.Errorf("%q, in use: %t, %v", fingerprint, inUse, err)
+		if all, err := s.Senders(ctx); err != nil || len(all) != 2 || all[0].Address != "b@example.org" {
+			t.Errorf("%+v, %v", all, err)
 		}
-		if fingerprint, _, err := tx.RemoveSender(ctx, "a@example.org"); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("%q, %v", fingerprint, err)
+		update(t, s, func(tx *store.KeyTx) error {
+			if found, err := tx.RemoveSendersOf(ctx, "BB"); !found || err != nil {
+				t.Errorf("%t, %v", found, err)
+			}
+			if found, err := tx.RemoveSendersOf(ctx, "BB"); found || err != nil {
+				t.Errorf("%t, %v", found, err)
+			}
+			return nil
+		})
+		if v, err := s.Sender(ctx, "b@example.org"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%+v, %v", v, err)
 		}
-		return nil
 	})
-	if all, err := s.Senders(ctx); err != nil || len(all) != 2 || all[0].Address != "b@example.org" {
-		t.Errorf("%+v, %v", all, err)
-	}
-	update(t, s, func(tx *store.KeyTx) error {
-		if found, err := tx.RemoveSendersOf(ctx, "BB"); !found || err != nil {
-			t.Errorf("%t, %v", found, err)
-		}
-		if found, err := tx.RemoveSendersOf(ctx, "BB"); found || err != nil {
-			t.Errorf("%t, %v", found, err)
-		}
-		return nil
-	})
-	if v, err := s.Sender(ctx, "b@example.org"); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("%+v, %v", v, err)
-	}
 }
 
 func TestSeenOutlivesTheCertificate(t *testing.T) {
-	ctx := t.Context()
-	s := open(t, private(t))
-	if seen, err := s.Seen(ctx, "a@example.org"); err != nil || seen {
-		t.Errorf("seen %t, %v", seen, err)
-	}
-	update(t, s, func(tx *store.KeyTx) error {
-		return errors.Join(tx.PutCertificate(ctx, "AA", []byte("a"), noon), tx.MarkSeen(ctx, "a@example.org", noon))
+	eachDatabase(t, func(t *testing.T, database string) {
+		ctx := t.Context()
+		s := open(t, database)
+		if seen, err := s.Seen(ctx, "a@example.org"); err != nil || seen {
+			t.Errorf("seen %t, %v", seen, err)
+		}
+		update(t, s, func(tx *store.KeyTx) error {
+			return errors.Join(tx.PutCertificate(ctx, "AA", []byte("a"), noon), tx.MarkSeen(ctx, "a@example.org", noon))
+		})
+		if err := s.MarkSeen(ctx, "a@example.org", noon.Add(time.Hour)); err != nil {
+			t.Error(err)
+		}
+		update(t, s, func(tx *store.KeyTx) error { _, err := tx.RemoveCertificate(ctx, "AA"); return err })
+		if seen, err := s.Seen(ctx, "a@example.org"); err != nil || !seen {
+			t.Errorf("seen %t, %v", seen, err)
+		}
 	})
-	if err := s.MarkSeen(ctx, "a@example.org", noon.Add(time.Hour)); err != nil {
-		t.Error(err)
-	}
-	update(t, s, func(tx *store.KeyTx) error { _, err := tx.RemoveCertificate(ctx, "AA"); return err })
-	if seen, err := s.Seen(ctx, "a@example.org"); err != nil || !seen {
-		t.Errorf("seen %t, %v", seen, err)
-	}
 }
 
 func BenchmarkCertificatesFor(b *testing.B) {

@@ -17,7 +17,7 @@ func (s *Store) SentCopies(ctx context.Context, message string, at time.Time) ([
 // RecordSent records, on stable storage, that a copy of a message was sent, and for how long that counts. Records
 // that count no more at that time are deleted.
 func (s *Store) RecordSent(ctx context.Context, message, name string, at, expires time.Time) error {
-	err := s.update(ctx, func(tx *sql.Tx) error {
+	err := s.ledger.update(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sent_copy WHERE expires <= $1`, at.Unix()); err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (s *Store) RecordSent(ctx context.Context, message, name string, at, expire
 // ExpireSent changes how long the records of some copies of a message count. A time that has come deletes them at
 // the next record.
 func (s *Store) ExpireSent(ctx context.Context, message string, copies []string, expires time.Time) error {
-	err := s.update(ctx, func(tx *sql.Tx) error {
+	err := s.ledger.update(ctx, func(tx *sql.Tx) error {
 		change, err := tx.PrepareContext(ctx, `UPDATE sent_copy SET expires = $1 WHERE message = $2 AND copy = $3`)
 		if err != nil {
 			return err

@@ -10,19 +10,19 @@ import (
 )
 
 // migrations are applied in the order of their names, each once. The number of a released one never changes, nor
-// does its text.
+// does its text. They use the types TEXT, BLOB, BIGINT, INTEGER, SMALLINT and BOOLEAN, and no others.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
 
 // migrate brings the schema up to date. All steps are one transaction: after a failure the old schema is still
-// whole, and two processes that start together do not meet.
-func (s *Store) migrate(ctx context.Context) error {
-	steps, err := fs.Glob(migrations, "migrations/*.sql")
+// whole, and two processes that start together do not meet. dialect translates a step for the database.
+func migrate(ctx context.Context, w writer, from fs.FS, dialect func(text string) string) error {
+	steps, err := fs.Glob(from, "migrations/*.sql")
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return w.update(ctx, func(tx *sql.Tx) error {
 		version, err := schemaVersion(ctx, tx)
 		if err != nil {
 			return err
@@ -32,11 +32,11 @@ func (s *Store) migrate(ctx context.Context) error {
 				version, len(steps))
 		}
 		for i, name := range steps[version:] {
-			text, err := migrations.ReadFile(name)
+			text, err := fs.ReadFile(from, name)
 			if err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+			if _, err := tx.ExecContext(ctx, dialect(string(text))); err != nil {
 				return fmt.Errorf("migration %s: %w", path.Base(name), err)
 			}
 			if _, err := tx.ExecContext(ctx, `UPDATE schema_version SET version = $1`, version+i+1); err != nil {

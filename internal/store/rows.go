@@ -3,8 +3,16 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"time"
 )
+
+// answerWait bounds a query, the wait for a free connection included.
+const answerWait = lockWait + 5*time.Second
+
+// errSilent says that a query took too long.
+var errSilent = errors.New("the database did not answer in time")
 
 // querier is what a pool and a transaction have in common.
 type querier interface {
@@ -13,23 +21,33 @@ type querier interface {
 
 // collect runs a query and scans each row of the answer.
 func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows, *T) error, query string, args ...any) ([]T, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerWait, errSilent)
+	defer cancel()
+	all, err := scanAll(ctx, q, scan, query, args...)
+	if err == nil {
+		return all, nil
+	}
+	if cause := context.Cause(ctx); errors.Is(cause, errSilent) {
+		err = errors.Join(cause, err)
+	}
+	return nil, fmt.Errorf("query database: %w", explain(err))
+}
+
+func scanAll[T any](ctx context.Context, q querier, scan func(*sql.Rows, *T) error, query string, args ...any) ([]T, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("query database: %w", explain(err))
+		return nil, err
 	}
 	defer rows.Close()
 	var all []T
 	for rows.Next() {
 		var row T
 		if err := scan(rows, &row); err != nil {
-			return nil, fmt.Errorf("read database row: %w", explain(err))
+			return nil, fmt.Errorf("read a row: %w", err)
 		}
 		all = append(all, row)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("query database: %w", explain(err))
-	}
-	return all, nil
+	return all, rows.Err()
 }
 
 // first returns the only or first row of an answer, or [ErrNotFound] if there is none.

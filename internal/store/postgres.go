@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// The advisory locks of PostgreSQL (section 13.3.5 of its manual). They belong to a database, so that installations in
+// two schemas of one database wait for each other, too. Mail that is being sent does not wait for an import of keys.
+const (
+	lockKeys   int64 = 0x7365_616c_6d69_6c01
+	lockLedger int64 = 0x7365_616c_6d69_6c02
+)
+
+const (
+	// dialWait bounds one attempt to connect to one host.
+	dialWait = 5 * time.Second
+	// silence is how long the server may say nothing while something is asked of it. The wait for a lock is in it.
+	silence = lockWait + 5*time.Second
+	// migrationSilence is the same for one statement of a migration, which may go over every row.
+	migrationSilence = 10 * time.Minute
+	// abandoned is how long a transaction may be left alone. The server then ends it and frees its lock: otherwise a host
+	// that lost its power would keep all others from writing until the server misses it.
+	abandoned = 30 * time.Second
+	// connIdle and connLife bound how long a connection is kept, so that all follow a change of the server's address.
+	connIdle = 5 * time.Minute
+	connLife = 30 * time.Minute
+)
+
+// openPostgres opens a PostgreSQL database. Nothing depends on what a session keeps from one transaction to the next,
+// so that a pooler such as PgBouncer may stand in between, in whatever mode.
+func openPostgres(ctx context.Context, database string) (*Store, error) {
+	config, err := parsePostgres(database)
+	if err != nil {
+		return nil, err
+	}
+	once := newPostgresWriter(config, lockKeys, migrationSilence)
+	err = migrate(ctx, once, migrations, postgresSchema)
+	if err = errors.Join(err, once.close()); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		read:   connectPostgres(config, maxReaders, silence),
+		keys:   newPostgresWriter(config, lockKeys, silence),
+		ledger: newPostgresWriter(config, lockLedger, silence),
+	}
+	s.generation = func(ctx context.Context) (int64, error) {
+		return first(collect(ctx, s.read, func(rows *sql.Rows, n *int64) error { return rows.Scan(n) }, keyGeneration))
+	}
+	return s, nil
+}
+
+// connectPostgres prepares a pool of connections; the first query opens the first of them.
+func connectPostgres(config *pgx.ConnConfig, connections int, silence time.Duration) *sql.DB {
+	config = config.Copy()
+	dialer := &net.Dialer{Timeout: dialWait}
+	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &impatientConn{Conn: conn, silence: silence}, nil
+	}
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	db.SetConnMaxIdleTime(connIdle)
+	db.SetConnMaxLifetime(connLife)
+	return db
+}
+
+func newPostgresWriter(config *pgx.ConnConfig, lock int64, silence time.Duration) writer {
+	return writer{
+		db: connectPostgres(config, 1, silence),
+		// Each statement sees what was committed before it began. Where a whole transaction sees one moment, that moment
+		// is before the lock was given, whatever the default of the server or the role.
+		options: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+		lock: func(ctx context.Context, tx *sql.Tx) error {
+			// Settings that end with the transaction, and the lock, in one round trip. A commit that returned survives a power
+			// failure; what an administrator demands beyond that, such as a standby's word, stays.
+			_, err := tx.ExecContext(ctx, `
+				SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+						WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, TRUE),
+					set_config('idle_in_transaction_session_timeout', $1, TRUE),
+					set_config('lock_timeout', $2, TRUE),
+					pg_advisory_xact_lock($3)`,
+				milliseconds(abandoned), milliseconds(lockWait), lock)
+			return err
+		},
+		wait: silence,
+	}
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+var (
+	textType = regexp.MustCompile(`\bTEXT\b`)
+	blobType = regexp.MustCompile(`\bBLOB\b`)
+)
+
+// postgresSchema translates a migration. Text is ordered by its octets, as SQLite does it; and an index keeps its order
+// when the system's C library learns a new one for a language.
+func postgresSchema(migration string) string {
+	return blobType.ReplaceAllString(textType.ReplaceAllString(migration, `TEXT COLLATE "C"`), `BYTEA`)
+}
+
+// errEncoding refuses a database that cannot hold every address.
+var errEncoding = errors.New("the encoding of the database is not UTF8")
+
+// checkServer accepts a server that takes writes and every address. A standby would not know what the others did last.
+func checkServer(ctx context.Context, conn *pgconn.PgConn) error {
+	if encoding := conn.ParameterStatus("server_encoding"); encoding != "UTF8" {
+		return fmt.Errorf("%w but %s", errEncoding, encoding)
+	}
+	return pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, conn)
+}

@@ -1,0 +1,50 @@
+package store
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// impatientConn is a connection to a server that must not be silent for too long: each read and write has a deadline
+// of its own. Without one, a host that has vanished would hold up whoever asks for as long as their context lasts.
+type impatientConn struct {
+	net.Conn
+	silence time.Duration
+
+	mu sync.Mutex
+	// limit is the deadline that the driver has set, because a context has ended; zero for none.
+	limit time.Time
+}
+
+func (c *impatientConn) Read(p []byte) (int, error) {
+	if err := c.extend(c.Conn.SetReadDeadline); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *impatientConn) Write(p []byte) (int, error) {
+	if err := c.extend(c.Conn.SetWriteDeadline); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// extend sets a deadline unless the driver has set one.
+func (c *impatientConn) extend(set func(time.Time) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.limit.IsZero() {
+		return nil
+	}
+	return set(time.Now().Add(c.silence))
+}
+
+// SetDeadline is how the driver ends a read or write of a context that has ended.
+func (c *impatientConn) SetDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limit = t
+	return c.Conn.SetDeadline(t)
+}

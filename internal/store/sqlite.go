@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"path/filepath"
+	"strconv"
+
+	"modernc.org/sqlite"
+)
+
+func openSQLite(ctx context.Context, file string) (*Store, error) {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := ensurePrivate(file); err != nil {
+		return nil, err
+	}
+	// Transactions take SQLite's lock when they begin, since one that has read first cannot wait for it any more.
+	write, err := connectSQLite(file, url.Values{"_journal_mode": {"WAL"}, "_txlock": {"immediate"}})
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	read, err := connectSQLite(file, url.Values{"_query_only": {"1"}})
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	read.SetMaxOpenConns(maxReaders)
+	read.SetMaxIdleConns(maxReaders)
+	s := &Store{read: read, keys: writer{db: write}, ledger: writer{db: write}}
+	if err := migrate(ctx, s.keys, migrations, func(text string) string { return text }); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	// Every key lookup asks this. It takes some microseconds, and watching a context would double them.
+	generation, err := read.PrepareContext(ctx, keyGeneration)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.generation = func(ctx context.Context) (n int64, err error) {
+		err = generation.QueryRowContext(context.WithoutCancel(ctx)).Scan(&n)
+		return n, explain(err)
+	}
+	return s, nil
+}
+
+// connectSQLite prepares a pool of connections to file; the first query opens the first of them.
+func connectSQLite(file string, options url.Values) (*sql.DB, error) {
+	options.Set("_busy_timeout", strconv.FormatInt(lockWait.Milliseconds(), 10))
+	options.Set("_foreign_keys", "1")
+	options.Set("_synchronous", "FULL") // a commit that returned survives a power failure
+	options.Set("_dqs", "0")            // a misspelt column is an error, not a string
+	options.Set("_error_rc", "1")       // no message of another connection in an error
+	dsn := url.URL{Scheme: "file", Path: file, RawQuery: options.Encode()}
+	return sql.Open("sqlite", dsn.String())
+}
+
+// Primary result codes of SQLite (https://www.sqlite.org/rescode.html).
+const (
+	codeBusy     = 5
+	codeReadOnly = 8
+	codeIOErr    = 10
+	codeCorrupt  = 11
+	codeFull     = 13
+	codeCantOpen = 14
+	codeNotADB   = 26
+)
+
+// adviceSQLite returns what an administrator can do about an error of SQLite, "" if that is not known.
+func adviceSQLite(err error) string {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	switch e.Code() & 0xff {
+	case codeBusy:
+		return "another process has been writing for too long"
+	case codeReadOnly, codeCantOpen:
+		return "check that the user that runs sealmilter owns the file and its directory and may write to both"
+	case codeIOErr, codeFull:
+		return "check the disk and its free space"
+	case codeCorrupt, codeNotADB:
+		return "the file is damaged or not a database; restore it from a backup, or move it away and import the keys again"
+	default:
+		return ""
+	}
+}
