@@ -39,7 +39,7 @@ var (
 // isPublic reports whether an address is a place on the Internet. An IPv4 address that is written as an IPv6 one, or
 // reached through a translator, is judged by itself.
 func isPublic(addr netip.Addr) bool {
-	if !addr.IsValid() || addr.Zone() != "" {
+	if !addr.IsValid() {
 		return false
 	}
 	addr = addr.Unmap()
@@ -47,7 +47,7 @@ func isPublic(addr netip.Addr) bool {
 		b := addr.As16()
 		addr = netip.AddrFrom4([4]byte(b[12:]))
 	}
-	if addr.Is6() && !globalUnicast.Contains(addr) {
+	if addr.Is6() && !globalUnicast.Contains(addr) { // no prefix contains an address with a zone
 		return false
 	}
 	return !within(special, addr)

@@ -9,4 +9,7 @@ var (
 	RetryAfter  = retryAfter
 )
 
+// UsesProxy reports whether requests may go to somebody else than the host that is asked.
+func UsesProxy(f *Fetcher) bool { return f.transport.Proxy != nil }
+
 const DefaultPause, MaxPause = defaultPause, maxPause
