@@ -56,8 +56,8 @@ type Fetcher struct {
 // NewFetcher returns a fetcher. The caller ends it with CloseIdleConnections.
 func NewFetcher(o FetcherOptions) *Fetcher {
 	if o.Resolver == nil {
-		// Without StrictErrors the failure of one of two queries, A and AAAA, looks like "no such host".
-		o.Resolver = &net.Resolver{PreferGo: true, StrictErrors: true}
+		// The resolver of the C library has no error for a server that fails.
+		o.Resolver = &net.Resolver{PreferGo: true}
 	}
 	if o.Dial == nil {
 		o.Dial = new(net.Dialer).DialContext

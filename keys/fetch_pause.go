@@ -92,5 +92,5 @@ func retryAfter(value string, now time.Time, otherwise time.Duration) time.Durat
 // paused says until when a host is not asked.
 func paused(host string, until time.Time) *FetchError {
 	const form = "2006-01-02 15:04:05 UTC"
-	return &FetchError{Host: host, Why: "has had too many questions and is not asked again until " + until.UTC().Format(form)}
+	return &FetchError{Host: host, Why: "is busy and is not asked again until " + until.UTC().Format(form)}
 }

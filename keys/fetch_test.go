@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -171,9 +172,13 @@ func TestFetchConnects(t *testing.T) {
 		{"no address", []string{}, "no service", "does not exist"},
 		{"refused", []string{"127.0.0.2"}, "no service", "refuses the connection"},
 		{"refused twice", []string{"127.0.0.2", "127.0.0.3"}, "no service", "refuses the connection"},
-		{"unreachable", []string{"127.9.9.9"}, "unknown", "cannot be asked: network is unreachable"},
-		{"refused and unreachable", []string{"127.0.0.2", "127.9.9.9"}, "unknown", "network is unreachable"},
-		{"unreachable and refused", []string{"127.9.9.9", "127.0.0.2"}, "unknown", "network is unreachable"},
+		{"unreachable", []string{"127.9.9.9"}, "unknown", "no route to host"},
+		{"refused and unreachable", []string{"127.0.0.2", "127.9.9.9"}, "unknown", "no route to host"},
+		{"unreachable and refused", []string{"127.9.9.9", "127.0.0.2"}, "unknown", "no route to host"},
+		{"no such network", []string{"127.6.6.6"}, "unknown", "network is unreachable"},
+		{"no such network and refused", []string{"127.6.6.6", "127.0.0.2"}, "no service", "refuses the connection"},
+		{"refused and no such network", []string{"127.0.0.2", "127.6.6.6"}, "no service", "refuses the connection"},
+		{"no such network and unreachable", []string{"127.6.6.6", "127.9.9.9"}, "unknown", "no route to host"},
 		{"private", []string{"10.0.0.1", "fd00::1"}, "no service", "not one of the public Internet: 10.0.0.1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -184,12 +189,15 @@ func TestFetchConnects(t *testing.T) {
 			f := keys.NewFetcher(keys.FetcherOptions{
 				Resolver: n,
 				Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-					if strings.HasPrefix(address, "127.9.9.9:") {
-						return nil, errors.New("network is unreachable")
+					switch host, _, _ := net.SplitHostPort(address); host {
+					case "127.9.9.9":
+						return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.EHOSTUNREACH}
+					case "127.6.6.6":
+						return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ENETUNREACH}
 					}
 					return n.dial(ctx, network, address)
 				},
-				Allow:   []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+				Allow:   loopback,
 				RootCAs: n.authority.Pool(),
 				Now:     n.clock.Now,
 			})
@@ -204,7 +212,8 @@ func TestFetchConnects(t *testing.T) {
 				}
 			}
 			// The machine's search list must not complete the name.
-			if !slices.Equal(n.asked, []string{"a.example."}) {
+			slices.Sort(n.asked)
+			if !slices.Equal(n.asked, []string{"ip4 a.example.", "ip6 a.example."}) {
 				t.Errorf("resolved %q", n.asked)
 			}
 		})
@@ -252,66 +261,6 @@ func TestFetchAsksOnlyThePublic(t *testing.T) {
 	}
 }
 
-func TestFetchChecksCertificates(t *testing.T) {
-	n := newInternet(t)
-	stranger, err := lab.NewAuthority()
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := startWeb(t, n.authority)
-	f := n.fetcher(t)
-	issue := func(by *lab.Authority, name string) func() {
-		return func() {
-			c, err := by.Issue(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			web.SetCertificate("a.example", c)
-		}
-	}
-	n.set("a.example", "127.0.0.1")
-	for _, tc := range []struct {
-		name    string
-		arrange func()
-		verdict string
-		why     string
-	}{
-		{"good", issue(n.authority, "a.example"), "found", ""},
-		{"another name", issue(n.authority, "b.example"), "no service", "certificate for another name"},
-		{"parent name", issue(n.authority, "example"), "no service", "certificate for another name"},
-		{"unknown authority", issue(stranger, "a.example"), "unknown", "cannot be trusted"},
-		{"unknown authority and another name", issue(stranger, "b.example"), "unknown", "cannot be trusted"},
-		{"expired", func() {
-			c, err := n.authority.IssueExpired("a.example")
-			if err != nil {
-				t.Fatal(err)
-			}
-			web.SetCertificate("a.example", c)
-		}, "unknown", "expired"},
-		{"expired and another name", func() {
-			c, err := n.authority.IssueExpired("b.example")
-			if err != nil {
-				t.Fatal(err)
-			}
-			web.SetCertificate("a.example", c)
-		}, "unknown", "expired"},
-		{"the client's clock is wrong", func() {
-			issue(n.authority, "a.example")()
-			n.clock.advance(-50 * 365 * 24 * time.Hour)
-		}, "unknown", "not yet valid"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			tc.arrange()
-			web.Set("a.example", "", lab.Found(nil))
-			_, err := f.Get(t.Context(), web.URL("a.example", "/"))
-			if v := verdict(err); v != tc.verdict || err != nil && !strings.Contains(err.Error(), tc.why) {
-				t.Errorf("%s: %v", v, err)
-			}
-			f.CloseIdleConnections()
-		})
-	}
-}
-
 func TestFetchEndsInTime(t *testing.T) {
 	n := newInternet(t)
 	n.set("a.example", "127.0.0.1")
@@ -330,8 +279,7 @@ func TestFetchEndsInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mute.Close()
-	_, port, _ := net.SplitHostPort(mute.Addr().String())
-	if _, err := f.Get(soon(t), "https://a.example:"+port+"/"); verdict(err) != "unknown" || !strings.Contains(err.Error(), "in time") {
+	if _, err := f.Get(soon(t), "https://a.example:"+portString(t, mute.Addr())+"/"); verdict(err) != "unknown" || !strings.Contains(err.Error(), "in time") {
 		t.Errorf("mute: %v", err)
 	}
 	given, giveUp := context.WithCancel(t.Context())
@@ -341,64 +289,11 @@ func TestFetchEndsInTime(t *testing.T) {
 	}
 }
 
-func TestFetchLeavesHostsAlone(t *testing.T) {
-	n := newInternet(t)
-	n.set("a.example", "127.0.0.1")
-	n.set("b.example", "127.0.0.1")
-	web := startWeb(t, n.authority)
-	f := n.fetcher(t)
-	count := func(host string) int {
-		return len(slices.DeleteFunc(web.Requests(), func(r lab.WebRequest) bool { return r.Host != host }))
+func portString(t *testing.T, addr net.Addr) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		t.Fatal(err)
 	}
-	ask := func(host string) error {
-		_, err := f.Get(t.Context(), web.URL(host, "/"))
-		return err
-	}
-	busy := func(err error, until string) {
-		t.Helper()
-		if verdict(err) != "unknown" || !strings.Contains(err.Error(), "not asked again until "+until+" UTC") {
-			t.Errorf("want %s: %v", until, err)
-		}
-	}
-	web.Set("A.example", "", lab.Busy(429, "120"))
-	web.Set("a.example", "", lab.Found(nil))
-	web.Set("b.example", "", lab.Found(nil))
-	n.set("A.example", "127.0.0.1")
-	busy(ask("A.example"), "2026-03-01 12:02:00")
-	busy(ask("a.example"), "2026-03-01 12:02:00")
-	busy(ask("A.example"), "2026-03-01 12:02:00")
-	n.clock.advance(2*time.Minute - time.Nanosecond)
-	busy(ask("a.example"), "2026-03-01 12:02:00")
-	if n := len(web.Requests()); n != 1 {
-		t.Errorf("asked %d times", n)
-	}
-	if err := ask("b.example"); err != nil {
-		t.Errorf("another host: %v", err)
-	}
-	n.clock.advance(time.Nanosecond)
-	if err := ask("a.example"); err != nil || count("a.example") != 1 {
-		t.Errorf("when the time is over: asked %d times, %v", count("a.example"), err)
-	}
-
-	web.Set("a.example", "", lab.Busy(429, ""))
-	busy(ask("a.example"), "2026-03-01 12:03:00")
-	n.clock.advance(time.Minute)
-	web.Set("a.example", "", lab.Busy(503, "Sun, 01 Mar 2026 13:00:00 GMT"))
-	busy(ask("a.example"), "2026-03-01 13:00:00")
-	n.clock.advance(time.Hour)
-	before := count("a.example")
-	web.Set("a.example", "", lab.Busy(503, ""))
-	ask("a.example")
-	if err := ask("a.example"); verdict(err) != "unknown" || count("a.example") != before+2 {
-		t.Errorf("503 without Retry-After: asked %d times, %v", count("a.example")-before, err)
-	}
-
-	// Who redirects to a busy host is not busy itself.
-	web.Set("a.example", "", lab.Busy(429, "60"))
-	web.Set("b.example", "", lab.Redirect(web.URL("a.example", "/")))
-	busy(ask("b.example"), "2026-03-01 13:04:00")
-	web.Set("b.example", "", lab.Found(nil))
-	if err := ask("b.example"); err != nil {
-		t.Error(err)
-	}
+	return port
 }

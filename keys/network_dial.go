@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -17,12 +16,6 @@ const (
 	maxAddresses   = 6
 	connectTimeout = 6 * time.Second
 )
-
-// HostResolver finds the addresses of hosts. [net.Resolver] is one. For a host that has none or does not exist it returns
-// a [*net.DNSError] with IsNotFound, for one of which it is unknown any other error.
-type HostResolver interface {
-	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
-}
 
 // errNotPublic means that a host has only addresses that are no places on the Internet.
 var errNotPublic = errors.New("its address is not one of the public Internet")
@@ -35,18 +28,15 @@ type dialer struct {
 }
 
 // dial connects to "host:port". Only the addresses that it has checked itself are connected to, so a name that changes
-// its meaning in between (DNS rebinding) gains nothing. An error for which [isDefinite] holds is one of all addresses.
+// its meaning in between (DNS rebinding) gains nothing. An error for which [isDefinite] holds is one of all addresses
+// that can be tried from here.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	addrs, err := d.resolve(ctx, host)
-	if err != nil {
-		return nil, err
-	}
+	addrs, failure := d.resolve(ctx, host)
 	addrs = addrs[:min(len(addrs), maxAddresses)]
-	var failure error
 	for i, addr := range addrs {
 		timeout := connectTimeout
 		if i < len(addrs)-1 {
@@ -56,11 +46,30 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		if err == nil {
 			return conn, nil
 		}
-		if failure == nil || isDefinite(failure) {
-			failure = err
-		}
+		failure = weightier(failure, err)
 	}
 	return nil, failure
+}
+
+// weightier returns the one of two errors that decides what has become of a host: rather one that leaves it open than
+// one that is definite, and rather that than one of a kind of network that this machine does not have.
+func weightier(a, b error) error {
+	weight := func(err error) int {
+		switch {
+		case err == nil:
+			return 0
+		case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+			return 1
+		case isDefinite(err):
+			return 2
+		default:
+			return 3
+		}
+	}
+	if weight(b) > weight(a) {
+		return b
+	}
+	return a
 }
 
 func (d *dialer) try(ctx context.Context, network, address string, timeout time.Duration) (net.Conn, error) {
@@ -69,15 +78,10 @@ func (d *dialer) try(ctx context.Context, network, address string, timeout time.
 	return d.connect(ctx, network, address)
 }
 
-// resolve returns the addresses of a host that may be connected to, at least one.
+// resolve returns the addresses of a host that may be connected to. If there may be more, or none is left, the error
+// says why.
 func (d *dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
-	addrs, err := d.lookup(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	if len(addrs) == 0 {
-		return nil, &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
-	}
+	addrs, err := lookupBoth(ctx, d.resolver, host)
 	var may []netip.Addr
 	for _, addr := range addrs {
 		addr = addr.Unmap()
@@ -85,24 +89,10 @@ func (d *dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error)
 			may = append(may, addr)
 		}
 	}
-	if len(may) == 0 {
-		return nil, fmt.Errorf("%w: %s", errNotPublic, addrs[0])
+	if err == nil && len(may) == 0 {
+		err = fmt.Errorf("%w: %s", errNotPublic, addrs[0])
 	}
-	return may, nil
-}
-
-func (d *dialer) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{addr}, nil
-	}
-	// With its final dot the name is complete: the search list of this machine is for names of its own network.
-	return d.resolver.LookupNetIP(ctx, "ip", strings.TrimSuffix(host, ".")+".")
-}
-
-// isNoHost reports whether the error of a lookup says that there is no such host.
-func isNoHost(err error) bool {
-	var dns *net.DNSError
-	return errors.As(err, &dns) && dns.IsNotFound
+	return may, err
 }
 
 // isDefinite reports whether the error of [dialer.dial] says that the host has no HTTPS service, rather than that it

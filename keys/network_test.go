@@ -8,11 +8,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"sealmilter/internal/lab"
 	"sealmilter/keys"
 )
+
+// loopback is what the tests allow to be asked.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // internet is a network where names mean what a test says, certificates are good if its authority issued them, and
 // every connection is on record.
@@ -58,19 +60,24 @@ func (n *internet) fail(host string) {
 	n.failing[host] = true
 }
 
-func (n *internet) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+func (n *internet) LookupNetIP(_ context.Context, network, host string) ([]netip.Addr, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.asked = append(n.asked, host)
+	n.asked = append(n.asked, network+" "+host)
 	name := strings.TrimSuffix(host, ".")
-	switch addrs, known := n.hosts[name]; {
-	case n.failing[name]:
+	if n.failing[name] {
 		return nil, &net.DNSError{Err: "server misbehaving", Name: host, IsTemporary: true}
-	case !known:
-		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
-	default:
-		return addrs, nil
 	}
+	var addrs []netip.Addr
+	for _, a := range n.hosts[name] {
+		if a.Is4() == (network == "ip4") {
+			addrs = append(addrs, a)
+		}
+	}
+	if len(addrs) == 0 {
+		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	}
+	return addrs, nil
 }
 
 func (n *internet) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -88,7 +95,7 @@ func (n *internet) connections() []string {
 
 // fetcher returns a fetcher that may ask loopback and trusts the authority.
 func (n *internet) fetcher(t testing.TB) *keys.Fetcher {
-	return n.fetcherWith(t, n.authority.Pool(), netip.MustParsePrefix("127.0.0.0/8"))
+	return n.fetcherWith(t, n.authority.Pool(), loopback...)
 }
 
 func (n *internet) fetcherWith(t testing.TB, roots *x509.CertPool, allow ...netip.Prefix) *keys.Fetcher {
@@ -178,27 +185,5 @@ func TestServerURL(t *testing.T) {
 	}
 	if got, err := keys.ParseServer("hkps://keys.example.org"); err == nil {
 		t.Errorf("without the alias: %q", got)
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	for value, want := range map[string]time.Duration{
-		"":                              keys.DefaultPause,
-		"0":                             keys.DefaultPause,
-		"-5":                            keys.DefaultPause,
-		"soon":                          keys.DefaultPause,
-		"1":                             time.Second,
-		"120":                           2 * time.Minute,
-		"86400":                         keys.MaxPause,
-		"86401":                         keys.MaxPause,
-		"18446744073709551615":          keys.MaxPause,
-		"18446744073709551616":          keys.DefaultPause,
-		"Sun, 01 Mar 2026 12:05:00 GMT": 5 * time.Minute,
-		"Sun, 01 Mar 2026 11:55:00 GMT": keys.DefaultPause,
-		"Sun, 01 Mar 9999 12:00:00 GMT": keys.MaxPause,
-	} {
-		if got := keys.RetryAfter(value, noon, keys.DefaultPause); got != want {
-			t.Errorf("%q: %v, want %v", value, got, want)
-		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/base32"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -219,7 +218,7 @@ func TestWKDPort(t *testing.T) {
 			dialled = append(dialled, address)
 			return nil, net.ErrClosed
 		},
-		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Allow: loopback,
 	})}
 	if _, err := wkd.Lookup(t.Context(), addr(t, "a@example.org")); verdict(err) != "unknown" || !slices.Equal(dialled, []string{"127.0.0.2:443"}) {
 		t.Errorf("connected to %q: %v", dialled, err)
