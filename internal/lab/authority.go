@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
 	"os"
 	"time"
 )
@@ -50,7 +51,7 @@ func NewAuthority() (*Authority, error) {
 	return &Authority{certificate: certificate, key: key}, nil
 }
 
-// Issue returns a server certificate for host names.
+// Issue returns a server certificate for host names and IP addresses.
 func (a *Authority) Issue(names ...string) (*tls.Certificate, error) {
 	return a.issue(validUntil, names)
 }
@@ -69,7 +70,14 @@ func (a *Authority) issue(until time.Time, names []string) (*tls.Certificate, er
 	if err != nil {
 		return nil, fmt.Errorf("issue a certificate: %w", err)
 	}
-	template.DNSNames, template.KeyUsage = names, x509.KeyUsageDigitalSignature
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
 	if err != nil {
@@ -89,6 +97,17 @@ func newTemplate(name string, until time.Time) (*x509.Certificate, error) {
 		NotBefore:    validFrom,
 		NotAfter:     until,
 	}, nil
+}
+
+// issueLoopback makes an authority of its own for a server on 127.0.0.1 that has a name, too, and returns the server's
+// certificate with the pool that verifies it and nothing else.
+func issueLoopback(name string) (*tls.Certificate, *x509.CertPool, error) {
+	authority, err := NewAuthority()
+	if err != nil {
+		return nil, nil, err
+	}
+	certificate, err := authority.Issue(name, "127.0.0.1")
+	return certificate, authority.Pool(), err
 }
 
 // Pool returns a new pool with this authority alone.

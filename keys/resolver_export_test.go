@@ -1,0 +1,18 @@
+package keys
+
+import "github.com/miekg/dns"
+
+// Worse returns the one of two errors that leaves more open.
+func Worse(first, second error) error { return worse(first, second) }
+
+// ParseReply parses a reply to the question for a name and a type, and follows its CNAMEs.
+func ParseReply(packed []byte, id uint16, name string, recordType uint16) (*dns.Msg, []dns.RR, string, int) {
+	query := newQuery(name, recordType)
+	query.Id = id
+	reply, err := parseReply(packed, query)
+	if err != nil {
+		return nil, nil, "", 0
+	}
+	records, end, used := follow(reply.Answer, name, recordType, maxAliases)
+	return reply, records, end, used
+}
