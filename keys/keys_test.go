@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -139,6 +141,16 @@ func readCert(t testing.TB, name string) *crypto.Cert {
 		t.Fatalf("%s: %+v, %v", name, ring, err)
 	}
 	return ring.Certs[0]
+}
+
+// fingerprints returns those of certificates, in order, with a blank between.
+func fingerprints(certs []*crypto.Cert) string {
+	var all []string
+	for _, c := range certs {
+		all = append(all, c.Fingerprint())
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
 
 // armored returns a certificate or secret key in ASCII armor.

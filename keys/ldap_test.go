@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -163,7 +162,7 @@ func TestLDAPLookup(t *testing.T) {
 		if kind := answerKind(err); kind != tc.kind || err != nil && !strings.Contains(err.Error(), tc.text) {
 			t.Errorf("%s: %s: %v, want %s: %s", tc.address, kind, err, tc.kind, tc.text)
 		}
-		if !slices.Equal(fingerprints(certs), fingerprints(tc.certs)) {
+		if fingerprints(certs) != fingerprints(tc.certs) {
 			t.Errorf("%s: %q, want %q", tc.address, fingerprints(certs), fingerprints(tc.certs))
 		}
 	}
@@ -212,7 +211,7 @@ func TestLDAPLookupFingerprint(t *testing.T) {
 			continue
 		}
 		read, err := crypto.ReadKeyring(bytes.NewReader(ring))
-		if err != nil || !slices.Equal(fingerprints(read.Certs), fingerprints([]*crypto.Cert{tc.want})) {
+		if err != nil || fingerprints(read.Certs) != fingerprints([]*crypto.Cert{tc.want}) {
 			t.Errorf("%s: %q, %v", tc.fingerprint, fingerprints(read.Certs), err)
 		}
 	}

@@ -69,7 +69,7 @@ func NewResolver(address string, options ResolverOptions) (*Resolver, error) {
 			return nil, fmt.Errorf("DNS resolver %q: %q is not a host name", address, name)
 		}
 	}
-	server, err := parseServer(rest, port)
+	server, err := parseNameserver(rest, port)
 	if err != nil {
 		return nil, fmt.Errorf("DNS resolver %q: %w", address, err)
 	}
@@ -103,8 +103,8 @@ func systemResolver(file string) (string, error) {
 	return config.Servers[0], nil
 }
 
-// parseServer parses an IP address with or without a port. To resolve a resolver's name would take another resolver.
-func parseServer(s string, defaultPort uint16) (netip.AddrPort, error) {
+// parseNameserver parses an IP address with or without a port. To resolve a resolver's name would take another resolver.
+func parseNameserver(s string, defaultPort uint16) (netip.AddrPort, error) {
 	if server, err := netip.ParseAddrPort(s); err == nil {
 		if server.Port() == 0 {
 			return netip.AddrPort{}, errors.New("its port is 0")
@@ -153,7 +153,7 @@ func (r *Resolver) query(ctx context.Context, name string, recordType uint16) (d
 	for left := maxAliases; ; {
 		reply, err := r.exchange(ctx, alias, recordType)
 		if err == nil {
-			err = refusal(reply)
+			err = refusedBy(reply)
 		}
 		if err != nil {
 			return dnsAnswer{}, r.fail(name, err)
@@ -202,8 +202,8 @@ func follow(records []dns.RR, name string, recordType uint16, most int) (found [
 	return nil, name, used
 }
 
-// refusal returns why a reply does not say whether the name has data, nil if it does.
-func refusal(reply *dns.Msg) error {
+// refusedBy returns why a reply does not say whether the name has data, nil if it does.
+func refusedBy(reply *dns.Msg) error {
 	switch {
 	case reply.Rcode == dns.RcodeServerFailure:
 		return &badReply{text: "SERVFAIL" + extendedError(reply), temporary: true}

@@ -2,9 +2,6 @@ package keys
 
 import "github.com/miekg/dns"
 
-// Worse returns the one of two errors that leaves more open.
-func Worse(first, second error) error { return worse(first, second) }
-
 // ParseReply parses a reply to the question for a name and a type, and follows its CNAMEs.
 func ParseReply(packed []byte, id uint16, name string, recordType uint16) (*dns.Msg, []dns.RR, string, int) {
 	query := newQuery(name, recordType)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -49,30 +48,6 @@ func newResolver(t *testing.T, address string, options keys.ResolverOptions) *ke
 		t.Fatal(err)
 	}
 	return r
-}
-
-// listen accepts connections on loopback, says its name on each, and returns its port.
-func listen(t *testing.T, address string) (port string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			conn.Close()
-		}
-	}()
-	_, port, err = net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 func TestResolverAddresses(t *testing.T) {
@@ -126,10 +101,9 @@ func TestResolverOfTheSystem(t *testing.T) {
 	}
 }
 
-// TestDialResolves asks that a host is found, and by which questions.
-func TestDialResolves(t *testing.T) {
+// TestResolverFindsHosts asks that a host is found, and by which questions.
+func TestResolverFindsHosts(t *testing.T) {
 	server := startDNS(t)
-	port := listen(t, "127.0.0.1:0")
 	here := records("A 127.0.0.1")
 	with := func(fault lab.DNSFault, times int) lab.DNSName {
 		return lab.DNSName{Records: here.Records, Fault: fault, Times: times}
@@ -149,7 +123,6 @@ func TestDialResolves(t *testing.T) {
 		know(t, server, name, known)
 	}
 	r := newResolver(t, server.Addr, keys.ResolverOptions{Retry: impatient})
-	d := &keys.Dialer{Resolver: r}
 	for name, want := range map[string][]string{
 		"plain.example":     {"udp plain.example. A"},
 		"PLAIN.example.":    {"udp plain.example. A"},
@@ -161,60 +134,27 @@ func TestDialResolves(t *testing.T) {
 		"handed.example":    {"udp handed.example. A", "udp middle.example. A"},
 		"insecure.example":  {"udp insecure.example. A"},
 		"second.example":    {"udp second.example. A"},
-		"127.0.0.1":         nil,
 	} {
 		before := len(server.Asked())
-		conn, err := d.Dial(t.Context(), "tcp", net.JoinHostPort(name, port))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
+		found, err := r.LookupNetIP(t.Context(), "ip4", name)
+		if err != nil || !slices.Contains(found, netip.MustParseAddr("127.0.0.1")) {
+			t.Errorf("%s: %v, %v", name, found, err)
 			continue
 		}
-		conn.Close()
 		if asked := server.Asked()[before:]; !slices.Equal(asked, want) {
 			t.Errorf("%s: asked %q, want %q", name, asked, want)
 		}
 	}
 }
 
-func TestDialResolvesIPv6(t *testing.T) {
-	listener, err := net.Listen("tcp6", "[::1]:0")
-	if err != nil {
-		t.Skipf("this machine has no IPv6: %v", err)
-	}
-	listener.Close()
+// TestResolverFailures holds every failure to what a source of keys makes of it: only what is certain may look certain.
+func TestResolverFailures(t *testing.T) {
 	server := startDNS(t)
-	port := listen(t, "[::1]:0")
-	know(t, server, "six.example", records("AAAA ::1"))
-	know(t, server, "both.example", records("AAAA ::1", "A 127.0.0.1")) // nobody listens at the second
-	d := &keys.Dialer{Resolver: newResolver(t, server.Addr, keys.ResolverOptions{})}
-	for _, name := range []string{"six.example", "both.example"} {
-		for _, network := range []string{"tcp", "tcp6"} {
-			conn, err := d.Dial(t.Context(), network, net.JoinHostPort(name, port))
-			if err != nil {
-				t.Errorf("%s over %s: %v", name, network, err)
-				continue
-			}
-			conn.Close()
-		}
-	}
-	if count := server.Count("six.example", "A"); count != 1 {
-		t.Errorf("asked for A %d times", count)
-	}
-}
-
-// TestDialFailures holds every failure to what a source of keys makes of it: only what is certain may look certain.
-func TestDialFailures(t *testing.T) {
-	server := startDNS(t)
-	listening := listen(t, "127.0.0.1:0")
 	closed, err := lab.ReservePort()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closed.Close()
-	_, dead, err := net.SplitHostPort(closed.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
 	here := []string{"A 127.0.0.1"}
 	for name, known := range map[string]lab.DNSName{
 		"here.example":        {Records: here},
@@ -244,38 +184,35 @@ func TestDialFailures(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		resolver *keys.Resolver
-		port     string
 		kind     string
 		text     string
 	}{
-		{"nowhere.example", plain, listening, "not found", "no such host"},
-		{"mail.example", plain, listening, "not found", "no address"},
-		{"here2.example", plain, listening, "not found", "no address"},
-		{"dangling.example", plain, listening, "not found", "no such host"},
-		{"servfail.example", plain, listening, "temporary", "SERVFAIL"},
-		{"bogus.example", plain, listening, "temporary", "SERVFAIL (DNSSEC Bogus)"},
-		{"refused.example", plain, listening, "unknown", "REFUSED"},
-		{"silent.example", plain, listening, "time-out", "did not answer in time"},
-		{"garbage.example", plain, listening, "time-out", "did not answer in time"},
-		{"other.example", plain, listening, "time-out", "did not answer in time"},
-		{"circle.example", plain, listening, "unknown", "circles"},
-		{"chain0.example", plain, listening, "unknown", "more than 8"},
-		{"here.example", nobody, listening, "unknown", "refused"},
-		{"here.example", unverified, listening, "unknown", "certificate"},
-		{"here.example", misnamed, listening, "unknown", "certificate"},
-		{"here.example", plain, dead, "refused", "refused"},
-		{"not a host", plain, listening, "unknown", "not a host name"},
-		{"a..example", plain, listening, "unknown", "not a host name"},
+		{"nowhere.example", plain, "not found", "no such host"},
+		{"mail.example", plain, "not found", "no address"},
+		{"here2.example", plain, "not found", "no address"},
+		{"dangling.example", plain, "not found", "no such host"},
+		{"servfail.example", plain, "temporary", "SERVFAIL"},
+		{"bogus.example", plain, "temporary", "SERVFAIL (DNSSEC Bogus)"},
+		{"refused.example", plain, "unknown", "REFUSED"},
+		{"silent.example", plain, "time-out", "did not answer in time"},
+		{"garbage.example", plain, "time-out", "did not answer in time"},
+		{"other.example", plain, "time-out", "did not answer in time"},
+		{"circle.example", plain, "unknown", "circles"},
+		{"chain0.example", plain, "unknown", "more than 8"},
+		{"here.example", nobody, "unknown", "refused"},
+		{"here.example", unverified, "unknown", "certificate"},
+		{"here.example", misnamed, "unknown", "certificate"},
+		{"not a host", plain, "unknown", "not a host name"},
+		{"a..example", plain, "unknown", "not a host name"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), impatient)
 		if !strings.Contains(tc.kind, "time-out") {
 			ctx = t.Context()
 		}
-		conn, err := (&keys.Dialer{Resolver: tc.resolver}).Dial(ctx, "tcp", net.JoinHostPort(tc.name, tc.port))
+		found, err := tc.resolver.LookupNetIP(ctx, "ip4", tc.name)
 		cancel()
 		if err == nil {
-			conn.Close()
-			t.Errorf("%s: a connection", tc.name)
+			t.Errorf("%s: %v", tc.name, found)
 			continue
 		}
 		if kind := kindOf(err); kind != tc.kind || !strings.Contains(err.Error(), tc.text) {
@@ -287,8 +224,6 @@ func TestDialFailures(t *testing.T) {
 func kindOf(err error) string {
 	var unresolved *net.DNSError
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "refused"
 	case !errors.As(err, &unresolved):
 		return "other"
 	case unresolved.IsNotFound:
@@ -301,77 +236,14 @@ func kindOf(err error) string {
 	return "unknown"
 }
 
-// TestDialPrefersDoubt has several addresses fail in different ways.
-func TestDialPrefersDoubt(t *testing.T) {
-	server := startDNS(t)
-	closed, err := lab.ReservePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closed.Close()
-	_, dead, err := net.SplitHostPort(closed.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private := errors.New("not a public address")
-	slow := errors.New("no route to host, perhaps")
-	know(t, server, "refused.example", records("A 127.0.0.1"))
-	know(t, server, "private.example", records("A 127.0.0.2"))
-	know(t, server, "mixed.example", records("A 127.0.0.1", "A 127.0.0.2"))
-	d := &keys.Dialer{
-		Resolver: newResolver(t, server.Addr, keys.ResolverOptions{}),
-		Control: func(_, address string, _ syscall.RawConn) error {
-			if strings.HasPrefix(address, "127.0.0.2:") {
-				return private
-			}
-			return nil
-		},
-	}
-	for name, want := range map[string]error{
-		"refused.example": syscall.ECONNREFUSED, "private.example": private, "mixed.example": syscall.ECONNREFUSED, "127.0.0.2": private,
-	} {
-		if _, err := d.Dial(t.Context(), "tcp", net.JoinHostPort(name, dead)); !errors.Is(err, want) {
-			t.Errorf("%s: %v, want %v", name, err, want)
-		}
-	}
-	for _, order := range [][]error{{syscall.ECONNREFUSED, slow}, {slow, syscall.ECONNREFUSED}, {&net.DNSError{IsNotFound: true}, slow},
-		{&net.DNSError{IsTimeout: true}, syscall.ECONNREFUSED}, {syscall.ECONNREFUSED, &net.DNSError{IsNotFound: true}},
-		{&net.DNSError{IsNotFound: true}, &net.DNSError{IsTemporary: true}}, {nil, slow}} {
-		got := keys.Worse(order[0], order[1])
-		var unresolved *net.DNSError
-		open := errors.Is(got, slow) || errors.As(got, &unresolved) && !unresolved.IsNotFound
-		if wanted := errors.Is(order[0], syscall.ECONNREFUSED) && errors.As(order[1], &unresolved) && unresolved.IsNotFound; !open && !wanted {
-			t.Errorf("of %v and %v: %v", order[0], order[1], got)
-		}
-	}
-}
-
-// TestDialTriesTheOtherFamily asks that a host whose IPv4 addresses could not be found out is not taken for one that
-// has none.
-func TestDialTriesTheOtherFamily(t *testing.T) {
-	server := startDNS(t)
-	know(t, server, "half.example", lab.DNSName{Fault: lab.DNSServFail, Times: 1})
-	d := &keys.Dialer{Resolver: newResolver(t, server.Addr, keys.ResolverOptions{})}
-	if _, err := d.Dial(t.Context(), "tcp", "half.example:443"); kindOf(err) != "temporary" {
-		t.Errorf("%s: %v", kindOf(err), err)
-	}
-	if server.Count("half.example", "AAAA") != 1 {
-		t.Errorf("asked %q", server.Asked())
-	}
-}
-
 func TestResolverOverTLS(t *testing.T) {
 	server := startDNS(t)
-	port := listen(t, "127.0.0.1:0")
 	know(t, server, "here.example", records("A 127.0.0.1"))
 	for _, address := range []string{"tls://" + server.TLSAddr, "tls://" + server.TLSAddr + "#" + lab.DNSServerName} {
-		d := &keys.Dialer{Resolver: newResolver(t, address, keys.ResolverOptions{RootCAs: server.Roots})}
-		conn, err := d.Dial(t.Context(), "tcp", "here.example:"+port)
-		if err != nil {
+		r := newResolver(t, address, keys.ResolverOptions{RootCAs: server.Roots})
+		if _, err := r.LookupNetIP(t.Context(), "ip4", "here.example"); err != nil {
 			t.Errorf("%s: %v", address, err)
-			continue
 		}
-		conn.Close()
 	}
 	for _, question := range server.Asked() {
 		if !strings.HasPrefix(question, "tls ") {
@@ -380,23 +252,23 @@ func TestResolverOverTLS(t *testing.T) {
 	}
 	know(t, server, "other.example", lab.DNSName{Fault: lab.DNSWrongQuestion})
 	know(t, server, "garbage.example", lab.DNSName{Fault: lab.DNSGarbage})
-	d := &keys.Dialer{Resolver: newResolver(t, "tls://"+server.TLSAddr, keys.ResolverOptions{RootCAs: server.Roots})}
-	for name, want := range map[string]string{"other.example:1": "another question", "garbage.example:1": "cannot be read"} {
-		if _, err := d.Dial(t.Context(), "tcp", name); kindOf(err) != "unknown" || !strings.Contains(err.Error(), want) {
+	r := newResolver(t, "tls://"+server.TLSAddr, keys.ResolverOptions{RootCAs: server.Roots})
+	for name, want := range map[string]string{"other.example": "another question", "garbage.example": "cannot be read"} {
+		if _, err := r.LookupNetIP(t.Context(), "ip4", name); kindOf(err) != "unknown" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func TestDialEndsWithItsContext(t *testing.T) {
+func TestResolverEndsWithItsContext(t *testing.T) {
 	server := startDNS(t)
 	for name, address := range map[string]string{"udp.example": server.Addr, "tls.example": "tls://" + server.TLSAddr} {
 		know(t, server, name, lab.DNSName{Fault: lab.DNSSilent})
-		d := &keys.Dialer{Resolver: newResolver(t, address, keys.ResolverOptions{RootCAs: server.Roots, Retry: time.Hour})}
+		r := newResolver(t, address, keys.ResolverOptions{RootCAs: server.Roots, Retry: time.Hour})
 		ctx, cancel := context.WithCancel(t.Context())
 		failed := make(chan error, 1)
 		go func() {
-			_, err := d.Dial(ctx, "tcp", name+":443")
+			_, err := r.LookupNetIP(ctx, "ip4", name)
 			failed <- err
 		}()
 		if err := server.WaitAsked(t.Context(), name, "A"); err != nil {

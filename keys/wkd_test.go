@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"sealmilter/crypto"
 	"sealmilter/internal/lab"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
@@ -64,14 +63,6 @@ func portOf(t testing.TB, s string) uint16 {
 		t.Fatal(err)
 	}
 	return uint16(port)
-}
-
-func fingerprints(certs []*crypto.Cert) string {
-	var all []string
-	for _, c := range certs {
-		all = append(all, c.Fingerprint())
-	}
-	return strings.Join(all, " ")
 }
 
 func TestWKDFinds(t *testing.T) {
