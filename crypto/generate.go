@@ -26,6 +26,9 @@ const (
 	Ed25519 Algorithm = iota
 	// RSA4096 makes keys for clients older than that. It takes seconds.
 	RSA4096
+	// V6 makes version 6 keys (RFC 9580): Ed25519 to sign, X25519 to encrypt, and they ask for AEAD. GnuPG cannot read
+	// them.
+	V6
 )
 
 // GenerateOptions says what key to make. Now and Rand must be set.
@@ -57,6 +60,10 @@ func Generate(addr mail.Addr, o GenerateOptions) (*SecretKey, error) {
 	case RSA4096:
 		cfg.Algorithm = packet.PubKeyAlgoRSA
 		cfg.RSABits = 4096
+	case V6:
+		cfg.Algorithm = packet.PubKeyAlgoEd25519
+		cfg.V6Keys = true
+		cfg.AEADConfig = &packet.AEADConfig{DefaultMode: packet.AEADModeOCB}
 	default:
 		return nil, fmt.Errorf("generate a key for %s: unknown algorithm %d", addr, o.Algorithm)
 	}

@@ -276,3 +276,31 @@ func TestGenerate(t *testing.T) {
 		}
 	}
 }
+
+// TestGenerateV6 asks for what a version 6 key must be and say (RFC 9580, sections 5.5.2.3 and 10.1.1).
+func TestGenerateV6(t *testing.T) {
+	made := now.Add(-day)
+	k, err := crypto.Generate(address(t, "jo@example.org"), crypto.GenerateOptions{Now: made, Rand: random(), Lifetime: 365 * day, Algorithm: crypto.V6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(k.Fingerprint()) != 64 {
+		t.Errorf("fingerprint %s", k.Fingerprint())
+	}
+	if end, ok := k.Cert().Expires(now); !ok || !end.Equal(made.Add(365*day)) {
+		t.Errorf("expires %v, %v", end, ok)
+	}
+	e := entity(t, k)
+	if primary, sub := e.PrimaryKey, e.Subkeys[0].PublicKey; primary.Version != 6 || primary.PubKeyAlgo != packet.PubKeyAlgoEd25519 ||
+		sub.Version != 6 || sub.PubKeyAlgo != packet.PubKeyAlgoX25519 {
+		t.Errorf("version %d, algorithms %v and %v", primary.Version, primary.PubKeyAlgo, sub.PubKeyAlgo)
+	}
+	sig := e.DirectSignatures[0].Packet
+	if !sig.SEIPDv2 || !sig.SEIPDv1 || len(sig.PreferredCipherSuites) == 0 || sig.PreferredCipherSuites[0] != [2]uint8{9, 2} {
+		t.Errorf("features %v %v, suites %v", sig.SEIPDv1, sig.SEIPDv2, sig.PreferredCipherSuites)
+	}
+	if addrs := k.Cert().Addrs(); len(addrs) != 1 || addrs[0] != address(t, "jo@example.org") {
+		t.Errorf("addresses %v", addrs)
+	}
+	signer(t, k)
+}
