@@ -1,0 +1,12 @@
+package crypto
+
+// RewriteSignature takes the body of a signature packet apart and returns it put together again as far as its hash
+// tag.
+func RewriteSignature(body []byte) ([]byte, error) {
+	s, err := parseSelfSignature(body)
+	if err != nil {
+		return nil, err
+	}
+	head := append([]byte{s.version, s.kind, s.algorithm, s.hash}, s.area(encodeSubpackets(s.hashed))...)
+	return append(head, s.area(encodeSubpackets(s.unhashed))...), nil
+}
