@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Sender says which secret key signs for an address. The store never holds the key.
+// Sender says which secret key signs for an address. The key itself is in a file, or a [Secret].
 type Sender struct {
 	Address     string
 	Fingerprint string // upper-case hexadecimal
@@ -60,6 +60,22 @@ func (t *KeyTx) RemoveSender(ctx context.Context, address string) (fingerprint s
 // RemoveSendersOf takes a secret key from all addresses and reports whether there were any.
 func (t *KeyTx) RemoveSendersOf(ctx context.Context, fingerprint string) (bool, error) {
 	return t.affects(ctx, `DELETE FROM sender_key WHERE fingerprint = $1`, fingerprint)
+}
+
+// SenderGenerated reports whether the secret key with a fingerprint was generated here.
+func (s *Store) SenderGenerated(ctx context.Context, fingerprint string) (bool, error) {
+	generated, err := collect(ctx, s.read, func(rows *sql.Rows, v *bool) error {
+		return rows.Scan(v)
+	}, `SELECT generated FROM sender_origin WHERE fingerprint = $1`, fingerprint)
+	return len(generated) > 0 && generated[0], err
+}
+
+// SetSenderOrigin records whether a secret key was generated here or imported. The first record stays, so that a
+// generated key may be imported again from a backup.
+func (t *KeyTx) SetSenderOrigin(ctx context.Context, fingerprint string, generated bool) error {
+	_, err := t.tx.ExecContext(ctx, `INSERT INTO sender_origin (fingerprint, generated) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+		fingerprint, generated)
+	return err
 }
 
 func senders(ctx context.Context, q querier, where string, args ...any) ([]Sender, error) {
