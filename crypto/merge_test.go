@@ -363,17 +363,18 @@ func withUnhashed(body, subpacket []byte) []byte {
 	return slices.Concat(body[:at], []byte{byte(unhashed >> 8), byte(unhashed)}, subpacket, body[at+2:])
 }
 
-// TestMergeKeepsUnknownSubkeys signs a subkey of an algorithm that nobody knows.
-func TestMergeKeepsUnknownSubkeys(t *testing.T) {
+// TestMergeKeepsTheUnknown signs a subkey of an algorithm and a user attribute of a type that nobody knows.
+func TestMergeKeepsTheUnknown(t *testing.T) {
 	for name, e := range map[string]*openpgp.Entity{"v4": newEntity(t, at(now.Add(-day))), "v6": newEntity(t, v6(now.Add(-day)))} {
 		c := cert(t, e)
-		update := slices.Concat(c.Bytes(), unknownSubkey(t, e))
+		picture := slices.Concat(c.Bytes(), userAttribute(t, e))
+		update := slices.Concat(picture, unknownSubkey(t, e))
 		if m := merged(t, c, update); !bytes.Equal(m.Bytes(), update) || m.Check(now) != nil {
 			t.Errorf("%s: %d octets of %d, %v", name, len(m.Bytes()), len(update), m.Check(now))
 		}
 		broken := bytes.Clone(update)
 		broken[len(broken)-1] ^= 1
-		if m := merged(t, c, broken); !bytes.Equal(m.Bytes(), c.Bytes()) {
+		if m := merged(t, c, broken); !bytes.Equal(m.Bytes(), picture) {
 			t.Errorf("%s: it takes a subkey without a valid binding", name)
 		}
 	}
