@@ -20,6 +20,8 @@ type EncryptOptions struct {
 	// further copy cost little more than its session-key packet. Who holds two copies can see that they are the same
 	// message. Without it every copy has its own session key.
 	Share bool
+	// NewestOnly encrypts to the newest valid encryption subkey of each certificate instead of all of them.
+	NewestOnly bool
 }
 
 // maxIntended bounds the list of intended recipients; a longer one is left out. Each takes 23 or 35 octets of the
@@ -29,7 +31,9 @@ const maxIntended = 100
 // Encrypt makes one OpenPGP message for each certificate, in the same order, signed once if by is not nil. A
 // certificate that cannot be encrypted to makes the whole call fail with an [*Unusable] and its fingerprint.
 //
-// A message names its one reader's key and nobody else's in the open. Inside, unless o.Hidden, the signature names
+// Each copy has a session-key packet for every valid encryption subkey of its reader's certificate, since their devices
+// may have different ones, or for the newest only with o.NewestOnly. A message names its one reader's keys and nobody
+// else's in the open. Inside, unless o.Hidden, the signature names
 // the primary keys of all certificates of the call as intended recipients (RFC 9580, section 5.2.3.36), so that a
 // reader can tell that it was meant for them. Readers that must not know of each other go into calls of their own
 // with o.Hidden, whose signatures carry no such list: a list without its reader would be refused by that reader's
@@ -42,12 +46,16 @@ func (s *Sealer) Encrypt(payload []byte, by *Signer, to []*Cert, o EncryptOption
 		return nil, errors.New("encrypt: no recipient")
 	}
 	cfg := s.config()
-	readers := make([]openpgp.Key, len(to))
+	readers := make([][]openpgp.Key, len(to))
 	for i, c := range to {
-		var err error
-		if readers[i], err = c.encryptionKey(cfg.Now()); err != nil {
+		keys, err := c.encryptionKeys(cfg.Now())
+		if err != nil {
 			return nil, fmt.Errorf("encrypt to %s: %w", c.Fingerprint(), err)
 		}
+		if o.NewestOnly {
+			keys = []openpgp.Key{newestKey(keys)}
+		}
+		readers[i] = keys
 	}
 	inner, err := s.message(payload, by, intendedRecipients(to, o), cfg)
 	if err != nil {
@@ -67,14 +75,32 @@ func (s *Sealer) Encrypt(payload []byte, by *Signer, to []*Cert, o EncryptOption
 				shared[use] = data
 			}
 		}
-		var key bytes.Buffer
-		err := packet.SerializeEncryptedKeyAEAD(&key, reader.PublicKey, use.cipher, use.v2, data.sessionKey, cfg)
+		keys, err := sessionKeyPackets(reader, use, data.sessionKey, cfg)
 		if err != nil {
 			return nil, fmt.Errorf("encrypt to %s: %w", to[i].Fingerprint(), err)
 		}
-		copies[i] = &Ciphertext{key: key.Bytes(), data: data.packet, checksum: !use.v2}
+		copies[i] = &Ciphertext{keys: keys, data: data.packet, checksum: !use.v2}
 	}
 	return copies, nil
+}
+
+// sessionKeyPackets writes one packet for each key. A key that turns out to be broken, such as one of low order, is
+// left out if there are others.
+func sessionKeyPackets(reader []openpgp.Key, use suite, sessionKey []byte, cfg *packet.Config) ([]byte, error) {
+	var packets []byte
+	var failed error
+	for _, key := range reader {
+		var b bytes.Buffer
+		if err := packet.SerializeEncryptedKeyAEAD(&b, key.PublicKey, use.cipher, use.v2, sessionKey, cfg); err != nil {
+			failed = err
+			continue
+		}
+		packets = append(packets, b.Bytes()...)
+	}
+	if len(packets) == 0 {
+		return nil, failed
+	}
+	return packets, nil
 }
 
 func intendedRecipients(to []*Cert, o EncryptOptions) []*packet.Recipient {

@@ -24,11 +24,12 @@ var suites = []suite{
 	{true, packet.CipherAES128, packet.AEADModeEAX},
 }
 
-// suiteOf returns the best suite that the reader's certificate announces (RFC 9580, sections 12.2 and 13.7). A
-// version 6 certificate that announces nothing reads version 2; AES-128, in OCB mode, is understood by all.
-func suiteOf(reader openpgp.Key) suite {
-	sig := reader.PrimarySelfSignature
-	v6 := reader.Entity.PrimaryKey.Version >= 6
+// suiteOf returns the best suite that the reader's certificate announces (RFC 9580, sections 12.2 and 13.7), the same
+// for all its keys. A version 6 certificate that announces nothing reads version 2; AES-128, in OCB mode, is understood
+// by all, and AES-256 by all that know post-quantum keys.
+func suiteOf(reader []openpgp.Key) suite {
+	sig := reader[0].PrimarySelfSignature
+	v6 := reader[0].Entity.PrimaryKey.Version >= 6
 	if !sig.SEIPDv2 && (!v6 || sig.SEIPDv1) {
 		if slices.Contains(sig.PreferredSymmetric, uint8(packet.CipherAES256)) {
 			return suite{cipher: packet.CipherAES256}
@@ -40,8 +41,8 @@ func suiteOf(reader openpgp.Key) suite {
 			return s
 		}
 	}
-	if reader.PublicKey.IsPQ() {
-		return suite{true, packet.CipherAES256, packet.AEADModeOCB}
+	if slices.ContainsFunc(reader, func(key openpgp.Key) bool { return !key.PublicKey.IsPQ() }) {
+		return suite{true, packet.CipherAES128, packet.AEADModeOCB}
 	}
-	return suite{true, packet.CipherAES128, packet.AEADModeOCB}
+	return suite{true, packet.CipherAES256, packet.AEADModeOCB}
 }

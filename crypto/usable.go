@@ -10,24 +10,49 @@ import (
 
 // Check returns nil if messages can be encrypted to the certificate at that time, and an [*Unusable] otherwise.
 func (c *Cert) Check(at time.Time) error {
-	_, err := c.encryptionKey(at)
+	_, err := c.encryptionKeys(at)
 	return err
 }
 
-// encryptionKey selects the newest valid encryption subkey, or the primary key if it is the only one to encrypt to.
-// Errors are an [*Unusable].
-func (c *Cert) encryptionKey(at time.Time) (openpgp.Key, error) {
+// encryptionKeys selects all valid encryption subkeys, in the order of the certificate, or the primary key if it is
+// the only one to encrypt to. Errors are an [*Unusable].
+func (c *Cert) encryptionKeys(at time.Time) ([]openpgp.Key, error) {
 	if err := c.checkPrimary(at); err != nil {
-		return openpgp.Key{}, err
+		return nil, err
 	}
-	key, err := c.entity.EncryptionKeyWithError(at, policy())
+	self, err := c.entity.VerifyPrimaryKey(at, policy())
 	if err != nil {
-		return openpgp.Key{}, c.whyNoSubkey(at, encrypts)
+		return nil, malformed("it has no valid self-signature")
 	}
-	if why := weakness(key.PublicKey); why != "" {
-		return openpgp.Key{}, &Unusable{Weak, why}
+	var keys []openpgp.Key
+	add := func(pub *packet.PublicKey, sig *packet.Signature) {
+		keys = append(keys, openpgp.Key{Entity: c.entity, PrimarySelfSignature: self, PublicKey: pub, SelfSignature: sig})
 	}
-	return key, nil
+	for i := range c.entity.Subkeys {
+		sub := &c.entity.Subkeys[i]
+		if sig, err := sub.Verify(at, policy()); err == nil && encrypts.fit(sub.PublicKey, sig) {
+			add(sub.PublicKey, sig)
+		}
+	}
+	if primary := c.entity.PrimaryKey; len(keys) == 0 && encrypts.fit(primary, self) {
+		add(primary, self)
+	}
+	if len(keys) == 0 {
+		return nil, c.whyNoSubkey(at, encrypts)
+	}
+	return keys, nil
+}
+
+// newestKey returns the key that was bound last, of several the first that stands up to a quantum computer.
+func newestKey(keys []openpgp.Key) openpgp.Key {
+	best := keys[0]
+	for _, key := range keys[1:] {
+		switch made, last := key.SelfSignature.CreationTime, best.SelfSignature.CreationTime; {
+		case made.After(last), made.Equal(last) && key.PublicKey.IsPQ() && !best.PublicKey.IsPQ():
+			best = key
+		}
+	}
+	return best
 }
 
 func (c *Cert) checkPrimary(at time.Time) error {
@@ -64,6 +89,11 @@ type usage struct {
 	able    func(packet.PublicKeyAlgorithm) bool
 	none    Unusable
 	noun    string
+}
+
+// fit reports whether the key is of use and meant for it by the signature that binds it.
+func (u usage) fit(pub *packet.PublicKey, sig *packet.Signature) bool {
+	return u.able(pub.PubKeyAlgo) && u.allowed(sig) && weakness(pub) == ""
 }
 
 var (
