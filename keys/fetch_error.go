@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
+	"unicode"
 )
 
 // FetchError is why a [Fetcher] did not get what it was to fetch. It wraps [ErrNotFound] if the host says that there is
@@ -26,12 +28,24 @@ type FetchError struct {
 	cause   error
 }
 
-// Error says who did what.
+// Error says who did what, in one line that can be shown: parts of it may be what a stranger wrote.
 func (e *FetchError) Error() string {
-	if e.Host == "" {
-		return "the host " + e.Why
+	const most = 300
+	host := e.Host
+	if host == "" {
+		host = "the host"
 	}
-	return e.Host + " " + e.Why
+	printable := func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}
+	text := []rune(strings.Map(printable, host+" "+e.Why))
+	if len(text) > most {
+		return string(text[:most]) + "..."
+	}
+	return string(text)
 }
 
 // Unwrap returns the verdict, if there is one, and the error below.

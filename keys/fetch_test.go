@@ -51,9 +51,17 @@ func soon(t *testing.T) context.Context {
 }
 
 func TestFetch(t *testing.T) {
+	t.Run("HTTP/2.0", func(t *testing.T) { testFetch(t, "HTTP/2.0") })
+	t.Run("HTTP/1.1", func(t *testing.T) { testFetch(t, "HTTP/1.1") })
+}
+
+func testFetch(t *testing.T, protocol string) {
 	n := newInternet(t)
 	n.set("a.example", "127.0.0.1")
 	web := startWeb(t, n.authority)
+	if protocol == "HTTP/1.1" {
+		web.SetHTTP1("a.example")
+	}
 	f := n.fetcher(t)
 	const limit = 256 << 10
 	for _, tc := range []struct {
@@ -97,6 +105,7 @@ func TestFetch(t *testing.T) {
 		{"redirect to a file", lab.Redirect("file:///etc/passwd"), "unknown", "only https"},
 		{"redirect with a password", lab.Redirect("https://u:p@a.example/"), "unknown", "only https"},
 		{"redirect to a host that is not there", lab.Redirect("https://gone.example/"), "unknown", "redirects: gone.example does not exist"},
+		{"redirect to a long name", lab.Redirect("https://" + strings.Repeat("a", 9000) + ".example/"), "unknown", "redirects: aaa"},
 		{"redirect to itself", lab.Redirect("/x"), "unknown", "redirects more than 3 times"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -105,8 +114,16 @@ func TestFetch(t *testing.T) {
 			if v := verdict(err); v != tc.verdict || err != nil && !strings.Contains(err.Error(), tc.why) {
 				t.Errorf("%s: %v", v, err)
 			}
+			if err != nil && len(err.Error()) > 400 {
+				t.Errorf("%d octets for people to read", len(err.Error()))
+			}
 			if err == nil && len(body) != len(tc.answer.Body) {
 				t.Errorf("%d octets, want %d", len(body), len(tc.answer.Body))
+			}
+			for _, r := range web.Requests() {
+				if r.Proto != protocol || !maps.EqualFunc(r.Header, http.Header{"User-Agent": {"sealmilter"}}, slices.Equal) {
+					t.Errorf("%s with %v", r.Proto, r.Header)
+				}
 			}
 			var failure *keys.FetchError
 			if err != nil && (!errors.As(err, &failure) || failure.Host != "a.example:"+web.Port()) {
@@ -266,11 +283,15 @@ func TestFetchEndsInTime(t *testing.T) {
 	n.set("a.example", "127.0.0.1")
 	web := startWeb(t, n.authority)
 	f := n.fetcher(t)
+	n.set("old.example", "127.0.0.1")
+	web.SetHTTP1("old.example")
 	for name, answer := range map[string]lab.Behaviour{"hang": lab.Hang(), "drip": lab.Drip()} {
-		web.Set("a.example", "/"+name, answer)
-		_, err := f.Get(soon(t), web.URL("a.example", "/"+name))
-		if verdict(err) != "unknown" || !strings.Contains(err.Error(), "in time") || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: %v", name, err)
+		for _, host := range []string{"a.example", "old.example"} {
+			web.Set(host, "/"+name, answer)
+			_, err := f.Get(soon(t), web.URL(host, "/"+name))
+			if verdict(err) != "unknown" || !strings.Contains(err.Error(), "in time") || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s, %s: %v", host, name, err)
+			}
 		}
 	}
 	// A listener that accepts and never speaks TLS.

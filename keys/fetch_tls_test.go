@@ -20,9 +20,9 @@ func TestFetchChecksCertificates(t *testing.T) {
 	}
 	web := startWeb(t, n.authority)
 	f := n.fetcher(t)
-	issue := func(by *lab.Authority, name string) func() {
+	issue := func(by *lab.Authority, names ...string) func() {
 		return func() {
-			c, err := by.Issue(name)
+			c, err := by.Issue(names...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -41,6 +41,8 @@ func TestFetchChecksCertificates(t *testing.T) {
 		{"parent name", issue(n.authority, "example"), "no service", "certificate for another name"},
 		{"unknown authority", issue(stranger, "a.example"), "unknown", "cannot be trusted"},
 		{"unknown authority and another name", issue(stranger, "b.example"), "unknown", "cannot be trusted"},
+		{"unknown authority and a name to forge the log with", issue(stranger, "b.example\nMay 1 12:00:00 mail: all is well"),
+			"unknown", "has a certificate"},
 		{"expired", func() {
 			c, err := n.authority.IssueExpired("a.example")
 			if err != nil {
@@ -66,6 +68,9 @@ func TestFetchChecksCertificates(t *testing.T) {
 			_, err := f.Get(t.Context(), web.URL("a.example", "/"))
 			if v := verdict(err); v != tc.verdict || err != nil && !strings.Contains(err.Error(), tc.why) {
 				t.Errorf("%s: %v", v, err)
+			}
+			if err != nil && (strings.Contains(err.Error(), "\n") || len(err.Error()) > 1000) {
+				t.Errorf("not fit to print: %q", err)
 			}
 			f.CloseIdleConnections()
 		})

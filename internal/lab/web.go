@@ -21,6 +21,8 @@ type WebRequest struct {
 	// Target is the request target as it came: path and query, still encoded.
 	Target string
 	Method string
+	// Proto is "HTTP/1.1" or "HTTP/2.0".
+	Proto  string
 	Header http.Header
 }
 
@@ -37,6 +39,7 @@ type Web struct {
 
 	mu           sync.Mutex
 	certificates map[string]*tls.Certificate
+	http1        map[string]bool
 	told         map[place]Behaviour
 	requests     []WebRequest
 	arrival      chan struct{} // closed and replaced at each request
@@ -60,12 +63,13 @@ func StartWeb(authority *Authority, usual func(WebRequest) Behaviour) (*Web, err
 		authority:    authority,
 		usual:        usual,
 		certificates: make(map[string]*tls.Certificate),
+		http1:        make(map[string]bool),
 		told:         make(map[place]Behaviour),
 		arrival:      make(chan struct{}),
 	}
 	w.server = &http.Server{
 		Handler:   http.HandlerFunc(w.serve),
-		TLSConfig: &tls.Config{GetCertificate: w.certificate},
+		TLSConfig: &tls.Config{GetCertificate: w.certificate, GetConfigForClient: w.config},
 		// Clients that do not like a certificate are what the lab is for.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
@@ -99,7 +103,7 @@ func (w *Web) Set(host, path string, b Behaviour) {
 	w.told[place{host, path}] = b
 }
 
-// Reset takes back all that was set, certificates excepted.
+// Reset takes back all that Set was told.
 func (w *Web) Reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -112,6 +116,13 @@ func (w *Web) SetCertificate(host string, c *tls.Certificate) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.certificates[host] = c
+}
+
+// SetHTTP1 makes the server speak no HTTP/2 with clients that ask for a host.
+func (w *Web) SetHTTP1(host string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.http1[host] = true
 }
 
 // Requests returns what has come so far, in order.
@@ -155,12 +166,22 @@ func (w *Web) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) 
 	return w.certificates[host], nil
 }
 
+// config returns another configuration for a client, or nil.
+func (w *Web) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.http1[strings.ToLower(hello.ServerName)] {
+		return nil, nil
+	}
+	return &tls.Config{GetCertificate: w.certificate, NextProtos: []string{"http/1.1"}}, nil
+}
+
 func (w *Web) serve(out http.ResponseWriter, r *http.Request) {
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {
 		host = r.Host // without a port
 	}
-	request := WebRequest{Host: host, Target: r.RequestURI, Method: r.Method, Header: r.Header.Clone()}
+	request := WebRequest{Host: host, Target: r.RequestURI, Method: r.Method, Proto: r.Proto, Header: r.Header.Clone()}
 	w.record(request).play(r.Context(), out)
 }
 
