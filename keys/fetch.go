@@ -25,10 +25,10 @@ const (
 
 // FetcherOptions are what a [Fetcher] depends on. The zero FetcherOptions are good for the Internet.
 type FetcherOptions struct {
-	// Resolver finds the addresses of hosts; nil asks the resolvers of this machine's configuration.
-	Resolver HostResolver
-	// Dial connects to an address and port. It is never given the name of a host. nil is a [net.Dialer].
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Hosts finds the addresses of hosts; nil asks the name servers of this machine's configuration.
+	Hosts HostResolver
+	// Connect connects to an IP address and port, never to the name of a host; nil is a [net.Dialer].
+	Connect func(ctx context.Context, network, address string) (net.Conn, error)
 	// Allow lists networks that may be asked although they are not public.
 	Allow []netip.Prefix
 	// RootCAs are the authorities that are trusted; nil trusts those of this machine.
@@ -55,12 +55,11 @@ type Fetcher struct {
 
 // NewFetcher returns a fetcher. The caller ends it with CloseIdleConnections.
 func NewFetcher(o FetcherOptions) *Fetcher {
-	if o.Resolver == nil {
-		// The resolver of the C library has no error for a server that fails.
-		o.Resolver = &net.Resolver{PreferGo: true}
+	if o.Hosts == nil {
+		o.Hosts = systemResolver()
 	}
-	if o.Dial == nil {
-		o.Dial = new(net.Dialer).DialContext
+	if o.Connect == nil {
+		o.Connect = new(net.Dialer).DialContext
 	}
 	if o.UserAgent == "" {
 		o.UserAgent = "sealmilter"
@@ -68,7 +67,7 @@ func NewFetcher(o FetcherOptions) *Fetcher {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	d := &dialer{resolver: o.Resolver, allow: slices.Clone(o.Allow), connect: o.Dial}
+	d := &dialer{resolver: o.Hosts, allow: slices.Clone(o.Allow), connect: o.Connect}
 	return &Fetcher{
 		transport: &http.Transport{
 			DialContext: d.dial,

@@ -25,7 +25,7 @@ func TestFetchLeavesHostsAlone(t *testing.T) {
 	}
 	busy := func(err error, until string) {
 		t.Helper()
-		if verdict(err) != "unknown" || !strings.Contains(err.Error(), "not asked again until "+until+" UTC") {
+		if meaning(err) != "unknown" || !strings.Contains(err.Error(), "not asked again until "+until+" UTC") {
 			t.Errorf("want %s: %v", until, err)
 		}
 	}
@@ -58,7 +58,7 @@ func TestFetchLeavesHostsAlone(t *testing.T) {
 	before := count("a.example")
 	web.Set("a.example", "", lab.Busy(503, ""))
 	ask("a.example")
-	if err := ask("a.example"); verdict(err) != "unknown" || count("a.example") != before+2 {
+	if err := ask("a.example"); meaning(err) != "unknown" || count("a.example") != before+2 {
 		t.Errorf("503 without Retry-After: asked %d times, %v", count("a.example")-before, err)
 	}
 

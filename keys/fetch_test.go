@@ -27,8 +27,8 @@ func startWeb(t testing.TB, authority *lab.Authority) *lab.Web {
 	return web
 }
 
-// verdict says which of the three answers an error is.
-func verdict(err error) string {
+// meaning says which of the three answers an error is.
+func meaning(err error) string {
 	switch {
 	case err == nil:
 		return "found"
@@ -43,8 +43,8 @@ func verdict(err error) string {
 	}
 }
 
-// soon is a context for questions that are never answered.
-func soon(t *testing.T) context.Context {
+// shortly is a context for questions that are never answered.
+func shortly(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	t.Cleanup(cancel)
 	return ctx
@@ -111,7 +111,7 @@ func testFetch(t *testing.T, protocol string) {
 		t.Run(tc.name, func(t *testing.T) {
 			web.Set("a.example", "/x", tc.answer)
 			body, err := f.Get(t.Context(), web.URL("a.example", "/x"))
-			if v := verdict(err); v != tc.verdict || err != nil && !strings.Contains(err.Error(), tc.why) {
+			if v := meaning(err); v != tc.verdict || err != nil && !strings.Contains(err.Error(), tc.why) {
 				t.Errorf("%s: %v", v, err)
 			}
 			if err != nil && len(err.Error()) > 400 {
@@ -166,11 +166,11 @@ func TestFetchFollowsRedirects(t *testing.T) {
 
 	// What the last one answers is the answer, but four redirects are too many.
 	web.Set("a.example", "/3", lab.Status(404))
-	if _, err := f.Get(t.Context(), web.URL("a.example", "/")); verdict(err) != "none" {
+	if _, err := f.Get(t.Context(), web.URL("a.example", "/")); meaning(err) != "none" {
 		t.Error(err)
 	}
 	web.Set("a.example", "/0", lab.Redirect("/"))
-	if _, err := f.Get(t.Context(), web.URL("a.example", "/0")); verdict(err) != "unknown" || !strings.Contains(err.Error(), "more than 3") {
+	if _, err := f.Get(t.Context(), web.URL("a.example", "/0")); meaning(err) != "unknown" || !strings.Contains(err.Error(), "more than 3") {
 		t.Error(err)
 	}
 }
@@ -204,8 +204,8 @@ func TestFetchConnects(t *testing.T) {
 			web := startWeb(t, n.authority)
 			web.Set("a.example", "", lab.Found(nil))
 			f := keys.NewFetcher(keys.FetcherOptions{
-				Resolver: n,
-				Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+				Hosts: n,
+				Connect: func(ctx context.Context, network, address string) (net.Conn, error) {
 					switch host, _, _ := net.SplitHostPort(address); host {
 					case "127.9.9.9":
 						return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.EHOSTUNREACH}
@@ -214,13 +214,13 @@ func TestFetchConnects(t *testing.T) {
 					}
 					return n.dial(ctx, network, address)
 				},
-				Allow:   loopback,
+				Allow:   onlyLoopback,
 				RootCAs: n.authority.Pool(),
 				Now:     n.clock.Now,
 			})
 			t.Cleanup(f.CloseIdleConnections)
 			_, err := f.Get(t.Context(), web.URL("a.example", "/"))
-			if v := verdict(err); v != tc.verdict || err != nil && !strings.Contains(err.Error(), tc.why) {
+			if v := meaning(err); v != tc.verdict || err != nil && !strings.Contains(err.Error(), tc.why) {
 				t.Errorf("%s: %v", v, err)
 			}
 			for _, address := range n.connections() {
@@ -239,7 +239,7 @@ func TestFetchConnects(t *testing.T) {
 		n := newInternet(t)
 		n.fail("a.example")
 		_, err := n.fetcher(t).Get(t.Context(), "https://a.example/")
-		if verdict(err) != "unknown" || !strings.Contains(err.Error(), "a.example could not be resolved: server misbehaving") {
+		if meaning(err) != "unknown" || !strings.Contains(err.Error(), "a.example could not be resolved: server misbehaving") {
 			t.Error(err)
 		}
 	})
@@ -258,10 +258,10 @@ func TestFetchAsksOnlyThePublic(t *testing.T) {
 	} {
 		web.Set("a.example", "/", lab.Redirect("https://"+to+":"+web.Port()+"/"))
 		_, err := f.Get(t.Context(), web.URL("a.example", "/"))
-		if verdict(err) != "unknown" || !strings.Contains(err.Error(), "redirects: ") {
+		if meaning(err) != "unknown" || !strings.Contains(err.Error(), "redirects: ") {
 			t.Errorf("%s: %v", to, err)
 		}
-		if _, err := f.Get(t.Context(), "https://"+to+"/"); verdict(err) != "no service" {
+		if _, err := f.Get(t.Context(), "https://"+to+"/"); meaning(err) != "no service" {
 			t.Errorf("%s itself: %v", to, err)
 		}
 	}
@@ -270,7 +270,7 @@ func TestFetchAsksOnlyThePublic(t *testing.T) {
 	}
 
 	strict := n.fetcherWith(t, n.authority.Pool())
-	if _, err := strict.Get(t.Context(), web.URL("a.example", "/")); verdict(err) != "no service" {
+	if _, err := strict.Get(t.Context(), web.URL("a.example", "/")); meaning(err) != "no service" {
 		t.Error(err)
 	}
 	if all := n.connections(); len(all) != 1 {
@@ -288,8 +288,8 @@ func TestFetchEndsInTime(t *testing.T) {
 	for name, answer := range map[string]lab.Behaviour{"hang": lab.Hang(), "drip": lab.Drip()} {
 		for _, host := range []string{"a.example", "old.example"} {
 			web.Set(host, "/"+name, answer)
-			_, err := f.Get(soon(t), web.URL(host, "/"+name))
-			if verdict(err) != "unknown" || !strings.Contains(err.Error(), "in time") || !errors.Is(err, context.DeadlineExceeded) {
+			_, err := f.Get(shortly(t), web.URL(host, "/"+name))
+			if meaning(err) != "unknown" || !strings.Contains(err.Error(), "in time") || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s, %s: %v", host, name, err)
 			}
 		}
@@ -300,12 +300,12 @@ func TestFetchEndsInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mute.Close()
-	if _, err := f.Get(soon(t), "https://a.example:"+portString(t, mute.Addr())+"/"); verdict(err) != "unknown" || !strings.Contains(err.Error(), "in time") {
+	if _, err := f.Get(shortly(t), "https://a.example:"+portString(t, mute.Addr())+"/"); meaning(err) != "unknown" || !strings.Contains(err.Error(), "in time") {
 		t.Errorf("mute: %v", err)
 	}
 	given, giveUp := context.WithCancel(t.Context())
 	giveUp()
-	if _, err := f.Get(given, web.URL("a.example", "/")); verdict(err) != "unknown" || !errors.Is(err, context.Canceled) {
+	if _, err := f.Get(given, web.URL("a.example", "/")); meaning(err) != "unknown" || !errors.Is(err, context.Canceled) {
 		t.Errorf("given up: %v", err)
 	}
 }

@@ -66,7 +66,7 @@ func TestFetchChecksCertificates(t *testing.T) {
 			tc.arrange()
 			web.Set("a.example", "", lab.Found(nil))
 			_, err := f.Get(t.Context(), web.URL("a.example", "/"))
-			if v := verdict(err); v != tc.verdict || err != nil && !strings.Contains(err.Error(), tc.why) {
+			if v := meaning(err); v != tc.verdict || err != nil && !strings.Contains(err.Error(), tc.why) {
 				t.Errorf("%s: %v", v, err)
 			}
 			if err != nil && (strings.Contains(err.Error(), "\n") || len(err.Error()) > 1000) {
@@ -101,7 +101,7 @@ func TestFetchRefusesOldTLS(t *testing.T) {
 		<-ended
 	})
 	_, err = n.fetcher(t).Get(t.Context(), "https://a.example:"+portString(t, old.Addr())+"/")
-	if verdict(err) != "unknown" || !strings.Contains(err.Error(), "protocol version") {
+	if meaning(err) != "unknown" || !strings.Contains(err.Error(), "protocol version") {
 		t.Error(err)
 	}
 }

@@ -24,7 +24,7 @@ func remotes(t testing.TB, n *internet, f *keys.Fetcher, port string) []keys.Sou
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []keys.Source{&keys.WKD{Fetcher: f, Port: portOf(t, port)}, vks, hkp}
+	return []keys.Source{&keys.WKD{Fetcher: f, Port: portNumber(t, port)}, vks, hkp}
 }
 
 // TestRemoteSources shows each source every way in which a server can answer.
@@ -81,18 +81,18 @@ func TestRemoteSources(t *testing.T) {
 					want = tc.wkd
 				}
 				if tc.timeout {
-					ctx = soon(t)
+					ctx = shortly(t)
 				}
 				for _, host := range []string{"openpgpkey.example.org", "keys.example"} {
 					web.Set(host, "", tc.answer)
 				}
 				n.clock.advance(keys.MaxPause)
 				certs, err := source.Lookup(ctx, addr(t, "alice@example.org"))
-				if v := verdict(err); v != want || err != nil && !strings.Contains(err.Error(), tc.why) {
+				if v := meaning(err); v != want || err != nil && !strings.Contains(err.Error(), tc.why) {
 					t.Errorf("%s: %s: %v", source.Name(), v, err)
 				}
-				if tc.certs != nil && fingerprints(certs) != fingerprints(tc.certs) {
-					t.Errorf("%s: %s", source.Name(), fingerprints(certs))
+				if tc.certs != nil && fingerprintsOf(certs) != fingerprintsOf(tc.certs) {
+					t.Errorf("%s: %s", source.Name(), fingerprintsOf(certs))
 				}
 				if err != nil && len(certs) > 0 {
 					t.Errorf("%s: %d certificates with an error", source.Name(), len(certs))
@@ -155,7 +155,7 @@ func TestRemoteSourcesConnect(t *testing.T) {
 					want = tc.wkd
 				}
 				_, err := source.Lookup(t.Context(), addr(t, "alice@example.org"))
-				if v := verdict(err); v != want || !strings.Contains(err.Error(), tc.why) {
+				if v := meaning(err); v != want || !strings.Contains(err.Error(), tc.why) {
 					t.Errorf("%s: %s: %v", source.Name(), v, err)
 				}
 			}
@@ -197,8 +197,8 @@ func TestKeyservers(t *testing.T) {
 				continue
 			}
 			certs, err := source.Lookup(t.Context(), addr(t, tc.address))
-			if (tc.certs == nil) != (verdict(err) == "none") || fingerprints(certs) != fingerprints(tc.certs) {
-				t.Errorf("%s: %s: %s, %v", tc.source, tc.address, fingerprints(certs), err)
+			if (tc.certs == nil) != (meaning(err) == "none") || fingerprintsOf(certs) != fingerprintsOf(tc.certs) {
+				t.Errorf("%s: %s: %s, %v", tc.source, tc.address, fingerprintsOf(certs), err)
 			}
 			last := server.Requests()[len(server.Requests())-1]
 			if last.Target != tc.target || len(last.Header) != 1 {
@@ -240,7 +240,7 @@ func TestLookupFingerprint(t *testing.T) {
 		} {
 			server.Set("keys.example", "", tc.answer)
 			ring, err := asker.LookupFingerprint(t.Context(), fpr)
-			if verdict(err) != tc.verdict || err == nil && !bytes.Equal(ring, tc.answer.Body) {
+			if meaning(err) != tc.verdict || err == nil && !bytes.Equal(ring, tc.answer.Body) {
 				t.Errorf("%s, %s: %d octets, %v", source.Name(), tc.name, len(ring), err)
 			}
 			requests := server.Requests()
@@ -250,7 +250,7 @@ func TestLookupFingerprint(t *testing.T) {
 		}
 		before := len(server.Requests())
 		for _, bad := range []string{"", "0x" + fpr, strings.ToLower(fpr), fpr[:16], fpr + "&op=index"} {
-			if _, err := asker.LookupFingerprint(t.Context(), bad); verdict(err) != "unknown" {
+			if _, err := asker.LookupFingerprint(t.Context(), bad); meaning(err) != "unknown" {
 				t.Errorf("%s: %q: %v", source.Name(), bad, err)
 			}
 		}
@@ -302,7 +302,7 @@ func FuzzAnswer(f *testing.F) {
 	n := newInternet(f)
 	n.set("openpgpkey.example.org", "127.0.0.1")
 	web := startWeb(f, n.authority)
-	wkd := &keys.WKD{Fetcher: n.fetcher(f), Port: portOf(f, web.Port())}
+	wkd := &keys.WKD{Fetcher: n.fetcher(f), Port: portNumber(f, web.Port())}
 	alice := addr(f, "alice@example.org")
 	f.Add(200, "", []byte("<html>"))
 	f.Add(302, "https://[::1]/", []byte{})

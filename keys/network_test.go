@@ -13,8 +13,8 @@ import (
 	"sealmilter/keys"
 )
 
-// loopback is what the tests allow to be asked.
-var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+// onlyLoopback is what the tests allow to be asked.
+var onlyLoopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // internet is a network where names mean what a test says, certificates are good if its authority issued them, and
 // every connection is on record.
@@ -95,11 +95,11 @@ func (n *internet) connections() []string {
 
 // fetcher returns a fetcher that may ask loopback and trusts the authority.
 func (n *internet) fetcher(t testing.TB) *keys.Fetcher {
-	return n.fetcherWith(t, n.authority.Pool(), loopback...)
+	return n.fetcherWith(t, n.authority.Pool(), onlyLoopback...)
 }
 
 func (n *internet) fetcherWith(t testing.TB, roots *x509.CertPool, allow ...netip.Prefix) *keys.Fetcher {
-	f := keys.NewFetcher(keys.FetcherOptions{Resolver: n, Dial: n.dial, Allow: allow, RootCAs: roots, Now: n.clock.Now})
+	f := keys.NewFetcher(keys.FetcherOptions{Hosts: n, Connect: n.dial, Allow: allow, RootCAs: roots, Now: n.clock.Now})
 	t.Cleanup(f.CloseIdleConnections)
 	return f
 }

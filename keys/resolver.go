@@ -51,7 +51,7 @@ const (
 func NewResolver(address string, options ResolverOptions) (*Resolver, error) {
 	if address == "" {
 		var err error
-		if address, err = systemResolver(options.ResolvConf); err != nil {
+		if address, err = systemNameserver(options.ResolvConf); err != nil {
 			return nil, err
 		}
 	}
@@ -88,8 +88,8 @@ func NewResolver(address string, options ResolverOptions) (*Resolver, error) {
 	return r, nil
 }
 
-// systemResolver returns the first resolver of a resolv.conf(5).
-func systemResolver(file string) (string, error) {
+// systemNameserver returns the first resolver of a resolv.conf(5).
+func systemNameserver(file string) (string, error) {
 	if file == "" {
 		file = "/etc/resolv.conf"
 	}

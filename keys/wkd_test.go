@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealmilter/crypto"
 	"sealmilter/internal/lab"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
@@ -53,16 +54,24 @@ func newDirectories(t testing.TB) *directories {
 	for _, host := range server.Hosts() {
 		n.set(host, "127.0.0.1")
 	}
-	return &directories{WKDServer: server, net: n, wkd: &keys.WKD{Fetcher: n.fetcher(t), Port: portOf(t, server.Port())}}
+	return &directories{WKDServer: server, net: n, wkd: &keys.WKD{Fetcher: n.fetcher(t), Port: portNumber(t, server.Port())}}
 }
 
-func portOf(t testing.TB, s string) uint16 {
+func portNumber(t testing.TB, s string) uint16 {
 	t.Helper()
 	port, err := strconv.ParseUint(s, 10, 16)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return uint16(port)
+}
+
+func fingerprintsOf(certs []*crypto.Cert) string {
+	var all []string
+	for _, c := range certs {
+		all = append(all, c.Fingerprint())
+	}
+	return strings.Join(all, " ")
 }
 
 func TestWKDFinds(t *testing.T) {
@@ -96,15 +105,15 @@ func TestWKDFinds(t *testing.T) {
 			before := len(d.Requests())
 			d.Publish(tc.domain, tc.local, alice.Bytes())
 			certs, err := d.wkd.Lookup(t.Context(), addr(t, tc.address))
-			if err != nil || fingerprints(certs) != alice.Fingerprint() {
-				t.Errorf("%s, %v", fingerprints(certs), err)
+			if err != nil || fingerprintsOf(certs) != alice.Fingerprint() {
+				t.Errorf("%s, %v", fingerprintsOf(certs), err)
 			}
 			requests := d.Requests()[before:]
 			if len(requests) != 1 || requests[0].Host+requests[0].Target != tc.target || len(requests[0].Header) != 1 {
 				t.Errorf("requests %+v, want %s", requests, tc.target)
 			}
 			d.Publish(tc.domain, tc.local, nil)
-			if _, err := d.wkd.Lookup(t.Context(), addr(t, tc.address)); verdict(err) != "none" {
+			if _, err := d.wkd.Lookup(t.Context(), addr(t, tc.address)); meaning(err) != "none" {
 				t.Errorf("when it is gone: %v", err)
 			}
 		})
@@ -180,7 +189,7 @@ func TestWKDAsksOneHost(t *testing.T) {
 			d.Publish("example.com", "alice", alice.Bytes())
 			tc.arrange(d)
 			certs, err := d.wkd.Lookup(t.Context(), addr(t, "alice@example.com"))
-			if v := verdict(err); v != tc.verdict || err == nil && fingerprints(certs) != alice.Fingerprint() {
+			if v := meaning(err); v != tc.verdict || err == nil && fingerprintsOf(certs) != alice.Fingerprint() {
 				t.Errorf("%s: %v", v, err)
 			}
 			var asked []string
@@ -204,14 +213,14 @@ func TestWKDPort(t *testing.T) {
 	n.set("openpgpkey.example.org", "127.0.0.2")
 	var dialled []string
 	wkd := &keys.WKD{Fetcher: keys.NewFetcher(keys.FetcherOptions{
-		Resolver: n,
-		Dial: func(_ context.Context, _, address string) (net.Conn, error) {
+		Hosts: n,
+		Connect: func(_ context.Context, _, address string) (net.Conn, error) {
 			dialled = append(dialled, address)
 			return nil, net.ErrClosed
 		},
-		Allow: loopback,
+		Allow: onlyLoopback,
 	})}
-	if _, err := wkd.Lookup(t.Context(), addr(t, "a@example.org")); verdict(err) != "unknown" || !slices.Equal(dialled, []string{"127.0.0.2:443"}) {
+	if _, err := wkd.Lookup(t.Context(), addr(t, "a@example.org")); meaning(err) != "unknown" || !slices.Equal(dialled, []string{"127.0.0.2:443"}) {
 		t.Errorf("connected to %q: %v", dialled, err)
 	}
 }
@@ -220,11 +229,11 @@ func TestWKDAsksNobodyAboutThisHost(t *testing.T) {
 	n := newInternet(t)
 	for _, source := range remotes(t, n, n.fetcher(t), closedPort(t)) {
 		for _, address := range []string{"root", "alice@[127.0.0.1]", "alice@[IPv6:2a00::1]"} {
-			if _, err := source.Lookup(t.Context(), addr(t, address)); verdict(err) != "none" {
+			if _, err := source.Lookup(t.Context(), addr(t, address)); meaning(err) != "none" {
 				t.Errorf("%s about %s: %v", source.Name(), address, err)
 			}
 		}
-		if _, err := source.Lookup(t.Context(), mail.Addr{}); verdict(err) != "none" {
+		if _, err := source.Lookup(t.Context(), mail.Addr{}); meaning(err) != "none" {
 			t.Errorf("%s about nobody: %v", source.Name(), err)
 		}
 	}

@@ -12,9 +12,9 @@ import (
 	"sealmilter/keys"
 )
 
-// startDNS serves a zone: for "name type" either records or the name of a response code. What is not in it does not
+// serveZone serves a zone: for "name type" either records or the name of a response code. What is not in it does not
 // exist.
-func startNameserver(t *testing.T, zone map[string]string) (addr string) {
+func serveZone(t *testing.T, zone map[string]string) (addr string) {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -51,10 +51,10 @@ func startNameserver(t *testing.T, zone map[string]string) (addr string) {
 }
 
 // The real resolver tells "there is no such host" from "nobody knows".
-func TestHostsOfSystemResolver(t *testing.T) {
+func TestHostResolver(t *testing.T) {
 	n := newInternet(t)
 	web := startWeb(t, n.authority)
-	server := startNameserver(t, map[string]string{
+	server := serveZone(t, map[string]string{
 		"good.example. A":         "127.0.0.1",
 		"good.example. AAAA":      "NOERROR",
 		"empty.example. A":        "NOERROR",
@@ -74,8 +74,14 @@ func TestHostsOfSystemResolver(t *testing.T) {
 		"closed.example. A":       "REFUSED",
 		"closed.example. AAAA":    "REFUSED",
 	})
+	resolver := &net.Resolver{
+		PreferGo: true,
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, server)
+		},
+	}
 	f := keys.NewFetcher(keys.FetcherOptions{
-		Resolver: systemResolver(server), Dial: n.dial, Allow: loopback, RootCAs: n.authority.Pool(), Now: n.clock.Now,
+		Hosts: resolver, Connect: n.dial, Allow: onlyLoopback, RootCAs: n.authority.Pool(), Now: n.clock.Now,
 	})
 	t.Cleanup(f.CloseIdleConnections)
 	for host, want := range map[string]string{
@@ -92,18 +98,11 @@ func TestHostsOfSystemResolver(t *testing.T) {
 	} {
 		web.Set(host, "", lab.Found(nil))
 		_, err := f.Get(t.Context(), web.URL(host, "/"))
-		if v := verdict(err); v != want {
+		if v := meaning(err); v != want {
 			t.Errorf("%s: %s: %v", host, v, err)
 		}
 		if want == "unknown" && !strings.Contains(err.Error(), "could not be resolved") {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
-}
-
-// systemResolver is that of the standard library, asking one server.
-func systemResolver(server string) *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, server)
-	}}
 }

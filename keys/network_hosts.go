@@ -8,11 +8,16 @@ import (
 	"strings"
 )
 
-// HostResolver finds the addresses of hosts. [Resolver] and [net.Resolver] are such. The network is "ip4" or "ip6". For a host that does not
-// exist, or has no such address, it returns a [*net.DNSError] with IsNotFound; any other error means that it is unknown.
+// HostResolver finds the addresses of hosts. [Resolver] and [net.Resolver] are such. The network is "ip4" or "ip6", and the host ends
+// with a dot. For one that does not exist, or has no such address, it returns a [*net.DNSError] with IsNotFound; any
+// other error means that it is unknown. It is used by several goroutines at once.
 type HostResolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
+
+// systemResolver asks the name servers of this machine's configuration. It is Go's own, because the C library's does
+// not always tell a name server that fails from a name that does not exist.
+func systemResolver() HostResolver { return &net.Resolver{PreferGo: true} }
 
 // lookupBoth returns the addresses of a host, those of IPv4 first: where IPv6 is broken, it often just gets no answer.
 // Both kinds are asked for one by one, because [net.Resolver] says that there is no such host when one kind does not
