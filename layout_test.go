@@ -37,6 +37,8 @@ var owners = map[string]string{
 	"modernc.org/sqlite":              "internal/store",
 	"github.com/jackc/pgx":            "internal/store",
 	"github.com/pelletier/go-toml":    "internal/config",
+	"github.com/go-ldap/ldap":         "keys",
+	"github.com/prometheus":           "cmd/sealmilter",
 	"github.com/spf13/cobra":          "cmd/sealmilter",
 	"github.com/schollz/progressbar":  "cmd/sealmilter",
 	"github.com/rogpeppe/go-internal": "internal/lab/scenario",

@@ -31,13 +31,17 @@ type Answer struct {
 	Status Status
 	// Cert is the certificate to encrypt to; nil unless Status is Found.
 	Cert *crypto.Cert
-	// Source names the source of Cert.
+	// Source names the source of Cert, and Level how far it is believed.
 	Source string
+	Level  Level
 	// Why is the reason for None and Unknown, in words for a person, such as "no source has a key".
 	Why string
 	// SeenBefore is true if the address ever had a key, and also if that could not be found out. An Unknown answer
 	// with SeenBefore is no leave to send clear text.
 	SeenBefore bool
+	// Announced is true if the answer is not Found and the address's domain ever served or announced keys, and also if
+	// that could not be found out. It counts as SeenBefore does.
+	Announced bool
 	// Trace is what each source said, in the order of asking.
 	Trace []Step
 }

@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -10,67 +11,121 @@ import (
 	"sealmilter/internal/store"
 )
 
-// Directory answers which key an address has. It is safe for concurrent use.
-type Directory struct {
-	store   *store.Store
-	sources []Source
-	timeout time.Duration
-	now     func() time.Time
-	seen    sync.Map // addresses known to be in the store's record of seen ones
+// Options say how a [Directory] works. The zero value of a duration means its default.
+type Options struct {
+	// Timeout ends a lookup; 8 seconds.
+	Timeout time.Duration
+	// Fresh is how long a certificate from a remote source is used before the source is asked again; a day.
+	Fresh time.Duration
+	// Absent is how long a source's "no key" counts; an hour.
+	Absent time.Duration
+	// Retry is how long a source that did not answer is left alone; a minute.
+	Retry time.Duration
+	// Refresh is how often the certificates in use are asked about in the background, about; a day.
+	Refresh time.Duration
+	// Map leads from addresses to those under which their keys are found.
+	Map Mapping
+	// Peek makes lookups leave no trace but in the cache: nothing is pinned, and no conflict recorded.
+	Peek bool
+	// Now is the clock.
+	Now func() time.Time
+	// Observer is told what happens; nil for nobody.
+	Observer Observer
 }
 
-// NewDirectory returns a directory that asks sources, the most trusted first, and gives up on a lookup after timeout.
-// Which addresses ever had a key is recorded in the store.
-func NewDirectory(s *store.Store, sources []Source, timeout time.Duration, now func() time.Time) *Directory {
-	d := &Directory{store: s, timeout: timeout, now: now}
-	for _, source := range sources {
-		if !ownWord(source) {
-			source = &shared{Source: source, timeout: timeout}
+// Directory answers which key an address has. It is safe for concurrent use, and other processes may work on the same
+// store.
+type Directory struct {
+	store    *store.Store
+	sources  []asker
+	options  Options
+	now      func() time.Time
+	observer Observer
+	memory   memory
+	seen     sync.Map // addresses known to be in the store's record of seen ones
+}
+
+// NewDirectory returns a directory that asks sources, the most trusted first. What they say, which certificate was
+// first used for an address, and which addresses ever had one is kept in the store.
+func NewDirectory(s *store.Store, sources []Source, o Options) *Directory {
+	for value, otherwise := range map[*time.Duration]time.Duration{
+		&o.Timeout: 8 * time.Second,
+		&o.Fresh:   24 * time.Hour,
+		&o.Absent:  time.Hour,
+		&o.Retry:   time.Minute,
+		&o.Refresh: 24 * time.Hour,
+	} {
+		if *value == 0 {
+			*value = otherwise
 		}
-		d.sources = append(d.sources, source)
+	}
+	d := &Directory{store: s, options: o, now: o.Now, observer: o.Observer}
+	if d.observer == nil {
+		d.observer = nobody{}
+	}
+	for _, source := range sources {
+		if local, own := source.(*Local); own {
+			d.sources = append(d.sources, local)
+			continue
+		}
+		d.sources = append(d.sources, &remote{Source: source, directory: d})
 	}
 	return d
 }
 
 // Lookup finds the key of an address. Every source in turn is asked for the address and then for the address without
-// its "+tag". The first certificate that can be used is the answer, but not over the head of a more trusted source
-// that did not answer: an attacker who can silence the one may be able to fill the other. Then, and if no source has
-// a key and one did not answer, the answer is Unknown.
+// its "+tag". The first certificate that can be used is pinned: as long as it is valid, another takes its place only
+// by the rules of trust, and it stays in use when its source no longer answers.
+//
+// Without a pin the first certificate is the answer, but not over the head of a more trusted source that did not
+// answer: an attacker who can silence the one may be able to fill the other. Then, and if no source has a key and one
+// did not answer, the answer is Unknown.
 //
 // However many ask for an address at the same time, a remote source is asked once.
 func (d *Directory) Lookup(ctx context.Context, addr mail.Addr) Answer {
-	q := inquiry{now: d.now()}
-	inTime, cancel := context.WithTimeout(ctx, d.timeout)
-	defer cancel()
-	for _, source := range d.sources {
-		if mayAsk(source, addr) && q.ask(inTime, source, addr) {
-			break
-		}
+	generation, err := d.store.KeyGeneration(ctx)
+	if err != nil {
+		return unreadable(addr, err)
 	}
-	answer := q.answer()
-	// What was seen counts even if the time is over.
-	ctx = context.WithoutCancel(ctx)
-	if answer.Status == Found {
-		answer.SeenBefore = true
-		if err := d.markSeen(ctx, addr); err != nil {
-			answer.Trace = append(answer.Trace, Step{Address: addr.String(), Detail: err.Error()})
-		}
-	} else if !answer.SeenBefore {
-		answer.SeenBefore = d.seenBefore(ctx, addr)
+	if answer, known := d.memory.get(generation, d.now(), addr.Key()); known {
+		return answer
+	}
+	answer, expires := d.lookup(ctx, addr)
+	if answer.Status != Unknown {
+		d.memory.put(generation, addr.Key(), answer, expires)
 	}
 	return answer
 }
 
-// mayAsk reports whether a source can know anything of addr, and may. Nobody outside is asked about mailboxes of
-// this host and of address literals.
-func mayAsk(source Source, addr mail.Addr) bool {
-	return ownWord(source) || addr.Domain() != "" && !addr.IsLiteral()
+// lookup also returns when the answer ends to count; the zero time if only a change in the store ends it.
+func (d *Directory) lookup(ctx context.Context, addr mail.Addr) (Answer, time.Time) {
+	q, err := d.inquire(ctx, addr)
+	if err != nil {
+		return unreadable(addr, err), time.Time{}
+	}
+	// What was found counts even if the time is over.
+	ctx = context.WithoutCancel(ctx)
+	answer, err := q.conclude(ctx)
+	if err != nil {
+		return unreadable(addr, err), time.Time{}
+	}
+	switch {
+	case answer.Status == Found && !d.options.Peek:
+		answer.SeenBefore = true
+		if err := d.markSeen(ctx, addr); err != nil {
+			return unreadable(addr, err), time.Time{}
+		}
+	default:
+		answer.SeenBefore = answer.SeenBefore || answer.Status == Found || d.seenBefore(ctx, q.forms) || d.seenBefore(ctx, []mail.Addr{addr})
+	}
+	answer.Announced = answer.Status != Found && d.announced(ctx, q.forms)
+	return answer, q.expires
 }
 
-// ownWord reports whether what the source says is the administrator's own word, which needs no proof.
-func ownWord(source Source) bool {
-	_, local := source.(*Local)
-	return local
+// unreadable is the answer when the store cannot be used. The address may well have a key.
+func unreadable(addr mail.Addr, err error) Answer {
+	return Answer{Why: "the key directory cannot be read", SeenBefore: true,
+		Trace: []Step{{Address: addr.String(), Detail: err.Error()}}}
 }
 
 // markSeen records that addr has a key.
@@ -89,12 +144,30 @@ func (d *Directory) markSeen(ctx context.Context, addr mail.Addr) error {
 	return nil
 }
 
-// seenBefore reports whether addr, with or without its tag, ever had a key. If nobody can tell, it may have.
-func (d *Directory) seenBefore(ctx context.Context, addr mail.Addr) bool {
-	for _, form := range forms(addr) {
+// seenBefore reports whether one of the addresses ever had a key. If nobody can tell, it may have.
+func (d *Directory) seenBefore(ctx context.Context, forms []mail.Addr) bool {
+	for _, form := range forms {
 		if seen, err := d.store.Seen(ctx, form.Key()); seen || err != nil {
 			return true
 		}
 	}
 	return false
+}
+
+// announced reports whether the domain of one of the addresses ever served or announced keys. If nobody can tell, it
+// may have.
+func (d *Directory) announced(ctx context.Context, forms []mail.Addr) bool {
+	for _, form := range forms {
+		if serves, err := d.store.Serves(ctx, form.Domain()); serves || err != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// nextRefresh is when a certificate that was asked about now is asked about again. The time is drawn by chance, so
+// that the questions tell nobody when mail was sent and which correspondents belong together.
+func (d *Directory) nextRefresh() time.Time {
+	half := d.options.Refresh / 2
+	return d.now().Add(half + rand.N(half+1))
 }

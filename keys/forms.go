@@ -1,17 +1,19 @@
 package keys
 
 import (
+	"slices"
 	"strings"
 
 	"sealmilter/internal/mail"
 )
 
-// forms returns the addresses under which a key for addr may be known: addr itself and, for "user+tag@domain", the
-// mailbox without its tag (RFC 5233, section 4).
-func forms(addr mail.Addr) []mail.Addr {
+// forms returns the addresses under which a key for addr may be known, the best first: addr itself and, for
+// "user+tag@domain", the mailbox without its tag (RFC 5233, section 4); each as it is mapped.
+func (m Mapping) forms(addr mail.Addr) []mail.Addr {
+	all := []mail.Addr{m.target(addr)}
 	user, _, tagged := strings.Cut(addr.Local(), "+")
 	if !tagged || user == "" {
-		return []mail.Addr{addr}
+		return all
 	}
 	text := user
 	if addr.Domain() != "" {
@@ -20,7 +22,10 @@ func forms(addr mail.Addr) []mail.Addr {
 	base, err := mail.ParsePath(text)
 	if err != nil || base.Local() != user {
 		// Without its quotes the local part means something else.
-		return []mail.Addr{addr}
+		return all
 	}
-	return []mail.Addr{addr, base}
+	if base = m.target(base); !slices.ContainsFunc(all, func(a mail.Addr) bool { return a.Key() == base.Key() }) {
+		all = append(all, base)
+	}
+	return all
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"sealmilter/crypto"
@@ -125,10 +126,10 @@ func (b *batch) flush(ctx context.Context) error {
 func (l *Local) put(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, assign []mail.Addr, result *Imported) error {
 	now := l.now()
 	fingerprint := cert.Fingerprint()
-	known, err := tx.Certificate(ctx, fingerprint)
-	switch {
+	named := cert.Addrs()
+	switch _, err := tx.Certificate(ctx, fingerprint); {
 	case errors.Is(err, store.ErrNotFound):
-		if len(cert.Addrs())+len(assign) == 0 {
+		if len(named)+len(assign) == 0 {
 			result.refuse(errors.New("none of its valid User IDs is a mail address: say for which address it is"))
 			return nil
 		}
@@ -136,37 +137,30 @@ func (l *Local) put(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, ass
 	case err != nil:
 		return err
 	default:
-		stored, err := parseStored(known)
-		if err != nil {
-			result.refuse(err)
-			return nil
-		}
-		var note string
-		if cert, note = merge(stored, cert, now); note != "" {
-			result.note("%s", note)
-		}
+		result.Outcome = Unchanged
+	}
+	revoked := revocation(cert, now) != nil
+	cert, event, err := join(ctx, tx, fingerprint, cert.Bytes(), now)
+	var unfit *certificateError
+	switch {
+	case errors.As(err, &unfit):
+		result.refuse(unfit.error)
+		return nil
+	case err != nil:
+		return err
+	}
+	if event != nil {
 		result.Outcome = Updated
-		if string(cert.Bytes()) == string(known.Blob) {
-			result.Outcome = Unchanged
-		}
 	}
-	if result.Outcome != Unchanged {
-		err := errors.Join(
-			tx.PutCertificate(ctx, fingerprint, cert.Bytes(), now),
-			tx.SetServices(ctx, fingerprint, localName, uint8(KnownKey), addressKeys(cert.Addrs())),
-			markAllSeen(ctx, tx, cert.Addrs(), now))
-		if err != nil {
-			return err
-		}
+	if !revoked && revocation(cert, now) != nil {
+		result.note("the stored certificate is revoked and stays so; this copy does not know of it")
 	}
-	for _, addr := range assign {
-		added, err := tx.Assign(ctx, fingerprint, localName, addr.Key())
-		if err != nil {
-			return err
-		}
-		if added && result.Outcome == Unchanged {
-			result.Outcome = Updated
-		}
+	served, err := l.serve(ctx, tx, cert, named, assign)
+	if err != nil {
+		return err
+	}
+	if served && result.Outcome == Unchanged {
+		result.Outcome = Updated
 	}
 	if err := cert.Check(now); err != nil {
 		result.note("nothing can be encrypted to it now: %v", err)
@@ -174,7 +168,86 @@ func (l *Local) put(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, ass
 	for _, warning := range cert.Warnings() {
 		result.note("%s", warning)
 	}
-	return markAllSeen(ctx, tx, assign, now)
+	all := append(named, assign...)
+	if err := l.noteRivals(ctx, tx, cert, all, result); err != nil {
+		return err
+	}
+	return markAllSeen(ctx, tx, all, now)
+}
+
+// serve records which addresses a certificate serves from now on, and reports whether that changed anything. Those that
+// it names count as far as the imported copy names them: what else it says of itself elsewhere is not the
+// administrator's word.
+func (l *Local) serve(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, named, assign []mail.Addr) (changed bool, err error) {
+	before, err := tx.Services(ctx, cert.Fingerprint())
+	if err != nil {
+		return false, err
+	}
+	carried := addressKeys(cert.Addrs())
+	for _, service := range before {
+		if service.Source != localName || service.Assigned || slices.Contains(carried, service.Address) {
+			continue
+		}
+		ended, err := tx.EndService(ctx, cert.Fingerprint(), localName, service.Address)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || ended
+	}
+	for _, address := range addressKeys(named) {
+		if !slices.Contains(carried, address) {
+			continue
+		}
+		added, err := tx.AddService(ctx, cert.Fingerprint(), localName, uint8(KnownKey), address)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || added
+	}
+	for _, addr := range assign {
+		added, err := tx.Assign(ctx, cert.Fingerprint(), localName, addr.Key())
+		if err != nil {
+			return false, err
+		}
+		changed = changed || added
+	}
+	return changed, nil
+}
+
+// noteRivals records a conflict for every address whose pinned certificate stays in use in the place of this one.
+func (l *Local) noteRivals(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, addrs []mail.Addr, result *Imported) error {
+	now := l.now()
+	if cert.Check(now) != nil {
+		return nil
+	}
+	for _, addr := range addrs {
+		row, err := tx.Pin(ctx, addr.Key())
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		var old *pinned
+		if err == nil {
+			old, err = pinnedBy(row, func(fingerprint string) (store.Certificate, error) { return tx.Certificate(ctx, fingerprint) })
+		}
+		if err != nil {
+			return err
+		}
+		if old == nil {
+			continue
+		}
+		verdict, why := rival(old.candidate, candidate{cert, KnownKey, localName}, addr, now).judge()
+		if verdict != conflicting {
+			continue
+		}
+		_, err = tx.AddConflict(ctx, store.Conflict{Address: addr.Key(), Fingerprint: cert.Fingerprint(), Source: localName,
+			Level: uint8(KnownKey), Why: why, Since: now})
+		if err != nil {
+			return err
+		}
+		result.note("%s stays in use for %s: %s; to change that: sealmilter keys pin %s %s",
+			row.Fingerprint, addr, why, addr, cert.Fingerprint())
+	}
+	return nil
 }
 
 func markAllSeen(ctx context.Context, tx *store.KeyTx, addrs []mail.Addr, now time.Time) error {

@@ -11,129 +11,181 @@ import (
 
 	"sealmilter/crypto"
 	"sealmilter/internal/mail"
+	"sealmilter/internal/store"
 )
 
 // inquiry is one lookup on its way from source to source.
 type inquiry struct {
-	now   time.Time
+	directory *Directory
+	now       time.Time
+	forms     []mail.Addr
+	// pins are those of the forms; nil for none.
+	pins  []*pinned
 	trace []Step
 	// silent names the sources that did not answer.
 	silent []string
-	// revoked holds the fingerprints of certificates that a source showed to be revoked. A less trusted one may have
-	// an older copy of them.
-	revoked map[string]bool
 	// unusable says of certificates why they cannot be used.
 	unusable []string
+	// expires is when the first of the replies ends to count; the zero time if none does.
+	expires time.Time
 
-	cert   *crypto.Cert
-	source string
+	// found is what the first source that has a usable certificate gives, for forms[form].
+	found *candidate
+	form  int
 }
 
-// ask asks a source for addr, then for addr without its tag, and reports whether the inquiry has come to its end.
-func (q *inquiry) ask(ctx context.Context, source Source, addr mail.Addr) bool {
-	for _, form := range forms(addr) {
-		certs, err := lookup(ctx, source, form)
-		switch {
-		case errors.Is(err, ErrNotFound):
-			q.note(source, form, None, "no key")
+// pinned is a pin with its certificate.
+type pinned struct {
+	candidate
+	pin store.Pin
+}
+
+// inquire asks every source in turn for each form of the address, until one has a certificate that can be used.
+func (d *Directory) inquire(ctx context.Context, addr mail.Addr) (*inquiry, error) {
+	q := &inquiry{directory: d, now: d.now(), forms: d.options.Map.forms(addr)}
+	if err := q.loadPins(context.WithoutCancel(ctx)); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.options.Timeout)
+	defer cancel()
+	for _, source := range d.sources {
+		if q.ask(ctx, source) {
+			break
+		}
+	}
+	return q, nil
+}
+
+// loadPins reads the pins of the forms. A pin whose certificate is gone is none.
+func (q *inquiry) loadPins(ctx context.Context) error {
+	q.pins = make([]*pinned, len(q.forms))
+	for i, form := range q.forms {
+		pin, err := q.directory.store.Pin(ctx, form.Key())
+		if errors.Is(err, store.ErrNotFound) {
 			continue
-		case err != nil:
-			q.note(source, form, Unknown, err.Error())
-			q.silent = append(q.silent, source.Name())
+		}
+		if err == nil {
+			q.pins[i], err = pinnedBy(pin, func(fingerprint string) (store.Certificate, error) {
+				return q.directory.store.Certificate(ctx, fingerprint)
+			})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pinnedBy reads the certificate of a pin; nil if that is gone.
+func pinnedBy(pin store.Pin, read func(fingerprint string) (store.Certificate, error)) (*pinned, error) {
+	row, err := read(pin.Fingerprint)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	cert, err := parseStored(row)
+	if err != nil {
+		return nil, err
+	}
+	return &pinned{candidate{cert, Level(pin.Level), pin.Source}, pin}, nil
+}
+
+// ask asks one source and reports whether the inquiry has come to its end.
+func (q *inquiry) ask(ctx context.Context, source asker) bool {
+	for i, form := range q.forms {
+		if !mayAsk(source, form) {
+			continue
+		}
+		answer := reply{detail: "not asked, the time for the lookup is over"}
+		if ctx.Err() == nil {
+			answer = source.ask(ctx, form, false)
+		}
+		if end := q.take(source, i, answer); end {
+			return true
+		}
+		if answer.outcome == unanswered {
 			return false
 		}
-		cert, why := q.choose(certs, form, ownWord(source))
-		if cert == nil {
-			q.note(source, form, None, why)
-			continue
-		}
-		q.note(source, form, Found, cert.Fingerprint())
-		q.cert, q.source = cert, source.Name()
-		return true
 	}
 	return false
 }
 
-// lookup holds a source to its contract: it answers in time, and without a certificate it says so.
-func lookup(ctx context.Context, source Source, addr mail.Addr) ([]*crypto.Cert, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("not asked, the time for the lookup is over: %w", err)
+// take notes what a source says of a form, and reports whether it has a certificate that can be used.
+func (q *inquiry) take(source asker, form int, answer reply) bool {
+	addr := q.forms[form]
+	q.countUntil(answer.expires)
+	switch answer.outcome {
+	case found:
+		cert, why := q.choose(answer.certs, q.pins[form])
+		if cert == nil {
+			q.note(source, addr, None, why, answer)
+			return false
+		}
+		q.note(source, addr, Found, cert.Fingerprint(), answer)
+		q.found, q.form = &candidate{cert, sourceLevel(source.Name()), source.Name()}, form
+		return true
+	case noKey, noService:
+		q.note(source, addr, None, answer.detail, answer)
+	default:
+		q.note(source, addr, Unknown, answer.detail, answer)
+		q.silent = append(q.silent, source.Name())
 	}
-	certs, err := source.Lookup(ctx, addr)
-	if err == nil && len(certs) == 0 {
-		return nil, errors.New("it gave neither a certificate nor an answer")
-	}
-	return certs, err
+	return false
 }
 
-// choose returns the newest certificate that can be used now, or why there is none. Unless the source's word is
-// enough, a certificate must say itself, by a valid User ID, that it serves addr.
-func (q *inquiry) choose(certs []*crypto.Cert, addr mail.Addr, ownWord bool) (*crypto.Cert, string) {
-	newestFirst := slices.SortedFunc(slices.Values(certs), func(a, b *crypto.Cert) int {
-		return cmp.Or(b.Created().Compare(a.Created()), cmp.Compare(a.Fingerprint(), b.Fingerprint()))
+// mayAsk reports whether a source can know anything of addr, and may. Nobody outside is asked about mailboxes of
+// this host and of address literals.
+func mayAsk(source asker, addr mail.Addr) bool {
+	_, outside := source.(*remote)
+	return !outside || addr.Domain() != "" && !addr.IsLiteral()
+}
+
+// choose returns the certificate to use of those that one source gives: the pinned one, or else the newest that can
+// be used now. Without one it says why.
+func (q *inquiry) choose(certs []*crypto.Cert, pin *pinned) (*crypto.Cert, string) {
+	byPreference := slices.SortedFunc(slices.Values(certs), func(a, b *crypto.Cert) int {
+		return cmp.Or(-compareBool(pin.is(a), pin.is(b)), b.Created().Compare(a.Created()), cmp.Compare(a.Fingerprint(), b.Fingerprint()))
 	})
 	var reasons []string
-	for _, cert := range newestFirst {
-		if !ownWord && !carries(cert, addr) {
-			continue
-		}
-		why := q.obstacle(cert)
-		if why == "" {
+	for _, cert := range byPreference {
+		err := cert.Check(q.now)
+		if err == nil {
 			return cert, ""
 		}
-		reasons = append(reasons, why)
-	}
-	if len(reasons) == 0 {
-		return nil, "it gave only certificates for other addresses"
+		reasons = append(reasons, fmt.Sprintf("%v (%s)", err, cert.Fingerprint()))
 	}
 	q.unusable = append(q.unusable, reasons...)
 	return nil, strings.Join(reasons, "; ")
 }
 
-// obstacle says why the certificate cannot be used now, "" if it can.
-func (q *inquiry) obstacle(cert *crypto.Cert) string {
-	fingerprint := cert.Fingerprint()
-	err := cert.Check(q.now)
-	var unusable *crypto.Unusable
-	if errors.As(err, &unusable) && unusable.Reason == crypto.Revoked {
-		if q.revoked == nil {
-			q.revoked = make(map[string]bool)
-		}
-		q.revoked[fingerprint] = true
-	}
+func compareBool(a, b bool) int {
 	switch {
-	case err != nil:
-		return fmt.Sprintf("%v (%s)", err, fingerprint)
-	case q.revoked[fingerprint]:
-		return fmt.Sprintf("a more trusted source says that its certificate is revoked (%s)", fingerprint)
-	}
-	return ""
-}
-
-// carries reports whether the certificate says by a valid User ID that it serves addr.
-func carries(cert *crypto.Cert, addr mail.Addr) bool {
-	return slices.ContainsFunc(cert.Addrs(), func(a mail.Addr) bool { return a.Key() == addr.Key() })
-}
-
-func (q *inquiry) note(source Source, addr mail.Addr, status Status, detail string) {
-	q.trace = append(q.trace, Step{Source: source.Name(), Address: addr.String(), Status: status, Detail: detail})
-}
-
-// answer is what the inquiry has come to. SeenBefore is left to the caller unless this inquiry has seen a key.
-func (q *inquiry) answer() Answer {
-	a := Answer{Trace: q.trace}
-	switch {
-	case len(q.silent) > 0 && q.cert != nil:
-		a.Why = fmt.Sprintf("%s did not answer, and %s, which has a key, is trusted less", strings.Join(q.silent, ", "), q.source)
-		a.SeenBefore = true
-	case len(q.silent) > 0:
-		a.Why = strings.Join(q.silent, ", ") + " did not answer"
-	case q.cert != nil:
-		a.Status, a.Cert, a.Source = Found, q.cert, q.source
-	case len(q.unusable) > 0:
-		a.Status, a.Why = None, strings.Join(q.unusable, "; ")
+	case a == b:
+		return 0
+	case a:
+		return 1
 	default:
-		a.Status, a.Why = None, "no source has a key"
+		return -1
 	}
-	return a
+}
+
+// is reports whether the certificate is the pinned one.
+func (p *pinned) is(cert *crypto.Cert) bool {
+	return p != nil && p.cert.Fingerprint() == cert.Fingerprint()
+}
+
+// countUntil lets the answer end when a reply that it rests on does.
+func (q *inquiry) countUntil(t time.Time) {
+	if !t.IsZero() && (q.expires.IsZero() || t.Before(q.expires)) {
+		q.expires = t
+	}
+}
+
+func (q *inquiry) note(source asker, addr mail.Addr, status Status, detail string, answer reply) {
+	if !answer.asked.IsZero() && answer.asked.Before(q.now) {
+		detail += fmt.Sprintf(" (asked %s)", answer.asked.Format(time.DateTime))
+	}
+	q.trace = append(q.trace, Step{Source: source.Name(), Address: addr.String(), Status: status, Detail: detail})
 }

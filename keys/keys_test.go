@@ -78,7 +78,7 @@ func (h *host) process(t testing.TB) *host {
 }
 
 func (h *host) directory(sources ...keys.Source) *keys.Directory {
-	return keys.NewDirectory(h.store, sources, time.Minute, h.clock.Now)
+	return keys.NewDirectory(h.store, sources, keys.Options{Timeout: time.Minute, Now: h.clock.Now})
 }
 
 // importer is what [keys.Local] and [keys.Senders] have in common.
@@ -151,6 +151,16 @@ func fingerprints(certs []*crypto.Cert) string {
 	}
 	slices.Sort(all)
 	return strings.Join(all, " ")
+}
+
+// sameCert reports whether two certificates have the same primary key. Nil is the same as nil only.
+func sameCert(a, b *crypto.Cert) bool { return fingerprint(a) == fingerprint(b) }
+
+func fingerprint(c *crypto.Cert) string {
+	if c == nil {
+		return "none"
+	}
+	return c.Fingerprint()
 }
 
 // armored returns a certificate or secret key in ASCII armor.

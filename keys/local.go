@@ -19,7 +19,6 @@ const localName = "local"
 type Local struct {
 	store *store.Store
 	now   func() time.Time
-	cache certCache
 }
 
 // NewLocal returns the local source of a store.
@@ -33,21 +32,23 @@ func (l *Local) Name() string { return localName }
 // Lookup returns the certificates that name the address in a valid User ID or were assigned to it by an
 // administrator. One that cannot be read makes the answer unknown: it may be the one that counts.
 func (l *Local) Lookup(ctx context.Context, addr mail.Addr) ([]*crypto.Cert, error) {
-	generation, err := l.store.KeyGeneration(ctx)
-	if err != nil {
-		return nil, err
-	}
-	certs, cached := l.cache.get(generation, addr.Key())
-	if !cached {
-		if certs, err = l.load(ctx, addr); err != nil {
-			return nil, err
-		}
-		l.cache.put(generation, addr.Key(), certs)
-	}
-	if len(certs) == 0 {
+	certs, err := l.load(ctx, addr)
+	if err == nil && len(certs) == 0 {
 		return nil, ErrNotFound
 	}
-	return slices.Clone(certs), nil
+	return certs, err
+}
+
+// ask is Lookup for the directory. Its answers count until the store changes.
+func (l *Local) ask(ctx context.Context, addr mail.Addr, _ bool) reply {
+	certs, err := l.load(ctx, addr)
+	switch {
+	case err != nil:
+		return reply{detail: err.Error()}
+	case len(certs) == 0:
+		return reply{outcome: noKey, detail: "no key"}
+	}
+	return reply{outcome: found, certs: certs}
 }
 
 func (l *Local) load(ctx context.Context, addr mail.Addr) ([]*crypto.Cert, error) {
@@ -66,6 +67,11 @@ func (l *Local) load(ctx context.Context, addr mail.Addr) ([]*crypto.Cert, error
 		}
 	}
 	return certs, nil
+}
+
+// carries reports whether the certificate says by a valid User ID that it serves addr.
+func carries(cert *crypto.Cert, addr mail.Addr) bool {
+	return slices.ContainsFunc(cert.Addrs(), func(a mail.Addr) bool { return a.Key() == addr.Key() })
 }
 
 // parseStored parses a certificate of the store.

@@ -306,7 +306,8 @@ func TestIndexIsNoProof(t *testing.T) {
 	mallory := generate(t, "mallory@example.org", 0, 0).Cert()
 	importOne(t, h.local, keys.ImportOptions{}, mallory.Bytes())
 	err := h.store.UpdateKeys(t.Context(), func(tx *store.KeyTx) error {
-		return tx.SetServices(t.Context(), mallory.Fingerprint(), "local", 7, []string{"alice@example.org"})
+		_, err := tx.AddService(t.Context(), mallory.Fingerprint(), "local", 7, "alice@example.org")
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -91,8 +91,8 @@ func TestRemoteSources(t *testing.T) {
 				if v := meaning(err); v != want || err != nil && !strings.Contains(err.Error(), tc.why) {
 					t.Errorf("%s: %s: %v", source.Name(), v, err)
 				}
-				if tc.certs != nil && fingerprintsOf(certs) != fingerprintsOf(tc.certs) {
-					t.Errorf("%s: %s", source.Name(), fingerprintsOf(certs))
+				if tc.certs != nil && fingerprints(certs) != fingerprints(tc.certs) {
+					t.Errorf("%s: %s", source.Name(), fingerprints(certs))
 				}
 				if err != nil && len(certs) > 0 {
 					t.Errorf("%s: %d certificates with an error", source.Name(), len(certs))
@@ -197,8 +197,8 @@ func TestKeyservers(t *testing.T) {
 				continue
 			}
 			certs, err := source.Lookup(t.Context(), addr(t, tc.address))
-			if (tc.certs == nil) != (meaning(err) == "none") || fingerprintsOf(certs) != fingerprintsOf(tc.certs) {
-				t.Errorf("%s: %s: %s, %v", tc.source, tc.address, fingerprintsOf(certs), err)
+			if (tc.certs == nil) != (meaning(err) == "none") || fingerprints(certs) != fingerprints(tc.certs) {
+				t.Errorf("%s: %s: %s, %v", tc.source, tc.address, fingerprints(certs), err)
 			}
 			last := server.Requests()[len(server.Requests())-1]
 			if last.Target != tc.target || len(last.Header) != 1 {

@@ -1,14 +1,28 @@
 package keys
 
 import (
+	"fmt"
 	"strings"
 
 	"sealmilter/internal/mail"
 )
 
+// ParseFingerprint returns a fingerprint, with or without blanks and "0x", in upper-case hexadecimal.
+func ParseFingerprint(s string) (string, error) {
+	fingerprint := normalFingerprint(s)
+	if !isFingerprint(fingerprint) {
+		return "", fmt.Errorf("%.80q is not a fingerprint of 40 or 64 hexadecimal digits", s)
+	}
+	return fingerprint, nil
+}
+
+func normalFingerprint(s string) string {
+	return strings.ToUpper(strings.TrimPrefix(strings.ReplaceAll(s, " ", ""), "0x"))
+}
+
 // parseWhich tells a fingerprint, with or without blanks and "0x", from an address. Exactly one of them is returned.
 func parseWhich(s string) (fingerprint string, addr mail.Addr, err error) {
-	fingerprint = strings.ToUpper(strings.TrimPrefix(strings.ReplaceAll(s, " ", ""), "0x"))
+	fingerprint = normalFingerprint(s)
 	if isFingerprint(fingerprint) {
 		return fingerprint, mail.Addr{}, nil
 	}

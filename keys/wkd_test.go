@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"sealmilter/crypto"
 	"sealmilter/internal/lab"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
@@ -66,14 +65,6 @@ func portNumber(t testing.TB, s string) uint16 {
 	return uint16(port)
 }
 
-func fingerprintsOf(certs []*crypto.Cert) string {
-	var all []string
-	for _, c := range certs {
-		all = append(all, c.Fingerprint())
-	}
-	return strings.Join(all, " ")
-}
-
 func TestWKDFinds(t *testing.T) {
 	d := newDirectories(t)
 	alice := generate(t, "alice@example.org", 0, 0).Cert()
@@ -105,8 +96,8 @@ func TestWKDFinds(t *testing.T) {
 			before := len(d.Requests())
 			d.Publish(tc.domain, tc.local, alice.Bytes())
 			certs, err := d.wkd.Lookup(t.Context(), addr(t, tc.address))
-			if err != nil || fingerprintsOf(certs) != alice.Fingerprint() {
-				t.Errorf("%s, %v", fingerprintsOf(certs), err)
+			if err != nil || fingerprints(certs) != alice.Fingerprint() {
+				t.Errorf("%s, %v", fingerprints(certs), err)
 			}
 			requests := d.Requests()[before:]
 			if len(requests) != 1 || requests[0].Host+requests[0].Target != tc.target || len(requests[0].Header) != 1 {
@@ -189,7 +180,7 @@ func TestWKDAsksOneHost(t *testing.T) {
 			d.Publish("example.com", "alice", alice.Bytes())
 			tc.arrange(d)
 			certs, err := d.wkd.Lookup(t.Context(), addr(t, "alice@example.com"))
-			if v := meaning(err); v != tc.verdict || err == nil && fingerprintsOf(certs) != alice.Fingerprint() {
+			if v := meaning(err); v != tc.verdict || err == nil && fingerprints(certs) != alice.Fingerprint() {
 				t.Errorf("%s: %v", v, err)
 			}
 			var asked []string

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// admin answers /healthz (the process runs) and /readyz (mail can be handled now) on its own loopback listener.
+// admin answers /healthz (the process runs), /readyz (mail can be handled now) and /metrics on its own loopback listener.
 type admin struct {
 	server *http.Server
 	// ready says why no mail can be handled, nil if it can.
@@ -17,7 +17,7 @@ type admin struct {
 }
 
 // newAdmin listens at once, so that a taken address is an error of the start.
-func newAdmin(address string, ready func(context.Context) error, log *slog.Logger) (*admin, error) {
+func newAdmin(address string, ready func(context.Context) error, metrics http.Handler, log *slog.Logger) (*admin, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
@@ -26,6 +26,7 @@ func newAdmin(address string, ready func(context.Context) error, log *slog.Logge
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", a.health)
 	mux.HandleFunc("GET /readyz", a.readiness)
+	mux.Handle("GET /metrics", metrics)
 	a.server = &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 5 * time.Second,

@@ -36,7 +36,6 @@ func newCheck() *cobra.Command {
 			report.keys(cmd, i)
 			report.err = errors.Join(report.err, i.close())
 		}
-		report.sources(c)
 		report.listeners(c)
 		if report.err != nil {
 			return report.err
@@ -117,14 +116,6 @@ func (i *installation) checkSender(cmd *cobra.Command, address string) error {
 	}
 	_, err = i.senders.Signer(cmd.Context(), addr)
 	return err
-}
-
-func (r *checkReport) sources(c *config.Config) {
-	for _, source := range c.Keys.Sources {
-		if source != "local" {
-			r.add("warning", "keys", "this version cannot ask the key source "+source, "recipients whose key is only there count as having none")
-		}
-	}
 }
 
 // listeners tries the two ends of the wiring: the daemon's own and the MTA's.

@@ -53,6 +53,7 @@ func (r *demoRelay) start(ctx context.Context, progress io.Writer) error {
 reinject = "%s"
 state = "%s"
 admin = ""
+keys.sources = ["local"]
 [[policy.rule]]
 to = ["@bank.example"]
 mode = "require"

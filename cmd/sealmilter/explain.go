@@ -16,6 +16,7 @@ import (
 	"sealmilter/internal/gate"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
+	"sealmilter/keys"
 )
 
 func newExplain() *cobra.Command {
@@ -41,9 +42,9 @@ in; without, a program on this host. The exit status is 3 if a recipient would b
 		if err != nil {
 			return err
 		}
-		return withInstallation(cmd, func(i *installation) error {
+		return withDirectory(cmd, func(i *installation, d *keys.Directory) error {
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			g := i.gate(i.config, outbox.New(i.config.Reinject, i.store, time.Now), log)
+			g := i.gate(i.config, d, outbox.New(i.config.Reinject, i.store, time.Now), log)
 			plan, err := g.Plan(cmd.Context(), m)
 			var failure *mail.Failure
 			if err != nil && !errors.As(err, &failure) {
@@ -91,6 +92,7 @@ type explainedLine struct {
 	Why         string       `json:"why"`
 	Fingerprint string       `json:"fingerprint,omitempty"`
 	Source      string       `json:"source,omitempty"`
+	Level       string       `json:"level,omitempty"`
 	Origin      string       `json:"origin,omitempty"`
 	Author      string       `json:"author,omitempty"`
 	Trace       []lookupStep `json:"trace,omitempty"`
@@ -113,14 +115,30 @@ func explained(m *mail.Message, plan *gate.Plan, failure *mail.Failure) []explai
 		line := explainedLine{To: d.To.Addr.String(), Action: d.Do.String(), Mode: string(d.Mode), Why: d.Why, Source: d.Source,
 			Origin: plan.Origin.String(), Author: plan.Author.String()}
 		if d.Cert != nil {
-			line.Fingerprint = d.Cert.Fingerprint()
+			line.Fingerprint, line.Level = d.Cert.Fingerprint(), d.Level.String()
 		}
-		for _, s := range d.Trace() {
-			line.Trace = append(line.Trace, lookupStep{s.Source, s.Address, s.Status.String(), s.Detail})
-		}
+		line.Trace = traceLines(d.Trace())
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// printTraces prints what each key source said of each recipient.
+func printTraces(w io.Writer, lines []explainedLine) error {
+	for _, line := range lines {
+		if len(line.Trace) == 0 {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "\nKeys of %s:\n", line.To); err != nil {
+			return err
+		}
+		for _, step := range line.Trace {
+			if _, err := io.WriteString(w, step.text()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func printExplained(w io.Writer, lines []explainedLine, asJSON bool) error {
@@ -143,6 +161,11 @@ func printExplained(w io.Writer, lines []explainedLine, asJSON bool) error {
 	}
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	if !asJSON {
+		if err := printTraces(w, lines); err != nil {
+			return err
+		}
 	}
 	if no {
 		return errNo

@@ -54,7 +54,11 @@ func openState(ctx context.Context, c *config.Config) (*installation, error) {
 	if err := os.MkdirAll(c.State, 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w; create it for the user that runs sealmilter, or set state in the configuration", err)
 	}
-	s, err := store.Open(ctx, filepath.Join(c.State, "sealmilter.db"))
+	database := c.Database
+	if database == "" {
+		database = filepath.Join(c.State, "sealmilter.db")
+	}
+	s, err := store.Open(ctx, database)
 	if err != nil {
 		return nil, err
 	}
@@ -70,17 +74,28 @@ func openState(ctx context.Context, c *config.Config) (*installation, error) {
 	return &installation{config: c, store: s, local: local, senders: senders}, nil
 }
 
-// directory returns the key directory of a configuration, which may be newer than that of the installation.
-func (i *installation) directory(c *config.Config) *keys.Directory {
-	return keys.NewDirectory(i.store, []keys.Source{i.local}, c.Keys.Timeout, time.Now)
+// directory returns the key directory of a configuration, which may be newer than that of the installation. Peek is for
+// lookups that must change nothing.
+func (i *installation) directory(c *config.Config, sources *keySources, observer keys.Observer, peek bool) *keys.Directory {
+	return keys.NewDirectory(i.store, sources.list, keys.Options{
+		Timeout:  c.Keys.Timeout,
+		Fresh:    c.Keys.Fresh,
+		Absent:   c.Keys.Absent,
+		Retry:    c.Keys.Retry,
+		Refresh:  c.Keys.Refresh,
+		Map:      c.Keys.Map,
+		Peek:     peek,
+		Now:      time.Now,
+		Observer: observer,
+	})
 }
 
 // gate returns the gate for a configuration. The outbox stays the same as long as the program runs, because it knows
 // which messages are in work.
-func (i *installation) gate(c *config.Config, out *outbox.Outbox, log *slog.Logger) *gate.Gate {
+func (i *installation) gate(c *config.Config, certificates *keys.Directory, out *outbox.Outbox, log *slog.Logger) *gate.Gate {
 	return &gate.Gate{
 		Config:       c,
-		Certificates: i.directory(c),
+		Certificates: certificates,
 		Signers:      i.senders,
 		Composer: &pgpmime.Composer{
 			Sealer: &crypto.Sealer{Now: time.Now, Rand: rand.Reader},

@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"sealmilter/keys"
 )
 
 func newKeys() *cobra.Command {
@@ -14,10 +16,11 @@ func newKeys() *cobra.Command {
 		Short: "Manage certificates of recipients and secret keys of senders",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return errors.New("say what to do: import, list, lookup, generate, export or remove; see 'sealmilter keys --help'")
+			return errors.New("say what to do: import, list, lookup, generate, export, pin, unpin, remove, refresh or publish; see 'sealmilter keys --help'")
 		},
 	}
-	cmd.AddCommand(newKeysImport(), newKeysList(), newKeysLookup(), newKeysGenerate(), newKeysExport(), newKeysRemove())
+	cmd.AddCommand(newKeysImport(), newKeysList(), newKeysLookup(), newKeysGenerate(), newKeysExport(), newKeysPin(),
+		newKeysUnpin(), newKeysRemove(), newKeysRefresh())
 	return cmd
 }
 
@@ -29,6 +32,19 @@ func withInstallation(cmd *cobra.Command, work func(*installation) error) (err e
 	}
 	defer func() { err = errors.Join(err, i.close()) }()
 	return work(i)
+}
+
+// withDirectory runs work with the key directory of the command's configuration. Its lookups leave no trace but in the
+// cache.
+func withDirectory(cmd *cobra.Command, work func(*installation, *keys.Directory) error) error {
+	return withInstallation(cmd, func(i *installation) (err error) {
+		sources, err := openSources(i.config, i.local)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, sources.Close()) }()
+		return work(i, i.directory(i.config, sources, nil, true))
+	})
 }
 
 // jsonFlag adds --json, one object per line.

@@ -10,17 +10,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealmilter/crypto"
+	"sealmilter/keys"
 )
 
 func newKeysList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the imported certificates, or the senders' secret keys",
+		Short: "List the certificates, those in conflict, or the senders' secret keys",
 		Args:  cobra.NoArgs,
 	}
 	secret := cmd.Flags().Bool("secret", false, "list the secret keys of senders")
+	conflicts := cmd.Flags().Bool("conflicts", false, "list the certificates that wait for a decision")
 	asJSON := jsonFlag(cmd)
+	cmd.MarkFlagsMutuallyExclusive("secret", "conflicts")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *conflicts {
+			return withDirectory(cmd, func(_ *installation, d *keys.Directory) error { return printConflicts(cmd, d, *asJSON) })
+		}
 		return withInstallation(cmd, func(i *installation) error {
 			list := i.certificateLines
 			if *secret {

@@ -29,8 +29,7 @@ The exit status is 3 if an address has no key, or the lookup failed.`,
 				return err
 			}
 		}
-		return withInstallation(cmd, func(i *installation) error {
-			directory := i.directory(i.config)
+		return withDirectory(cmd, func(_ *installation, directory *keys.Directory) error {
 			missing := false
 			for _, addr := range addrs {
 				answer := directory.Lookup(cmd.Context(), addr)
@@ -62,8 +61,10 @@ type lookupLine struct {
 	Fingerprint string       `json:"fingerprint,omitempty"`
 	Algorithm   string       `json:"algorithm,omitempty"`
 	Source      string       `json:"source,omitempty"`
+	Level       string       `json:"level,omitempty"`
 	Why         string       `json:"why,omitempty"`
 	SeenBefore  bool         `json:"seen_before"`
+	Announced   bool         `json:"announced"`
 	Trace       []lookupStep `json:"trace,omitempty"`
 }
 
@@ -75,28 +76,39 @@ type lookupStep struct {
 }
 
 func newLookupLine(addr mail.Addr, a keys.Answer) lookupLine {
-	line := lookupLine{Address: addr.String(), Status: a.Status.String(), Source: a.Source, Why: a.Why, SeenBefore: a.SeenBefore}
+	line := lookupLine{Address: addr.String(), Status: a.Status.String(), Source: a.Source, Why: a.Why,
+		SeenBefore: a.SeenBefore, Announced: a.Announced, Trace: traceLines(a.Trace)}
 	if a.Cert != nil {
-		line.Fingerprint, line.Algorithm = a.Cert.Fingerprint(), a.Cert.Algorithm()
-	}
-	for _, s := range a.Trace {
-		line.Trace = append(line.Trace, lookupStep{s.Source, s.Address, s.Status.String(), s.Detail})
+		line.Fingerprint, line.Algorithm, line.Level = a.Cert.Fingerprint(), a.Cert.Algorithm(), a.Level.String()
 	}
 	return line
+}
+
+func traceLines(trace []keys.Step) []lookupStep {
+	var lines []lookupStep
+	for _, s := range trace {
+		lines = append(lines, lookupStep{s.Source, s.Address, s.Status.String(), s.Detail})
+	}
+	return lines
+}
+
+// text is the step as one line for people.
+func (s lookupStep) text() string {
+	return fmt.Sprintf("  %-6s %s: %s\n", cmp.Or(s.Source, "-"), s.Address, cmp.Or(s.Detail, s.Status))
 }
 
 func (l lookupLine) print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", l.Address, l.Status)
 	if l.Fingerprint != "" {
-		fmt.Fprintf(&b, " %s (%s, from %s)", l.Fingerprint, l.Algorithm, l.Source)
+		fmt.Fprintf(&b, " %s (%s, from %s, level %s)", l.Fingerprint, l.Algorithm, l.Source, l.Level)
 	}
 	if l.Why != "" {
 		fmt.Fprintf(&b, ": %s", l.Why)
 	}
 	b.WriteByte('\n')
 	for _, s := range l.Trace {
-		fmt.Fprintf(&b, "  %-6s %s: %s\n", cmp.Or(s.Source, "-"), s.Address, cmp.Or(s.Detail, s.Status))
+		b.WriteString(s.text())
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -17,6 +17,7 @@ import (
 	"sealmilter/internal/gate"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
+	"sealmilter/keys"
 	"sealmilter/milter"
 )
 
@@ -28,7 +29,7 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the milter",
 		Long: `Run the milter until SIGTERM, which lets messages in work come to their end. SIGHUP reads the configuration
-again: policy, senders, keys, headers and crypto take effect with the next message; listen, reinject, state, admin,
+again: policy, senders, keys, headers and crypto take effect with the next message; listen, reinject, state, database, admin,
 limits and log need a restart. A configuration with an error is refused and the old one stays.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,9 +46,16 @@ func (i *installation) serve(cmd *cobra.Command) error {
 	}
 
 	out := outbox.New(i.config.Reinject, i.store, time.Now)
+	counts := newMetrics()
+	counts.observe(i)
+	observer := &keyObserver{log: log, metrics: counts}
+	now, err := i.start(i.config, out, log, observer)
+	if err != nil {
+		return err
+	}
+	defer func() { now.stop() }()
 	var current atomic.Pointer[gate.Gate]
-	current.Store(i.gate(i.config, out, log))
-	warnSources(log, i.config)
+	current.Store(now.gate)
 
 	server := &milter.Server{
 		// The message keeps the configuration that it began with.
@@ -69,7 +77,7 @@ func (i *installation) serve(cmd *cobra.Command) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	if i.config.Admin != "" {
-		a, err := newAdmin(i.config.Admin, i.ready, log)
+		a, err := newAdmin(i.config.Admin, i.ready, counts.handler(), log)
 		if err != nil {
 			l.Close()
 			return fmt.Errorf("admin listener: %w; set admin to another address, or to \"\"", err)
@@ -86,13 +94,14 @@ func (i *installation) serve(cmd *cobra.Command) error {
 	for {
 		select {
 		case <-hangup:
-			c, err := loadConfig(cmd)
+			next, c, err := i.reload(cmd, out, log, observer)
 			if err != nil {
 				log.Error("configuration not reloaded; the old one stays", "err", err)
 				continue
 			}
-			warnSources(log, c)
-			current.Store(i.gate(c, out, log))
+			current.Store(next.gate)
+			now.stop()
+			now = next
 			log.Info("configuration reloaded", "mode", string(c.Policy.Mode))
 		case err := <-served:
 			return err
@@ -117,13 +126,14 @@ func (i *installation) ready(ctx context.Context) error {
 	return nil
 }
 
-// warnSources names the key sources that this version does not ask.
-func warnSources(log *slog.Logger, c *config.Config) {
-	for _, source := range c.Keys.Sources {
-		if source != "local" {
-			log.Warn("this version cannot ask the key source; recipients whose key is only there count as having none", "source", source)
-		}
+// reload reads the configuration again and puts it in force.
+func (i *installation) reload(cmd *cobra.Command, out *outbox.Outbox, log *slog.Logger, observer keys.Observer) (*running, *config.Config, error) {
+	c, err := loadConfig(cmd)
+	if err != nil {
+		return nil, nil, err
 	}
+	next, err := i.start(c, out, log, observer)
+	return next, c, err
 }
 
 func newLogger(w io.Writer, c config.Log) *slog.Logger {

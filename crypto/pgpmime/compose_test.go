@@ -76,7 +76,7 @@ func prepare(t *testing.T, m *mail.Message) (signed, encrypted string) {
 		t.Fatal(err)
 	}
 	signed = string(sealer.payload)
-	if _, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, false); err != nil {
+	if _, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, crypto.EncryptOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return signed, string(sealer.payload)
@@ -94,7 +94,7 @@ func TestSignedCopyIsRepeatableAndKeepsItsPayload(t *testing.T) {
 	}
 	payload, first := string(sealer.payload), render(t, signed)
 	// Both payloads use the same memory.
-	if _, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, false); err != nil {
+	if _, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, crypto.EncryptOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if again := render(t, signed); again != first {
@@ -112,7 +112,7 @@ func TestEncryptKeepsHiddenRecipientsApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	visible, hidden, err := draft.Encrypt(nil, make([]*crypto.Cert, 3), make([]*crypto.Cert, 2), true)
+	visible, hidden, err := draft.Encrypt(nil, make([]*crypto.Cert, 3), make([]*crypto.Cert, 2), crypto.EncryptOptions{Share: true})
 	if err != nil || len(visible) != 3 || len(hidden) != 2 {
 		t.Fatalf("%d visible and %d hidden copies, %v", len(visible), len(hidden), err)
 	}
@@ -120,7 +120,7 @@ func TestEncryptKeepsHiddenRecipientsApart(t *testing.T) {
 		sealer.options[1] != (crypto.EncryptOptions{Share: true, Hidden: true}) {
 		t.Errorf("sealed with %+v", sealer.options)
 	}
-	if visible, hidden, err := draft.Encrypt(nil, nil, nil, true); err != nil || visible != nil || hidden != nil {
+	if visible, hidden, err := draft.Encrypt(nil, nil, nil, crypto.EncryptOptions{Share: true}); err != nil || visible != nil || hidden != nil {
 		t.Errorf("nobody to encrypt to: %v, %v, %v", visible, hidden, err)
 	}
 }
@@ -135,7 +135,7 @@ func TestNoCopyWithoutSeal(t *testing.T) {
 		t.Errorf("Sign: %v, %v", c, err)
 	}
 	for _, hidden := range []int{0, 1} {
-		v, h, err := draft.Encrypt(nil, make([]*crypto.Cert, 1-hidden), make([]*crypto.Cert, hidden), false)
+		v, h, err := draft.Encrypt(nil, make([]*crypto.Cert, 1-hidden), make([]*crypto.Cert, hidden), crypto.EncryptOptions{})
 		if v != nil || h != nil || !errors.Is(err, broken) {
 			t.Errorf("Encrypt: %v, %v, %v", v, h, err)
 		}

@@ -127,16 +127,18 @@ func (d *Draft) Sign(by *crypto.Signer) (*Copy, error) {
 
 // Encrypt makes one multipart/encrypted message (RFC 3156, section 6.2) for each certificate, in their order; by is
 // nil for unsigned ones. The copies of the hidden recipients, those in Bcc, tell nobody of any recipient, and their
-// existence is not told to the visible ones. With share, visible copies have one session key, and hidden ones another.
-func (d *Draft) Encrypt(by *crypto.Signer, visible, hidden []*crypto.Cert, share bool) (
+// existence is not told to the visible ones. With o.Share, visible copies have one session key, and hidden ones another.
+func (d *Draft) Encrypt(by *crypto.Signer, visible, hidden []*crypto.Cert, o crypto.EncryptOptions) (
 	visibleCopies, hiddenCopies []*Copy, err error,
 ) {
 	payload := d.payload(d.payloadHeader("cipher"))
-	visibleCopies, err = d.encrypt(payload, by, visible, crypto.EncryptOptions{Share: share})
+	o.Hidden = false
+	visibleCopies, err = d.encrypt(payload, by, visible, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	hiddenCopies, err = d.encrypt(payload, by, hidden, crypto.EncryptOptions{Share: share, Hidden: true})
+	o.Hidden = true
+	hiddenCopies, err = d.encrypt(payload, by, hidden, o)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -150,7 +150,7 @@ func TestGnuPGReadsCopies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			visible, hidden, err := draft.Encrypt(signer(t, alice), []*crypto.Cert{bob.Cert()}, []*crypto.Cert{eve.Cert()}, true)
+			visible, hidden, err := draft.Encrypt(signer(t, alice), []*crypto.Cert{bob.Cert()}, []*crypto.Cert{eve.Cert()}, crypto.EncryptOptions{Share: true})
 			if err != nil {
 				t.Fatal(err)
 			}

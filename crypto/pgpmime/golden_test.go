@@ -61,7 +61,7 @@ func golden(t *testing.T, m *mail.Message) string {
 		t.Fatal(err)
 	}
 	_, signedBody, _ := strings.Cut(string(sealer.payload), "\r\n\r\n")
-	encrypted, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, false)
+	encrypted, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, crypto.EncryptOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func TestHeaderProtection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	encrypted, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, false)
+	encrypted, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, crypto.EncryptOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

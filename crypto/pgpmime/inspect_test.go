@@ -17,7 +17,7 @@ func TestInspectOwnCopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copies, _, err := draft.Encrypt(signer(t, alice), []*crypto.Cert{bob.Cert()}, nil, true)
+	copies, _, err := draft.Encrypt(signer(t, alice), []*crypto.Cert{bob.Cert()}, nil, crypto.EncryptOptions{Share: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,14 +16,15 @@ type Config struct {
 	Reinject string
 	// State is the directory of the database and the secret keys.
 	State string
-	// Database is empty: the built-in SQLite database in State.
+	// Database is the URL of a PostgreSQL database, or empty: the built-in SQLite database in State.
 	Database string
-	// Admin is host:port of the health checks, "" for none.
+	// Admin is host:port of the health checks and metrics, "" for none.
 	Admin string
 
 	Policy  Policy
 	Senders Senders
 	Keys    Keys
+	Publish Publish
 	Crypto  Crypto
 	Headers Headers
 	Limits  Limits
@@ -67,7 +68,14 @@ type Rule struct {
 	// From and To select mail by sender and recipient; an empty list selects any.
 	From, To []mail.Pattern
 	Mode     Mode
+	// MinLevel is how far a recipient's certificate must be believed at least, one of [Levels]; "" for any. One that
+	// is believed less counts as no key.
+	MinLevel string
 }
+
+// Levels are the names of the levels of trust, the lowest first.
+var Levels = []string{"weak-chain", "provider-trust", "provider-endorsement", "third-party-endorsement",
+	"third-party-consensus", "historically-auditing", "known-key", "fingerprint"}
 
 // Senders says who may send, and by whose key it is signed.
 type Senders struct {
@@ -79,6 +87,10 @@ type Senders struct {
 	PassphraseFile string
 	// KeyLifetime is how long generated keys are valid.
 	KeyLifetime time.Duration
+	// Extend is how long a generated key that nears its end is valid from then on; 0 lets it expire.
+	Extend time.Duration
+	// Secrets says where secret keys are kept.
+	Secrets Secrets
 	// Logins has the addresses that a login may use. A login that is not in it may use itself, if it is an address.
 	Logins map[string][]mail.Pattern
 }
@@ -94,18 +106,79 @@ const (
 	EncryptOnly  MissingKey = "encrypt-only" // encrypt without a signature, send nothing in clear text
 )
 
+// Secrets is a place for secret keys. The zero value is none.
+type Secrets string
+
+// The places for secret keys.
+const (
+	SecretFiles    Secrets = "files"    // in files in the state directory
+	SecretDatabase Secrets = "database" // in the database, locked with the passphrase
+)
+
 // Keys says where recipients' certificates come from.
 type Keys struct {
 	// Sources are in the order of trust.
 	Sources []string
 	// Timeout ends a lookup.
 	Timeout time.Duration
+	// Fresh is how long a certificate from elsewhere is used before its source is asked again, Absent how long "no key"
+	// counts, and Retry how long a source that did not answer is left alone.
+	Fresh, Absent, Retry time.Duration
+	// Refresh is how often the certificates in use are asked about in the background.
+	Refresh time.Duration
+	// Resolver is the DNS resolver: an IP address with or without a port, perhaps after "tls://"; "" is the first one of
+	// the system.
+	Resolver string
+	// Private has the networks that are not public and may be asked all the same.
+	Private []netip.Prefix
+	// CAFile has certificates of authorities beside those of the system; "" for none.
+	CAFile string
+	// Map leads from addresses, as [mail.Addr.Key], or "@domain" to the address or "@domain" under which the key is found.
+	Map map[string]string
+
+	WKD  WKD
+	VKS  Keyserver
+	HKP  Keyserver
+	LDAP LDAP
+}
+
+// WKD is about Web Key Directories.
+type WKD struct {
+	// Port is where they listen.
+	Port int
+}
+
+// Keyserver is a key server.
+type Keyserver struct {
+	// Server is its URL.
+	Server string
+}
+
+// LDAP is a directory with OpenPGP certificates.
+type LDAP struct {
+	// Server is its URL, ldaps://host or ldap://host.
+	Server string
+	// Base is the entry under which the certificates are.
+	Base string
+	// User and PasswordFile are for the login; "" for none.
+	User, PasswordFile string
+	// Filter selects entries; each %s in it stands for the address. Attribute holds the certificate. "" is what
+	// GnuPG's schema has.
+	Filter, Attribute string
+}
+
+// Publish says where the senders' certificates can be had.
+type Publish struct {
+	// Listen is host:port of the Web Key Directory that the daemon serves, "" for none.
+	Listen string
 }
 
 // Crypto is about the OpenPGP messages.
 type Crypto struct {
 	// Share lets copies have a session key in common; see the package crypto.
 	Share bool
+	// AllSubkeys encrypts to every valid encryption subkey of a certificate, not just the newest.
+	AllSubkeys bool
 }
 
 // Headers is about header fields.
@@ -141,9 +214,20 @@ func Default() *Config {
 			Trust:       []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			MissingKey:  RejectSender,
 			KeyLifetime: 3 * 365 * 24 * time.Hour,
+			Extend:      365 * 24 * time.Hour,
+			Secrets:     SecretFiles,
 		},
-		Keys:    Keys{Sources: []string{"local"}, Timeout: 8 * time.Second},
-		Crypto:  Crypto{Share: true},
+		Keys: Keys{
+			Sources: []string{"local", "wkd"},
+			Timeout: 8 * time.Second,
+			Fresh:   24 * time.Hour,
+			Absent:  time.Hour,
+			Retry:   time.Minute,
+			Refresh: 24 * time.Hour,
+			WKD:     WKD{Port: 443},
+			VKS:     Keyserver{Server: "https://keys.openpgp.org"},
+		},
+		Crypto:  Crypto{Share: true, AllSubkeys: true},
 		Headers: Headers{Strip: []string{"User-Agent", "X-Mailer", "X-Originating-IP"}},
 		Limits:  Limits{Message: 50 << 20, InFlight: 512 << 20, Recipients: 10000},
 		Log:     Log{Format: "text", Level: slog.LevelInfo},

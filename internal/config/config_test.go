@@ -28,6 +28,7 @@ func TestExample(t *testing.T) {
 	}
 	want := config.Default()
 	want.Senders.Logins = map[string][]mail.Pattern{}
+	want.Keys.Private, want.Keys.Map = []netip.Prefix{}, map[string]string{}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("the example gives\n%+v\nwant the defaults\n%+v", c, want)
 	}
@@ -36,7 +37,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Every key is in an error about an unknown one.
-	for _, table := range []string{"", "[policy]", "[senders]", "[keys]", "[crypto]", "[headers]", "[limits]", "[log]"} {
+	for _, table := range []string{"", "[policy]", "[senders]", "[keys]", "[keys.wkd]", "[keys.vks]", "[keys.hkp]", "[keys.ldap]", "[publish]", "[crypto]", "[headers]", "[limits]", "[log]"} {
 		_, err := config.Parse("x", []byte(table+"\nno_such_key = 1\n"))
 		_, keys, found := strings.Cut(err.Error(), "(keys: ")
 		if !found {
@@ -60,12 +61,13 @@ func TestLoad(t *testing.T) {
 		Listen:   config.Listen{Network: "unix", Address: "testdata/run/milter.sock"},
 		Reinject: "[::1]:10026",
 		State:    "testdata/state",
+		Database: "postgres://db.example/keys",
 		Policy: config.Policy{
 			Mode: config.Require,
 			Rules: []config.Rule{
 				{From: patterns(t, "ci@example.org"), Mode: config.Pass},
 				{From: patterns(t), To: patterns(t, "@bank.example", "*@*.bank.example"), Mode: config.Require},
-				{Mode: config.Sign},
+				{Mode: config.Prefer, MinLevel: "provider-trust"},
 			},
 		},
 		Senders: config.Senders{
@@ -73,12 +75,31 @@ func TestLoad(t *testing.T) {
 			MissingKey:     config.EncryptOnly,
 			PassphraseFile: "/etc/sealmilter/passphrase",
 			KeyLifetime:    24 * time.Hour,
+			Secrets:        config.SecretDatabase,
 			Logins: map[string][]mail.Pattern{
 				"alice":           patterns(t, "alice@example.org", "@alice.example"),
 				"bob@example.org": patterns(t),
 			},
 		},
-		Keys:    config.Keys{Sources: []string{"local"}, Timeout: 1500 * time.Millisecond},
+		Keys: config.Keys{
+			Sources:  []string{"wkd", "dane", "vks", "hkp", "ldap"},
+			Timeout:  1500 * time.Millisecond,
+			Fresh:    48 * time.Hour,
+			Absent:   2 * time.Hour,
+			Retry:    2 * time.Minute,
+			Refresh:  72 * time.Hour,
+			Resolver: "tls://[2001:db8::1]:853#dns.example",
+			Private:  []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			CAFile:   "testdata/ca.pem",
+			Map: map[string]string{"sales@example.org": "alice@example.org", "@xn--bcher-kva.example": "@books.example",
+				"@all.example": "gate@all.example"},
+			WKD: config.WKD{Port: 8443},
+			VKS: config.Keyserver{Server: "https://vks.example:8443"},
+			HKP: config.Keyserver{Server: "hkps://hkp.example"},
+			LDAP: config.LDAP{Server: "ldaps://ldap.example", Base: "ou=PGP Keys", User: "cn=reader",
+				PasswordFile: "/etc/ldap.secret", Filter: "(mail=%s)", Attribute: "pgpKey"},
+		},
+		Publish: config.Publish{Listen: "127.0.0.1:8896"},
 		Headers: config.Headers{Strip: []string{}},
 		Limits:  config.Limits{Message: 1000, InFlight: 1 << 30, Recipients: 16},
 		Log:     config.Log{Format: "json", Level: -4},

@@ -49,15 +49,14 @@ func Parse(file string, b []byte) (*Config, error) {
 	c := Default()
 	errs := errorList{file: file}
 	c.fields()(&errs, root, "")
-	if limits := root.values["limits"]; limits != nil && c.Limits.InFlight < c.Limits.Message {
-		errs.add(limits.at, "limits.in_flight (%d octets) is less than limits.message (%d octets): no message of that size could pass",
-			c.Limits.InFlight, c.Limits.Message)
-	}
+	c.settings(&errs, root)
 	if err := errs.err(); err != nil {
 		return nil, err
 	}
 	c.State = beside(file, c.State)
-	c.Senders.PassphraseFile = beside(file, c.Senders.PassphraseFile)
+	for _, path := range []*string{&c.Senders.PassphraseFile, &c.Keys.CAFile, &c.Keys.LDAP.PasswordFile} {
+		*path = beside(file, *path)
+	}
 	if c.Listen.Network == "unix" {
 		c.Listen.Address = beside(file, c.Listen.Address)
 	}

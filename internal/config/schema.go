@@ -1,6 +1,10 @@
 package config
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"sealmilter/internal/mail"
@@ -13,7 +17,7 @@ func (c *Config) fields() reader {
 		field{"reinject", text(&c.Reinject, wantHostPort, parseHostPort)},
 		field{"state", text(&c.State, wantPath, parsePath)},
 		field{"database", text(&c.Database, `a string`, parseDatabase)},
-		field{"admin", text(&c.Admin, wantHostPort+` or ""`, parseAdmin)},
+		field{"admin", text(&c.Admin, wantHostPort+` or ""`, parseOptional(parseHostPort))},
 		field{"policy", table(
 			field{"mode", readMode(&c.Policy.Mode)},
 			field{"rule", tables("[[policy.rule]]", c.rule)},
@@ -21,16 +25,47 @@ func (c *Config) fields() reader {
 		field{"senders", table(
 			field{"trust", list(&c.Senders.Trust, wantPrefix, parsePrefix)},
 			field{"missing_key", word(&c.Senders.MissingKey, RejectSender, GenerateKey, EncryptOnly)},
-			field{"passphrase_file", text(&c.Senders.PassphraseFile, wantPath, parseOptionalPath)},
+			field{"passphrase_file", text(&c.Senders.PassphraseFile, wantPath, parseOptional(parsePath))},
 			field{"key_lifetime", text(&c.Senders.KeyLifetime, wantDuration, parsePositive)},
+			field{"extend", text(&c.Senders.Extend, wantDuration+` or "0s"`, parseDuration)},
+			field{"secrets", word(&c.Senders.Secrets, SecretFiles, SecretDatabase)},
 			field{"logins", mapping(&c.Senders.Logins, wantPattern, mail.ParsePattern)},
 		)},
 		field{"keys", table(
 			field{"sources", c.sources},
 			field{"timeout", text(&c.Keys.Timeout, wantDuration, parseTimeout)},
+			field{"fresh", text(&c.Keys.Fresh, wantDuration, parsePositive)},
+			field{"absent", text(&c.Keys.Absent, wantDuration, parsePositive)},
+			field{"retry", text(&c.Keys.Retry, wantDuration, parsePositive)},
+			field{"refresh", text(&c.Keys.Refresh, wantDuration, parsePositive)},
+			field{"resolver", text(&c.Keys.Resolver, wantResolver, parseResolver)},
+			field{"private", list(&c.Keys.Private, wantPrefix, parsePrefix)},
+			field{"ca_file", text(&c.Keys.CAFile, wantPath, parseOptional(parsePath))},
+			field{"map", c.keyMap},
+			field{"wkd", table(
+				field{"port", count(&c.Keys.WKD.Port, 1, 65535)},
+			)},
+			field{"vks", table(
+				field{"server", text(&c.Keys.VKS.Server, wantServer("https://keys.openpgp.org"), parseServer("https"))},
+			)},
+			field{"hkp", table(
+				field{"server", text(&c.Keys.HKP.Server, wantServer("hkps://keyserver.example.org")+` or ""`, parseOptional(parseServer("hkps", "https")))},
+			)},
+			field{"ldap", table(
+				field{"server", text(&c.Keys.LDAP.Server, wantServer("ldaps://ldap.example.org")+` or ""`, parseOptional(parseServer("ldaps", "ldap")))},
+				field{"base", text(&c.Keys.LDAP.Base, wantText, parseText)},
+				field{"user", text(&c.Keys.LDAP.User, wantText, parseText)},
+				field{"password_file", text(&c.Keys.LDAP.PasswordFile, wantPath, parseOptional(parsePath))},
+				field{"filter", text(&c.Keys.LDAP.Filter, wantText, parseText)},
+				field{"attribute", text(&c.Keys.LDAP.Attribute, wantText, parseText)},
+			)},
+		)},
+		field{"publish", table(
+			field{"listen", text(&c.Publish.Listen, wantHostPort+` or ""`, parseOptional(parseHostPort))},
 		)},
 		field{"crypto", table(
 			field{"share", flag(&c.Crypto.Share)},
+			field{"all_subkeys", flag(&c.Crypto.AllSubkeys)},
 		)},
 		field{"headers", table(
 			field{"strip", list(&c.Headers.Strip, wantField, parseField)},
@@ -62,6 +97,7 @@ func (c *Config) rule(errs *errorList, n *node, path string) {
 		field{"from", list(&r.From, wantPattern, mail.ParsePattern)},
 		field{"to", list(&r.To, wantPattern, mail.ParsePattern)},
 		field{"mode", readMode(&r.Mode)},
+		field{"min_level", word(&r.MinLevel, Levels...)},
 	)(errs, n, path)
 	if r.Mode == "" && len(errs.all) == before {
 		errs.add(n.key, "%s has no mode; it wants one of require, prefer, sign, pass", path)
@@ -81,5 +117,58 @@ func (c *Config) sources(errs *errorList, n *node, path string) {
 			errs.add(item.at, "%s: %q is there twice", path, item.text)
 		}
 		seen[item.text] = true
+	}
+}
+
+// keyMap reads [keys.map].
+func (c *Config) keyMap(errs *errorList, n *node, path string) {
+	if n.kind != unstable.Table {
+		wrongKind(errs, n, path, "a table")
+		return
+	}
+	c.Keys.Map = make(map[string]string, len(n.keys))
+	for _, key := range n.keys {
+		value := n.values[key]
+		from, err := parseMapped(key)
+		if err != nil {
+			errs.add(value.key, "%s: %v", path, err)
+			continue
+		}
+		var to string
+		text(&to, wantMapped, parseMapped)(errs, value, fmt.Sprintf("%s.%q", path, key))
+		if strings.HasPrefix(to, "@") && !strings.HasPrefix(from, "@") {
+			errs.add(value.at, "%s.%q: one address leads to one address, not to the domain %s", path, key, to)
+		}
+		if _, twice := c.Keys.Map[from]; twice {
+			errs.add(value.key, "%s: %q is there twice", path, from)
+		}
+		c.Keys.Map[from] = to
+	}
+}
+
+// settings checks what several keys say together.
+func (c *Config) settings(errs *errorList, root *node) {
+	at := func(names ...string) position {
+		n := root
+		for _, name := range names {
+			if n.values[name] == nil {
+				break
+			}
+			n = n.values[name]
+		}
+		return n.key
+	}
+	if limits := root.values["limits"]; limits != nil && c.Limits.InFlight < c.Limits.Message {
+		errs.add(limits.at, "limits.in_flight (%d octets) is less than limits.message (%d octets): no message of that size could pass",
+			c.Limits.InFlight, c.Limits.Message)
+	}
+	if slices.Contains(c.Keys.Sources, "hkp") && c.Keys.HKP.Server == "" {
+		errs.add(at("keys", "sources"), `the source "hkp" wants a server: [keys.hkp] server = "hkps://keyserver.example.org"`)
+	}
+	if slices.Contains(c.Keys.Sources, "ldap") && (c.Keys.LDAP.Server == "" || c.Keys.LDAP.Base == "") {
+		errs.add(at("keys", "sources"), `the source "ldap" wants a server and a base: [keys.ldap] server = "ldaps://ldap.example.org", base = "ou=PGP Keys,dc=example,dc=org"`)
+	}
+	if (c.Keys.LDAP.User == "") != (c.Keys.LDAP.PasswordFile == "") {
+		errs.add(at("keys", "ldap"), "keys.ldap.user and keys.ldap.password_file belong together")
 	}
 }

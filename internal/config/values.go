@@ -7,11 +7,15 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+
+	"sealmilter/internal/mail"
 )
 
 // What the values are, with an example of each.
@@ -24,7 +28,12 @@ const (
 	wantDuration = `a time such as "8s", "30m" or "365d"`
 	wantSize     = `a size such as "50MiB" or a number of octets`
 	wantField    = `the name of a header field such as "X-Mailer"`
+	wantText     = `a string`
+	wantMapped   = `an address or "@domain"`
+	wantResolver = `an address such as "127.0.0.1", "127.0.0.1:5353" or "tls://192.0.2.1#dns.example.org"`
 )
+
+func wantServer(example string) string { return fmt.Sprintf("a server such as %q", example) }
 
 // oneOf accepts these words and no other.
 func oneOf[T ~string](words ...T) func(string) (T, error) {
@@ -75,22 +84,65 @@ func parseHostPort(s string) (string, error) {
 	return s, nil
 }
 
-// parseAdmin takes "" for no listener.
-func parseAdmin(s string) (string, error) {
+func parseDatabase(s string) (string, error) {
 	if s == "" {
 		return "", nil
 	}
-	return parseHostPort(s)
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		// The text may hold a password.
+		return "", errors.New(`it is not a database such as "postgres://sealmilter:secret@db.example.org/sealmilter"; "" is the built-in one in the state directory`)
+	}
+	return s, nil
 }
 
-func parseDatabase(s string) (string, error) {
-	switch {
-	case s == "":
-		return "", nil
-	case strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://"):
-		return "", errors.New(`PostgreSQL is not supported by this version; "" is the built-in database in the state directory`)
+// parseServer reads the URL of a server, which has one of the schemes.
+func parseServer(schemes ...string) func(string) (string, error) {
+	return func(s string) (string, error) {
+		u, err := url.Parse(s)
+		if err != nil || !slices.Contains(schemes, u.Scheme) || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return "", fmt.Errorf("%q is not the URL of a server; it begins with %s://", clip(s), strings.Join(schemes, ":// or "))
+		}
+		return s, nil
 	}
-	return "", fmt.Errorf(`%q is not a database; "" is the built-in one in the state directory`, clip(s))
+}
+
+// parseResolver checks the form of a resolver's address.
+func parseResolver(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	address, secure := strings.CutPrefix(s, "tls://")
+	if secure {
+		address, _, _ = strings.Cut(address, "#")
+	}
+	_, errAddr := netip.ParseAddr(strings.Trim(address, "[]"))
+	_, errPort := netip.ParseAddrPort(address)
+	if errAddr != nil && errPort != nil {
+		return "", fmt.Errorf("%q is not %s", clip(s), wantResolver)
+	}
+	return s, nil
+}
+
+// parseText takes any text in one line.
+func parseText(s string) (string, error) {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return "", errors.New("it has control characters")
+	}
+	return s, nil
+}
+
+// parseMapped reads an address or "@domain" of [keys.map] in the form in which addresses are looked up.
+func parseMapped(s string) (string, error) {
+	if domain, whole := strings.CutPrefix(s, "@"); whole {
+		a, err := mail.ParseAddr("x@" + domain)
+		if err != nil || a.IsLiteral() {
+			return "", fmt.Errorf("%q is not %s", clip(s), wantMapped)
+		}
+		return "@" + a.Domain(), nil
+	}
+	a, err := mail.ParseAddr(s)
+	return a.Key(), err
 }
 
 func parsePath(s string) (string, error) {
@@ -100,12 +152,14 @@ func parsePath(s string) (string, error) {
 	return s, nil
 }
 
-// parseOptionalPath takes "" for none.
-func parseOptionalPath(s string) (string, error) {
-	if s == "" {
-		return "", nil
+// parseOptional takes "" for none.
+func parseOptional(parse func(string) (string, error)) func(string) (string, error) {
+	return func(s string) (string, error) {
+		if s == "" {
+			return "", nil
+		}
+		return parse(s)
 	}
-	return parsePath(s)
 }
 
 // beside makes a path that is not absolute one beside the configuration file.
@@ -130,18 +184,27 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// parsePositive reads Go's durations, with "365d" for days beside them.
-func parsePositive(s string) (time.Duration, error) {
+// parseDuration reads Go's durations, with "365d" for days beside them.
+func parseDuration(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if days, found := strings.CutSuffix(s, "d"); found {
 		var n uint64
 		n, err = strconv.ParseUint(days, 10, 16)
 		d = time.Duration(n) * 24 * time.Hour
 	}
-	if err != nil || d <= 0 {
+	if err != nil || d < 0 {
 		return 0, fmt.Errorf("%q is not %s", clip(s), wantDuration)
 	}
 	return d, nil
+}
+
+// parsePositive reads a duration that is not zero.
+func parsePositive(s string) (time.Duration, error) {
+	d, err := parseDuration(s)
+	if err == nil && d == 0 {
+		return 0, fmt.Errorf("%q is not %s", clip(s), wantDuration)
+	}
+	return d, err
 }
 
 // maxTimeout leaves some of the 30 seconds after which Postfix gives up on a RCPT TO (milter_command_timeout).
@@ -178,8 +241,7 @@ func parseLevel(s string) (slog.Level, error) {
 	return level, level.UnmarshalText([]byte(word))
 }
 
-// knownSources are the names that a source of keys can have. Whether this version can ask it is for the program to say:
-// a configuration may be shared with hosts that run another one.
+// knownSources are the names that a source of keys can have.
 var knownSources = []string{"local", "wkd", "dane", "vks", "hkp", "ldap"}
 
 func parseSource(s string) (string, error) {

@@ -117,7 +117,8 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) ([]sealedC
 			}
 			return nil, err
 		}
-		if visibleCopies, hiddenCopies, err = draft.Encrypt(signer, visible, hidden, g.Config.Crypto.Share); err != nil {
+		options := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
+		if visibleCopies, hiddenCopies, err = draft.Encrypt(signer, visible, hidden, options); err != nil {
 			return nil, err
 		}
 		if sign {

@@ -18,7 +18,7 @@ func TestAlreadyEncrypted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copies, _, err := draft.Encrypt(w.signers["alice@example.org"], []*crypto.Cert{bob}, nil, true)
+	copies, _, err := draft.Encrypt(w.signers["alice@example.org"], []*crypto.Cert{bob}, nil, crypto.EncryptOptions{Share: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,16 +71,16 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 	if t.origin == NonSMTP {
 		return nil
 	}
-	mode := modeFor(t.gate.Config.Policy, env.Sender, to.Addr)
-	if mode == config.Pass || mode == config.Sign {
+	r := rulingFor(t.gate.Config.Policy, env.Sender, to.Addr)
+	if r.mode == config.Pass || r.mode == config.Sign {
 		return nil
 	}
-	answer := t.gate.Certificates.Lookup(ctx, to.Addr)
+	answer := r.believed(t.gate.Certificates.Lookup(ctx, to.Addr))
 	if answer.Status == keys.Found {
 		t.promised[to.Addr.Key()] = true
 	}
 	// Whether the author can sign, and whether the message is encrypted already, shows at the end.
-	action, why := decide(facts{mode: mode, key: answer.Status, seen: answer.SeenBefore, author: signingReady})
+	action, why := decide(facts{mode: r.mode, key: answer.Status, expected: answer.SeenBefore || answer.Announced, author: signingReady})
 	d := Decision{To: to, Do: action, verdict: why, answer: answer}
 	if failure := d.failure(mail.Addr{}); failure != nil {
 		t.gate.logDecision(env, d, failure.Text)

@@ -33,8 +33,9 @@ type Decision struct {
 	Mode config.Mode
 	// Cert is the certificate to encrypt to; nil unless Do is Encrypt.
 	Cert *crypto.Cert
-	// Source names who vouches for Cert.
+	// Source names who vouches for Cert, and Level how far that is believed.
 	Source string
+	Level  keys.Level
 	// Why is for people.
 	Why string
 
@@ -77,12 +78,13 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 		}
 		done[mailbox(to.Addr)] = true
 		f := facts{author: state, promised: promised[to.Addr.Key()]}
-		f.mode = stricter(modeFor(g.Config.Policy, m.Envelope.Sender, to.Addr), modeFor(g.Config.Policy, p.Author, to.Addr))
+		r := stricter(rulingFor(g.Config.Policy, m.Envelope.Sender, to.Addr), rulingFor(g.Config.Policy, p.Author, to.Addr))
+		f.mode = r.mode
 		d := Decision{To: to, Mode: f.mode}
 		if f.mode != config.Pass && f.mode != config.Sign {
-			d.answer = g.Certificates.Lookup(ctx, to.Addr)
+			d.answer = r.believed(g.Certificates.Lookup(ctx, to.Addr))
 		}
-		f.key, f.seen = d.answer.Status, d.answer.SeenBefore
+		f.key, f.expected = d.answer.Status, d.answer.SeenBefore || d.answer.Announced
 		switch {
 		case !protection.Encrypted():
 		case d.answer.Cert != nil && protection.For(d.answer.Cert):
@@ -92,7 +94,7 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 		}
 		d.Do, d.verdict = decide(f)
 		if d.Do == Encrypt {
-			d.Cert, d.Source = d.answer.Cert, d.answer.Source
+			d.Cert, d.Source, d.Level = d.answer.Cert, d.answer.Source, d.answer.Level
 		}
 		d.Why = d.reason(p.Author)
 		if d.verdict == authorKeyUnusable && authorErr != nil {

@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"fmt"
+
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
@@ -67,8 +69,8 @@ const (
 type facts struct {
 	mode config.Mode
 	key  keys.Status
-	// seen means that the recipient ever had a key.
-	seen bool
+	// expected means that the recipient ever had a key, or that their domain announces keys.
+	expected bool
 	// promised means that the recipient's key was found at RCPT TO.
 	promised bool
 	message  encryption
@@ -147,21 +149,47 @@ func decideForRecipient(f facts) (Action, verdict) {
 		return Defer, keyLost
 	case f.key == keys.None:
 		return SignOnly, noKey
-	case f.seen:
+	case f.expected:
 		return Defer, lookupFailed
 	default:
 		return SignOnly, lookupFailed
 	}
 }
 
-// modeFor returns the mode for a sender and a recipient: that of the first rule that matches.
-func modeFor(p config.Policy, from, to mail.Addr) config.Mode {
+// ruling is what the policy says of a sender and a recipient.
+type ruling struct {
+	mode config.Mode
+	// level is how far the recipient's certificate must be believed.
+	level keys.Level
+}
+
+// rulingFor returns what the first rule that matches says. A level that cannot be read is the highest one.
+func rulingFor(p config.Policy, from, to mail.Addr) ruling {
 	for _, rule := range p.Rules {
-		if matches(rule.From, from) && matches(rule.To, to) {
-			return rule.Mode
+		if !matches(rule.From, from) || !matches(rule.To, to) {
+			continue
 		}
+		r := ruling{mode: rule.Mode}
+		if rule.MinLevel != "" {
+			level, err := keys.ParseLevel(rule.MinLevel)
+			if err != nil {
+				level = keys.Fingerprint
+			}
+			r.level = level
+		}
+		return r
 	}
-	return p.Mode
+	return ruling{mode: p.Mode}
+}
+
+// believed is the answer as far as the ruling believes it: a certificate below its level counts as no key.
+func (r ruling) believed(a keys.Answer) keys.Answer {
+	if a.Status == keys.Found && a.Level < r.level {
+		a.Status = keys.None
+		a.Why = fmt.Sprintf("key %s from %s is believed only as %s, and the policy wants %s", a.Cert.Fingerprint(), a.Source, a.Level, r.level)
+		a.Cert, a.Source = nil, ""
+	}
+	return a
 }
 
 func matches(patterns []mail.Pattern, addr mail.Addr) bool {
@@ -173,12 +201,14 @@ func matches(patterns []mail.Pattern, addr mail.Addr) bool {
 	return len(patterns) == 0
 }
 
-// stricter returns the stricter of two modes. An unknown one is the strictest of all: nothing leaves by it.
-func stricter(a, b config.Mode) config.Mode {
-	if strictness(a) >= strictness(b) {
-		return a
+// stricter joins two rulings: the stricter mode and the higher level. An unknown mode is the strictest of all: nothing
+// leaves by it.
+func stricter(a, b ruling) ruling {
+	if strictness(a.mode) < strictness(b.mode) {
+		a.mode = b.mode
 	}
-	return b
+	a.level = max(a.level, b.level)
+	return a
 }
 
 func strictness(m config.Mode) int {

@@ -1,8 +1,12 @@
 package gate
 
 import (
+	"crypto/rand"
+	"strings"
 	"testing"
+	"time"
 
+	"sealmilter/crypto"
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
@@ -16,7 +20,7 @@ func TestDecideEveryCombination(t *testing.T) {
 			for _, message := range []encryption{clearText, toOthers, toThem} {
 				for _, author := range []signing{signingUnknown, signingMissing, signingUnneeded, signingReady, 9} {
 					for bits := range 4 {
-						f := facts{mode: mode, key: key, message: message, author: author, seen: bits&1 != 0, promised: bits&2 != 0}
+						f := facts{mode: mode, key: key, message: message, author: author, expected: bits&1 != 0, promised: bits&2 != 0}
 						got, _ := decide(f)
 						if want := expected(f); got != want {
 							t.Errorf("%+v: %v, want %v", f, got, want)
@@ -60,13 +64,13 @@ func expected(f facts) Action {
 	if f.message != clearText {
 		return Pass
 	}
-	if f.promised || unknown && f.seen {
+	if f.promised || unknown && f.expected {
 		return Defer
 	}
 	return canSign
 }
 
-func TestModeFor(t *testing.T) {
+func TestRulingFor(t *testing.T) {
 	pattern := func(s string) []mail.Pattern {
 		p, err := mail.ParsePattern(s)
 		if err != nil {
@@ -83,30 +87,63 @@ func TestModeFor(t *testing.T) {
 	}
 	policy := config.Policy{Mode: config.Prefer, Rules: []config.Rule{
 		{From: pattern("boss@example.org"), To: pattern("@bank.example"), Mode: config.Sign},
-		{To: pattern("@bank.example"), Mode: config.Require},
+		{To: pattern("@bank.example"), Mode: config.Require, MinLevel: "known-key"},
+		{To: pattern("@typo.example"), Mode: config.Require, MinLevel: "knwon"},
 		{From: pattern("ci@example.org"), Mode: config.Pass},
 	}}
 	for _, tc := range []struct {
 		from, to string
-		want     config.Mode
+		want     ruling
 	}{
-		{"boss@example.org", "a@bank.example", config.Sign},
-		{"BOSS@EXAMPLE.ORG", "A@Bank.Example", config.Sign},
-		{"alice@example.org", "a@bank.example", config.Require},
-		{"ci@example.org", "a@bank.example", config.Require},
-		{"ci@example.org", "bob@example.net", config.Pass},
-		{"", "bob@example.net", config.Prefer},
-		{"", "a@bank.example", config.Require},
+		{"boss@example.org", "a@bank.example", ruling{mode: config.Sign}},
+		{"BOSS@EXAMPLE.ORG", "A@Bank.Example", ruling{mode: config.Sign}},
+		{"alice@example.org", "a@bank.example", ruling{config.Require, keys.KnownKey}},
+		{"ci@example.org", "a@bank.example", ruling{config.Require, keys.KnownKey}},
+		{"ci@example.org", "a@typo.example", ruling{config.Require, keys.Fingerprint}},
+		{"ci@example.org", "bob@example.net", ruling{mode: config.Pass}},
+		{"", "bob@example.net", ruling{mode: config.Prefer}},
+		{"", "a@bank.example", ruling{config.Require, keys.KnownKey}},
 	} {
-		if got := modeFor(policy, addr(tc.from), addr(tc.to)); got != tc.want {
-			t.Errorf("%s to %s: %s, want %s", tc.from, tc.to, got, tc.want)
+		if got := rulingFor(policy, addr(tc.from), addr(tc.to)); got != tc.want {
+			t.Errorf("%s to %s: %v, want %v", tc.from, tc.to, got, tc.want)
 		}
 	}
-	for _, tc := range [][3]config.Mode{
-		{config.Require, config.Pass, config.Require}, {config.Sign, config.Prefer, config.Prefer}, {config.Pass, "bogus", "bogus"},
+	for _, tc := range [][3]ruling{
+		{{mode: config.Require}, {mode: config.Pass}, {mode: config.Require}},
+		{{config.Sign, keys.Fingerprint}, {config.Prefer, keys.WeakChain}, {config.Prefer, keys.Fingerprint}},
+		{{mode: config.Pass}, {mode: "bogus"}, {mode: "bogus"}},
 	} {
 		if stricter(tc[0], tc[1]) != tc[2] || stricter(tc[1], tc[0]) != tc[2] {
-			t.Errorf("the stricter of %s and %s is not %s", tc[0], tc[1], tc[2])
+			t.Errorf("the stricter of %v and %v is not %v", tc[0], tc[1], tc[2])
 		}
+	}
+}
+
+func TestBelieved(t *testing.T) {
+	bob, err := mail.ParseAddr("bob@example.net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := crypto.Generate(bob, crypto.GenerateOptions{Now: time.Now(), Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := secret.Cert()
+	for level := keys.Level(0); level <= keys.Fingerprint; level++ {
+		given := keys.Answer{Status: keys.Found, Cert: cert, Source: "hkp", Level: level, SeenBefore: true}
+		got := ruling{config.Require, keys.ProviderTrust}.believed(given)
+		if level >= keys.ProviderTrust {
+			if got.Cert != cert || got.Status != keys.Found {
+				t.Errorf("%v: %+v", level, got)
+			}
+			continue
+		}
+		if got.Status != keys.None || got.Cert != nil || !strings.Contains(got.Why, "is believed only as "+level.String()) {
+			t.Errorf("%v: %+v", level, got)
+		}
+	}
+	unknown := keys.Answer{Why: "nobody knows"}
+	if got := (ruling{config.Require, keys.Fingerprint}).believed(unknown); got.Status != keys.Unknown {
+		t.Errorf("unknown became %v", got.Status)
 	}
 }

@@ -207,6 +207,9 @@ func (a Addr) Local() string { return a.local }
 // host.
 func (a Addr) Domain() string { return a.domain }
 
+// At returns the mailbox with the same local part in another domain. Errors wrap [ErrAddr].
+func (a Addr) At(domain string) (Addr, error) { return ParseAddr(quoted(a.local) + "@" + domain) }
+
 // IsLiteral reports whether the domain is an address literal. No key service is ever asked about one.
 func (a Addr) IsLiteral() bool { return strings.HasPrefix(a.domain, "[") }
 
@@ -228,14 +231,19 @@ func (a Addr) Key() string {
 	if a.IsNull() {
 		return ""
 	}
-	local := lowerASCII(a.local)
-	if !isDotString(local) {
-		local = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"`
-	}
+	local := quoted(lowerASCII(a.local))
 	if a.domain == "" {
 		return local
 	}
 	return local + "@" + a.domain
+}
+
+// quoted returns the local part with quotes if it needs them.
+func quoted(local string) string {
+	if isDotString(local) {
+		return local
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"`
 }
 
 func lowerASCII(s string) string {

@@ -33,7 +33,16 @@ type Service struct {
 
 // CertificatesFor returns the certificates that a source gave for an address, ordered by fingerprint.
 func (s *Store) CertificatesFor(ctx context.Context, address, source string) ([]Serving, error) {
-	return collect(ctx, s.read, func(rows *sql.Rows, c *Serving) error {
+	return certificatesFor(ctx, s.read, address, source)
+}
+
+// CertificatesFor returns the certificates that a source gave for an address, ordered by fingerprint.
+func (t *KeyTx) CertificatesFor(ctx context.Context, address, source string) ([]Serving, error) {
+	return certificatesFor(ctx, t.tx, address, source)
+}
+
+func certificatesFor(ctx context.Context, q querier, address, source string) ([]Serving, error) {
+	return collect(ctx, q, func(rows *sql.Rows, c *Serving) error {
 		return scanCertificate(rows, &c.Certificate, &c.Assigned)
 	}, `SELECT c.fingerprint, c.blob, c.added, c.updated, a.assigned
 		FROM certificate_address a JOIN certificate c ON c.fingerprint = a.fingerprint
@@ -58,7 +67,16 @@ func (s *Store) Certificates(ctx context.Context) iter.Seq2[Certificate, error] 
 
 // Services returns which addresses a certificate serves, ordered by address.
 func (s *Store) Services(ctx context.Context, fingerprint string) ([]Service, error) {
-	return collect(ctx, s.read, func(rows *sql.Rows, v *Service) error {
+	return services(ctx, s.read, fingerprint)
+}
+
+// Services returns which addresses a certificate serves, ordered by address.
+func (t *KeyTx) Services(ctx context.Context, fingerprint string) ([]Service, error) {
+	return services(ctx, t.tx, fingerprint)
+}
+
+func services(ctx context.Context, q querier, fingerprint string) ([]Service, error) {
+	return collect(ctx, q, func(rows *sql.Rows, v *Service) error {
 		return rows.Scan(&v.Address, &v.Source, &v.Assigned, &v.Level)
 	}, `SELECT address, source, assigned, level FROM certificate_address
 		WHERE fingerprint = $1 ORDER BY address, source`, fingerprint)
@@ -77,22 +95,6 @@ func (t *KeyTx) PutCertificate(ctx context.Context, fingerprint string, blob []b
 		ON CONFLICT (fingerprint) DO UPDATE SET blob = excluded.blob, updated = excluded.updated`,
 		fingerprint, blob, at.Unix())
 	return err
-}
-
-// SetServices makes addresses those that a source's certificate names itself. Assigned ones stay.
-func (t *KeyTx) SetServices(ctx context.Context, fingerprint, source string, level uint8, addresses []string) error {
-	t.changed = true
-	_, err := t.tx.ExecContext(ctx, `
-		DELETE FROM certificate_address WHERE fingerprint = $1 AND source = $2 AND NOT assigned`, fingerprint, source)
-	if err != nil {
-		return err
-	}
-	for _, address := range addresses {
-		if _, err := t.AddService(ctx, fingerprint, source, level, address); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // AddService records that a source gave a certificate for an address that it names itself, and reports whether that

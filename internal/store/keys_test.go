@@ -20,9 +20,11 @@ func TestCertificates(t *testing.T) {
 				tx.PutCertificate(ctx, "BB", []byte("b"), noon),
 				tx.PutCertificate(ctx, "AA", []byte("a"), noon),
 				tx.PutCertificate(ctx, "CC", []byte("c"), noon),
-				tx.SetServices(ctx, "AA", "local", 7, []string{"one@example.org", "two@example.org"}),
-				tx.SetServices(ctx, "BB", "local", 7, []string{"one@example.org"}),
-				tx.SetServices(ctx, "CC", "wkd", 2, []string{"one@example.org"}),
+				serve(t, tx, "AA", "local", "one@example.org", true),
+				serve(t, tx, "AA", "local", "two@example.org", true),
+				serve(t, tx, "AA", "local", "two@example.org", false),
+				serve(t, tx, "BB", "local", "one@example.org", true),
+				serve(t, tx, "CC", "wkd", "one@example.org", true),
 				assign(t, tx, "AA", "one@example.org", true),
 				assign(t, tx, "AA", "one@example.org", false),
 				assign(t, tx, "AA", "three@example.org", true),
@@ -49,7 +51,10 @@ func TestCertificates(t *testing.T) {
 		update(t, s, func(tx *store.KeyTx) error {
 			return errors.Join(
 				tx.PutCertificate(ctx, "AA", []byte("a2"), later),
-				tx.SetServices(ctx, "AA", "local", 7, []string{"one@example.org", "four@example.org"}),
+				serve(t, tx, "AA", "local", "one@example.org", false),
+				serve(t, tx, "AA", "local", "four@example.org", true),
+				end(t, tx, "AA", "two@example.org", true),
+				end(t, tx, "AA", "two@example.org", false),
 			)
 		})
 		wantServing("two@example.org")
@@ -85,6 +90,22 @@ func TestCertificates(t *testing.T) {
 			t.Errorf("services %v outlive their certificate, %v", services, err)
 		}
 	})
+}
+
+func serve(t *testing.T, tx *store.KeyTx, fingerprint, source, address string, want bool) error {
+	added, err := tx.AddService(t.Context(), fingerprint, source, 7, address)
+	if added != want {
+		t.Errorf("%s serves %s by %s: %t, want %t", fingerprint, address, source, added, want)
+	}
+	return err
+}
+
+func end(t *testing.T, tx *store.KeyTx, fingerprint, address string, want bool) error {
+	ended, err := tx.EndService(t.Context(), fingerprint, "local", address)
+	if ended != want {
+		t.Errorf("%s no longer serves %s: %t, want %t", fingerprint, address, ended, want)
+	}
+	return err
 }
 
 func assign(t *testing.T, tx *store.KeyTx, fingerprint, address string, want bool) error {
@@ -204,7 +225,7 @@ func BenchmarkCertificatesFor(b *testing.B) {
 					if err := tx.PutCertificate(ctx, fingerprint, blob, noon); err != nil {
 						return err
 					}
-					if err := tx.SetServices(ctx, fingerprint, "local", 7, []string{fmt.Sprintf("u%d@example.org", i)}); err != nil {
+					if _, err := tx.AddService(ctx, fingerprint, "local", 7, fmt.Sprintf("u%d@example.org", i)); err != nil {
 						return err
 					}
 				}

@@ -61,6 +61,16 @@ func (s *Store) CountPins(ctx context.Context) (int, error) {
 	return first(collect(ctx, s.read, func(rows *sql.Rows, n *int) error { return rows.Scan(n) }, `SELECT count(*) FROM pin`))
 }
 
+// AddPin makes a certificate the one of an address that has none yet, and reports whether it had none. The generation
+// stays: no answer could rest on there being no pin.
+func (t *KeyTx) AddPin(ctx context.Context, p Pin) (bool, error) {
+	before := t.changed
+	added, err := t.affects(ctx, `INSERT INTO pin (`+pinColumns+`) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+		p.Address, p.Fingerprint, p.Level, p.Source, toUnix(p.Pinned), toUnix(p.Refresh))
+	t.changed = before
+	return added, err
+}
+
 // SetPin makes a certificate the one of an address.
 func (t *KeyTx) SetPin(ctx context.Context, p Pin) error {
 	t.changed = true

@@ -35,6 +35,7 @@ func (s *Store) SecretRevision(ctx context.Context, fingerprint string) (int64, 
 // PutSecret adds a secret key or replaces its blob. The caller has locked it.
 func (t *KeyTx) PutSecret(ctx context.Context, fingerprint string, blob []byte, at time.Time) error {
 	// The generation grows when this transaction ends, so that no two changes of a key see the same.
+	t.changed = true
 	_, err := t.tx.ExecContext(ctx, `
 		INSERT INTO sender_secret (fingerprint, blob, revision, changed)
 		VALUES ($1, $2, (SELECT generation FROM key_generation) + 1, $3)

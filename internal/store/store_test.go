@@ -100,7 +100,8 @@ func TestGenerationTellsOtherProcesses(t *testing.T) {
 		}{
 			{"put", func(tx *store.KeyTx) error { return tx.PutCertificate(t.Context(), "AA", []byte("1"), noon) }},
 			{"services", func(tx *store.KeyTx) error {
-				return tx.SetServices(t.Context(), "AA", "local", 7, []string{"a@example.org"})
+				_, err := tx.AddService(t.Context(), "AA", "local", 7, "a@example.org")
+				return err
 			}},
 			{"sender", func(tx *store.KeyTx) error {
 				_, err := tx.SetSender(t.Context(), "a@example.org", "AA", noon)

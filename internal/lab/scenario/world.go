@@ -145,6 +145,7 @@ func (w *World) writeConfig(name, state, lines string) (string, error) {
 reinject = "%s"
 state = "%s"
 admin = ""
+keys.sources = ["local"]
 %s
 [senders.logins]
 alice = ["alice@example.org", "alice@bücher.example"]

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sealmilter/internal/mail"
+	"sealmilter/keys"
+)
+
+func newKeysPin() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "pin ADDR FINGERPRINT",
+		Short: "Use this certificate for an address, whatever the key sources say",
+		Long: `Use the certificate with this fingerprint for an address, because you have compared the fingerprint with its
+owner. Conflicts of the address are settled by it. The certificate must be known: from "keys list --conflicts", an
+import or a lookup.`,
+		Args: cobra.ExactArgs(2),
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		addr, err := mail.ParseAddr(args[0])
+		if err != nil {
+			return err
+		}
+		fingerprint, err := keys.ParseFingerprint(args[1])
+		if err != nil {
+			return err
+		}
+		return withDirectory(cmd, func(_ *installation, d *keys.Directory) error {
+			if err := d.Pin(cmd.Context(), addr, fingerprint); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is now used for %s.\n", fingerprint, addr)
+			return err
+		})
+	}
+	return cmd
+}
+
+func newKeysUnpin() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "unpin ADDR",
+		Short: "Forget which certificate was used for an address",
+		Long: `Forget which certificate was used for an address, and its conflicts. What the key sources say at the next
+message is used, and pinned anew.`,
+		Args: cobra.ExactArgs(1),
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		addr, err := mail.ParseAddr(args[0])
+		if err != nil {
+			return err
+		}
+		return withDirectory(cmd, func(_ *installation, d *keys.Directory) error {
+			if err := d.Unpin(cmd.Context(), addr); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "The certificate for %s is chosen anew at the next message.\n", addr)
+			return err
+		})
+	}
+	return cmd
+}

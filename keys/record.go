@@ -1,0 +1,157 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sealmilter/crypto"
+	"sealmilter/internal/mail"
+	"sealmilter/internal/store"
+)
+
+// record writes down what the source said, and returns the reply as it counts from now on: with certificates as they
+// are in the store. A source that does not answer leaves what it said before in force.
+func (r *remote) record(ctx context.Context, addr mail.Addr, last store.Lookup, answer reply, service store.KeyService) (reply, error) {
+	stale := answer.outcome == unanswered && outcome(last.Outcome) == found
+	answer.expires = r.directory.now().Add(r.lifetime(answer))
+	row := store.Lookup{Address: addr.Key(), Source: r.Name(), Outcome: uint8(answer.outcome), Detail: answer.detail,
+		Asked: answer.asked, Expires: answer.expires}
+	if stale {
+		row.Outcome, row.Detail = last.Outcome, "what it gave before still counts, for now it did not answer: "+answer.detail
+	}
+	var events []Event
+	err := r.directory.store.UpdateKeys(ctx, func(tx *store.KeyTx) error {
+		events = nil
+		if answer.outcome == found {
+			var err error
+			if answer.certs, events, err = r.keep(ctx, tx, addr, answer.certs); err != nil {
+				return err
+			}
+		}
+		if service.Domain != "" {
+			if err := tx.PutKeyService(ctx, service); err != nil {
+				return err
+			}
+		}
+		return tx.PutLookup(ctx, row)
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	if outcome(last.Outcome) == found && (answer.outcome == noKey || answer.outcome == noService) {
+		events = append(events, Event{Kind: Withdrawn, Address: addr.Key(), Source: r.Name(), Why: answer.detail})
+	}
+	for _, e := range events {
+		r.directory.observer.Happened(e)
+	}
+	if stale {
+		return r.kept(ctx, addr, row)
+	}
+	return answer, nil
+}
+
+// keep stores the certificates of an answer and returns them joined with what was known of them. Those that the source
+// gave for the address before and gives no more are no longer its.
+func (r *remote) keep(ctx context.Context, tx *store.KeyTx, addr mail.Addr, certs []*crypto.Cert) ([]*crypto.Cert, []Event, error) {
+	var events []Event
+	var joined []*crypto.Cert
+	var given []string
+	for _, cert := range certs {
+		cert, event, err := join(ctx, tx, cert.Fingerprint(), cert.Bytes(), r.directory.now())
+		if err != nil {
+			return nil, nil, err
+		}
+		if event != nil {
+			event.Address, event.Source = addr.Key(), r.Name()
+			events = append(events, *event)
+		}
+		if _, err := tx.AddService(ctx, cert.Fingerprint(), r.Name(), uint8(sourceLevel(r.Name())), addr.Key()); err != nil {
+			return nil, nil, err
+		}
+		joined, given = append(joined, cert), append(given, cert.Fingerprint())
+	}
+	before, err := tx.CertificatesFor(ctx, addr.Key(), r.Name())
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, row := range before {
+		if slices.Contains(given, row.Fingerprint) {
+			continue
+		}
+		if _, err := tx.EndService(ctx, row.Fingerprint, r.Name(), addr.Key()); err != nil {
+			return nil, nil, err
+		}
+	}
+	return joined, events, nil
+}
+
+// join adds a copy of a certificate to what the store has of it. A revocation that was known stays, and one that the
+// copy brings is kept, whoever sent it. The event, without its address and source, says what is new about a
+// certificate that was known; nil for nothing.
+func join(ctx context.Context, tx *store.KeyTx, fingerprint string, update []byte, now time.Time) (*crypto.Cert, *Event, error) {
+	row, err := tx.Certificate(ctx, fingerprint)
+	if errors.Is(err, store.ErrNotFound) {
+		cert, err := crypto.ParseCert(update)
+		if err != nil {
+			return nil, nil, &certificateError{err}
+		}
+		return cert, nil, tx.PutCertificate(ctx, fingerprint, cert.Bytes(), now)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := parseStored(row)
+	if err != nil {
+		return nil, nil, &certificateError{err}
+	}
+	cert, err := known.Merge(update)
+	if err != nil {
+		return nil, nil, &certificateError{fmt.Errorf("certificate %s: %w", fingerprint, err)}
+	}
+	if string(cert.Bytes()) == string(row.Blob) {
+		return known, nil, nil
+	}
+	event := &Event{Kind: Changed, Fingerprint: fingerprint, Why: changes(known, cert, now)}
+	if revocation(known, now) == nil && revocation(cert, now) != nil {
+		event.Kind = Revoked
+	}
+	return cert, event, tx.PutCertificate(ctx, fingerprint, cert.Bytes(), now)
+}
+
+// certificateError is an error of join that is about the certificate, not about the store.
+type certificateError struct{ error }
+
+func (e *certificateError) Unwrap() error { return e.error }
+
+// changes says in words what the newer copy of a certificate changes for those who encrypt to it.
+func changes(before, after *crypto.Cert, now time.Time) string {
+	switch was, is := before.Check(now), after.Check(now); {
+	case was == nil && is != nil:
+		return is.Error()
+	case was != nil && is == nil:
+		return "it can be used again"
+	}
+	until := func(c *crypto.Cert) string {
+		if t, expires := c.Expires(now); expires {
+			return "until " + t.Format(time.DateOnly)
+		}
+		return "without end"
+	}
+	if a, b := until(before), until(after); a != b {
+		return "it is now valid " + b
+	}
+	return "it has new parts"
+}
+
+// revocation returns why the certificate is revoked, or is left without an encryption subkey by a revocation; nil if
+// neither is so.
+func revocation(cert *crypto.Cert, now time.Time) error {
+	var unusable *crypto.Unusable
+	if errors.As(cert.Check(now), &unusable) && unusable.Reason == crypto.Revoked {
+		return unusable
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package keys_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"sealmilter/keys"
+)
+
+// TestRefreshByFingerprint shows that a revocation comes in from wherever it is, without the correspondent being named.
+func TestRefreshByFingerprint(t *testing.T) {
+	h := newHost(t)
+	rita, revoked := readCert(t, "rita.asc"), readCert(t, "rita-revoked.asc")
+	importOne(t, h.local, keys.ImportOptions{}, armored(t, rita))
+	notes := &diary{}
+	vks := &keyserver{provider: provider{name: "vks", err: errNone}}
+	wkd := &provider{name: "wkd", err: errNone}
+	d := keys.NewDirectory(h.store, []keys.Source{h.local, wkd, vks}, keys.Options{Now: h.clock.Now, Observer: notes})
+	if _, err := d.Refresh(t.Context(), addr(t, "rita@example.org")); !errors.Is(err, keys.ErrNotFound) {
+		t.Errorf("nothing is in use: %v", err)
+	}
+	if a := d.Lookup(t.Context(), addr(t, "rita@example.org")); a.Status != keys.Found {
+		t.Fatalf("%+v", a)
+	}
+	notes.read()
+	refresh := func(changed bool, events ...string) {
+		t.Helper()
+		r, err := d.Refresh(t.Context(), addr(t, "rita@example.org"))
+		if err != nil || r.Changed != changed || r.Fingerprint != rita.Fingerprint() {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if got := notes.read(); !slices.Equal(got, events) {
+			t.Errorf("events %q, want %q", got, events)
+		}
+		if asked := vks.provider.questions(); !slices.Contains(asked, rita.Fingerprint()) {
+			t.Errorf("the key server was asked %q", asked)
+		}
+	}
+	vks.provider.questions()
+	refresh(false) // it has nothing
+	if asked := wkd.questions(); slices.Contains(asked, rita.Fingerprint()) {
+		t.Errorf("a directory by address was asked %q", asked)
+	}
+	vks.ring = armored(t, rita)
+	refresh(false)
+	vks.ring = []byte("garbage")
+	refresh(false)
+	vks.ring = armored(t, revoked)
+	refresh(true, "revoked rita@example.org vks")
+	refresh(false)
+	if a := d.Lookup(t.Context(), addr(t, "rita@example.org")); a.Status != keys.None {
+		t.Errorf("%+v", a)
+	}
+	// The old copy, imported once more, does not undo it.
+	importOne(t, h.local, keys.ImportOptions{}, armored(t, rita))
+	vks.ring = armored(t, rita)
+	refresh(false)
+	if a := d.Lookup(t.Context(), addr(t, "rita@example.org")); a.Status != keys.None {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestRefreshByAddress shows what a refresh does where a source knows addresses only.
+func TestRefreshByAddress(t *testing.T) {
+	h := newHost(t)
+	first := generate(t, "alice@example.org", 2*day, 0).Cert()
+	other := generate(t, "alice@example.org", day, 0).Cert()
+	notes := &diary{}
+	wkd := &provider{name: "wkd"}
+	wkd.gives(first)
+	d := keys.NewDirectory(h.store, []keys.Source{h.local, wkd}, keys.Options{Now: h.clock.Now, Observer: notes})
+	d.Lookup(t.Context(), addr(t, "alice@example.org"))
+	notes.read()
+	for _, step := range []struct {
+		answer func()
+		events []string
+	}{
+		{func() {}, nil},
+		{func() { wkd.fails(errSilent) }, nil},
+		{func() { wkd.gives(other) }, []string{"conflict alice@example.org wkd"}},
+		{func() { wkd.gives(first) }, nil},
+		{func() { wkd.fails(errNone) }, []string{"withdrawn alice@example.org wkd"}},
+	} {
+		step.answer()
+		r, err := d.Refresh(t.Context(), addr(t, "alice@example.org"))
+		if got := notes.read(); err != nil || r.Fingerprint != first.Fingerprint() || r.Changed || !slices.Equal(got, step.events) {
+			t.Errorf("%+v, events %q, want %q, %v", r, got, step.events, err)
+		}
+	}
+	if c, err := d.Conflicts(t.Context()); err != nil || len(c) > 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// TestRefresher runs the background refresh with a clock of its own.
+func TestRefresher(t *testing.T) {
+	h := newHost(t)
+	const count = 20
+	wkd := &provider{name: "wkd"}
+	d := keys.NewDirectory(h.store, []keys.Source{wkd}, keys.Options{Now: h.clock.Now, Refresh: day})
+	for i := range count {
+		address := fmt.Sprintf("user%02d@example.org", i)
+		wkd.gives(generate(t, address, 0, 0).Cert())
+		if a := d.Lookup(t.Context(), addr(t, address)); a.Status != keys.Found {
+			t.Fatalf("%+v", a)
+		}
+	}
+	wkd.questions()
+	wkd.fails(errSilent)
+
+	// Two processes on the store, one after the other, for two days together.
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	end := noon.Add(2 * day)
+	var pauses []time.Duration
+	run := func(d *keys.Directory, until time.Time) {
+		r := &keys.Refresher{Directory: d, Log: slog.New(slog.DiscardHandler), Wait: func(_ context.Context, pause time.Duration) error {
+			pauses = append(pauses, pause)
+			if h.clock.advance(pause); h.clock.Now().After(until) {
+				return context.Canceled
+			}
+			return nil
+		}}
+		r.Run(ctx)
+	}
+	run(d, noon.Add(day))
+	run(h.process(t).directory(wkd), end)
+	times := map[string]int{}
+	for _, q := range wkd.questions() {
+		times[q]++
+	}
+	total := 0
+	for i := range count {
+		address := fmt.Sprintf("user%02d@example.org", i)
+		n := times[address]
+		if total += n; n < 1 || n > 4 {
+			t.Errorf("%s was asked about %d times in two days", address, n)
+		}
+	}
+	if total < 3*count/2 || total > 4*count {
+		t.Errorf("%d questions about %d certificates in two days", total, count)
+	}
+	slices.Sort(pauses)
+	if distinct := len(slices.Compact(pauses)); distinct < count || pauses[distinct-1] > time.Hour {
+		t.Errorf("%d different pauses, the longest %v", distinct, pauses[distinct-1])
+	}
+}
