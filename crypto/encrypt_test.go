@@ -315,6 +315,15 @@ func TestConcurrentUse(t *testing.T) {
 					c.HasKeyID(1)
 					c.Warnings()
 					c.Algorithm()
+					c.Explain(now)
+					c.Revoked(now)
+					if _, err := c.Merge(c.Bytes()); err != nil {
+						t.Error(err)
+					}
+					if _, err := c.For(c.Addrs()[0]); err != nil {
+						t.Error(err)
+					}
+					c.Certifies(c, c.Addrs()[0], now)
 				}
 			}
 		})

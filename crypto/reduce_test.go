@@ -82,7 +82,10 @@ func TestFor(t *testing.T) {
 func userAttribute(t testing.TB, e *openpgp.Entity) []byte {
 	t.Helper()
 	body := []byte{2, 100, 1}
-	sig := *e.Identities["Test <test@example.org>"].SelfCertifications[0].Packet
+	var sig packet.Signature
+	for _, id := range e.Identities {
+		sig = *id.SelfCertifications[0].Packet
+	}
 	h, err := sig.PrepareSign(at(now))
 	if err != nil {
 		t.Fatal(err)
