@@ -24,7 +24,8 @@ type GenerateOptions struct {
 	Algorithm crypto.Algorithm
 }
 
-// Generate makes a secret key for an address, and the certificate for others to encrypt to it. It fails with
+// Generate makes a secret key for an address, the certificate for others to encrypt to it, and a revocation
+// certificate ([Senders.Revocation]). It fails with
 // [ErrHasSecretKey], and changes nothing, if the address has a secret key already, be it by another process in the
 // very moment.
 func (s *Senders) Generate(ctx context.Context, addr mail.Addr, options GenerateOptions) (SenderKey, error) {
@@ -57,10 +58,17 @@ func (s *Senders) adopt(ctx context.Context, addr mail.Addr, key *crypto.SecretK
 	if err != nil {
 		return nil, err
 	}
+	revocation, err := key.RevocationCertificate(now, s.options.Rand)
+	if err != nil {
+		return nil, err
+	}
 	if passphrase != nil {
 		if key, err = key.Lock(passphrase, s.options.Rand); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.secrets.takes(key); err != nil {
+		return nil, err
 	}
 	return key, s.store.UpdateKeys(ctx, func(tx *store.KeyTx) error {
 		result := about(key.Cert())
@@ -76,6 +84,12 @@ func (s *Senders) adopt(ctx context.Context, addr mail.Addr, key *crypto.SecretK
 		case result.Err != nil:
 			return result.Err
 		}
-		return s.files.write(key)
+		if err := tx.SetSenderOrigin(ctx, key.Fingerprint(), true); err != nil {
+			return err
+		}
+		if err := s.secrets.writeRevocation(ctx, tx, key.Fingerprint(), revocation); err != nil {
+			return err
+		}
+		return s.secrets.write(ctx, tx, key)
 	})
 }

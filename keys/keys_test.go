@@ -44,6 +44,7 @@ type host struct {
 	dir        string
 	clock      *clock
 	passphrase []byte // as configured
+	place      keys.SecretPlace
 	store      *store.Store
 	local      *keys.Local
 	senders    *keys.Senders
@@ -66,9 +67,10 @@ func (h *host) process(t testing.TB) *host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	p := &host{dir: h.dir, clock: h.clock, passphrase: h.passphrase, store: s}
+	p := &host{dir: h.dir, clock: h.clock, passphrase: h.passphrase, place: h.place, store: s}
 	p.local = keys.NewLocal(s, p.clock.Now)
 	p.senders = keys.NewSenders(s, p.local, keys.SendersOptions{
+		Place:      h.place,
 		Dir:        filepath.Join(h.dir, "secret"),
 		Passphrase: func() ([]byte, error) { return p.passphrase, nil },
 		Now:        p.clock.Now,

@@ -15,35 +15,36 @@ import (
 // openKey is a secret key that stays unlocked in memory, since unlocking takes about a third of a second by design.
 type openKey struct {
 	mu sync.Mutex
-	// file is what the key was read from, nil before that.
-	file fs.FileInfo
-	key  *crypto.SecretKey
+	// version is that of the key when it was read, the zero one before that.
+	version secretVersion
+	key     *crypto.SecretKey
 	// signer is nil until the key has been found usable.
 	signer *crypto.Signer
 	// generation is that of the store when the certificate was last found not to be revoked.
 	generation int64
 }
 
-// signer returns the key with a fingerprint, ready to sign. It reads the file again when that has changed.
+// signer returns the key with a fingerprint, ready to sign. It is read again when it has changed where it
+// is kept.
 func (s *Senders) signer(ctx context.Context, fingerprint string) (*crypto.Signer, error) {
 	generation, err := s.store.KeyGeneration(ctx)
 	if err != nil {
 		return nil, err
 	}
-	k := s.openKey(fingerprint, generation)
+	k := s.openKey(ctx, fingerprint, generation)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	file, err := s.files.stat(fingerprint)
+	version, err := s.secrets.version(ctx, fingerprint)
 	if err != nil {
 		s.forget(fingerprint)
 		return nil, err
 	}
-	if !sameFile(k.file, file) {
-		k.file, k.signer = nil, nil
-		if k.key, err = s.readUnlocked(fingerprint); err != nil {
+	if !k.version.same(version) {
+		k.version, k.signer = secretVersion{}, nil
+		if k.key, err = s.readUnlocked(ctx, fingerprint); err != nil {
 			return nil, err
 		}
-		k.file = file
+		k.version = version
 	}
 	now := s.options.Now()
 	if k.signer == nil || k.generation != generation {
@@ -59,15 +60,15 @@ func (s *Senders) signer(ctx context.Context, fingerprint string) (*crypto.Signe
 	return k.signer, err
 }
 
-// openKey returns the place in memory for a key. When the store has changed, keys whose files are gone, perhaps by the
-// hand of another process, leave memory.
-func (s *Senders) openKey(fingerprint string, generation int64) *openKey {
+// openKey returns the place in memory for a key. When the store has changed, keys that are gone, perhaps by the hand
+// of another process, leave memory.
+func (s *Senders) openKey(ctx context.Context, fingerprint string, generation int64) *openKey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.swept != generation {
 		s.swept = generation
 		for other := range s.open {
-			if _, err := s.files.stat(other); err != nil {
+			if _, err := s.secrets.version(ctx, other); err != nil {
 				delete(s.open, other)
 			}
 		}
@@ -91,10 +92,18 @@ func sameFile(a, b fs.FileInfo) bool {
 	return a != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-func (s *Senders) readUnlocked(fingerprint string) (*crypto.SecretKey, error) {
-	key, err := s.files.read(fingerprint)
-	if err != nil || !key.Locked() {
-		return key, err
+func (s *Senders) readUnlocked(ctx context.Context, fingerprint string) (*crypto.SecretKey, error) {
+	key, err := s.secrets.read(ctx, fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	return s.unlockAtRest(key)
+}
+
+// unlockAtRest unlocks a key that was locked to be stored.
+func (s *Senders) unlockAtRest(key *crypto.SecretKey) (*crypto.SecretKey, error) {
+	if !key.Locked() {
+		return key, nil
 	}
 	passphrase, err := s.passphrase()
 	switch {

@@ -14,11 +14,16 @@ import (
 // maxSecretFile bounds what is read of a secret key file, in octets.
 const maxSecretFile = 4 << 20
 
-// secretDir is a directory with one file per secret key. Only its owner may read it and them.
+// secretDir is a directory with one file per secret key, and one for its revocation certificate. Only its owner may
+// read it and them.
 type secretDir string
 
 func (d secretDir) path(fingerprint string) string {
 	return filepath.Join(string(d), fingerprint+".pgp")
+}
+
+func (d secretDir) revocationPath(fingerprint string) string {
+	return filepath.Join(string(d), fingerprint+".rev")
 }
 
 // stat returns the identity of a key's file without reading it.
@@ -79,12 +84,34 @@ func (d secretDir) read(fingerprint string) (*crypto.SecretKey, error) {
 	return key, nil
 }
 
-// write puts the key in its file: after a crash either the old file is there or the whole new one.
-func (d secretDir) write(key *crypto.SecretKey) (err error) {
+// write puts the key in its file.
+func (d secretDir) write(key *crypto.SecretKey) error {
 	b, err := key.Bytes()
 	if err != nil {
 		return err
 	}
+	return d.replace(d.path(key.Fingerprint()), b)
+}
+
+// readRevocation returns the text of a key's revocation certificate, or an error that wraps [fs.ErrNotExist].
+func (d secretDir) readRevocation(fingerprint string) ([]byte, error) {
+	if !isFingerprint(fingerprint) {
+		return nil, fmt.Errorf("%q is not a fingerprint", fingerprint)
+	}
+	return os.ReadFile(d.revocationPath(fingerprint))
+}
+
+// writeRevocation keeps a revocation certificate. The first one stays: all of them do the same.
+func (d secretDir) writeRevocation(fingerprint string, text []byte) error {
+	if _, err := d.readRevocation(fingerprint); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return d.replace(d.revocationPath(fingerprint), text)
+}
+
+// replace puts b in a file that only its owner may read: after a crash either the old file is there or the whole new
+// one.
+func (d secretDir) replace(path string, b []byte) (err error) {
 	if err := os.Mkdir(string(d), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -104,7 +131,7 @@ func (d secretDir) write(key *crypto.SecretKey) (err error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), d.path(key.Fingerprint())); err != nil {
+	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
 	return d.sync()

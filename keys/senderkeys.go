@@ -17,7 +17,7 @@ type SenderKey struct {
 	Fingerprint string
 	// Created is when it became the key of this address.
 	Created time.Time
-	// Cert and Locked are those of the key in its file, unless Err says why it cannot be read.
+	// Cert and Locked are those of the key as it is stored, unless Err says why it cannot be read.
 	Cert   *crypto.Cert
 	Locked bool
 	Err    error
@@ -32,7 +32,7 @@ func (s *Senders) List(ctx context.Context) ([]SenderKey, error) {
 	keys := make([]SenderKey, len(rows))
 	for i, row := range rows {
 		keys[i] = SenderKey{Address: row.Address, Fingerprint: row.Fingerprint, Created: row.Created}
-		key, err := s.files.read(row.Fingerprint)
+		key, err := s.secrets.read(ctx, row.Fingerprint)
 		if err != nil {
 			keys[i].Err = err
 			continue
@@ -42,32 +42,35 @@ func (s *Senders) List(ctx context.Context) ([]SenderKey, error) {
 	return keys, nil
 }
 
-// Export writes the secret key of an address or with a fingerprint in ASCII armor, locked as it is in its file.
+// Export writes the secret key of an address or with a fingerprint in ASCII armor, locked as it is stored.
 // Errors wrap [ErrNoSecretKey] if there is none.
 func (s *Senders) Export(ctx context.Context, w io.Writer, which string) error {
-	fingerprint, addr, err := parseWhich(which)
+	fingerprint, err := s.fingerprint(ctx, which)
 	if err != nil {
 		return err
 	}
-	if fingerprint == "" {
-		sender, err := s.store.Sender(ctx, addr.Key())
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return fmt.Errorf("%w for %s", ErrNoSecretKey, which)
-		case err != nil:
-			return err
-		}
-		fingerprint = sender.Fingerprint
-	}
-	key, err := s.files.read(fingerprint)
+	key, err := s.secrets.read(ctx, fingerprint)
 	if err != nil {
 		return fmt.Errorf("export secret key %s: %w", fingerprint, err)
 	}
 	return key.WriteArmored(w)
 }
 
+// fingerprint returns that of the secret key of an address, or which itself if it is one.
+func (s *Senders) fingerprint(ctx context.Context, which string) (string, error) {
+	fingerprint, addr, err := parseWhich(which)
+	if err != nil || fingerprint != "" {
+		return fingerprint, err
+	}
+	sender, err := s.store.Sender(ctx, addr.Key())
+	if errors.Is(err, store.ErrNotFound) {
+		return "", fmt.Errorf("%w for %s", ErrNoSecretKey, which)
+	}
+	return sender.Fingerprint, err
+}
+
 // Remove takes the secret key from an address, or the one with a fingerprint from all its addresses, and destroys it
-// when no address has it any more. Its certificate stays. Errors wrap [ErrNoSecretKey] if there is none.
+// when no address has it any more. Its certificate stays, and so does the revocation certificate. Errors wrap [ErrNoSecretKey] if there is none.
 func (s *Senders) Remove(ctx context.Context, which string) error {
 	fingerprint, addr, err := parseWhich(which)
 	if err != nil {
@@ -87,7 +90,7 @@ func (s *Senders) Remove(ctx context.Context, which string) error {
 		if err != nil {
 			return err
 		}
-		destroyed, err := s.files.remove(fingerprint)
+		destroyed, err := s.secrets.remove(ctx, tx, fingerprint)
 		found = found || destroyed
 		return err
 	})

@@ -21,13 +21,13 @@ var (
 	ErrHasSecretKey = errors.New("there is a secret key already")
 )
 
-// Senders keeps the secret keys of those who send. The keys are in files, one each; which address signs with which
-// is in the store. It is safe for concurrent use, and another process may change keys at any time.
+// Senders keeps the secret keys of those who send. The keys are in files, one each, or in the store; which address
+// signs with which is in the store. It is safe for concurrent use, and another process may change keys at any time.
 type Senders struct {
 	store   *store.Store
 	local   *Local
 	options SendersOptions
-	files   secretDir
+	secrets secretKeys
 
 	mu    sync.Mutex
 	open  map[string]*openKey // by fingerprint
@@ -36,9 +36,12 @@ type Senders struct {
 
 // SendersOptions are what [NewSenders] needs beside the store.
 type SendersOptions struct {
+	// Place is where the secret keys are. One that is only in the other place is found there and named in an error.
+	Place SecretPlace
 	// Dir holds the secret key files. It is created with mode 0700 when the first key comes; its parent must exist.
 	Dir string
-	// Passphrase locks keys at rest. Without one they are stored unprotected.
+	// Passphrase locks keys at rest. Without one they are stored unprotected in
+	// files, and not at all in the database.
 	Passphrase Passphrase
 	// Now is the clock.
 	Now func() time.Time
@@ -53,7 +56,7 @@ func NewSenders(s *store.Store, local *Local, options SendersOptions) *Senders {
 		store:   s,
 		local:   local,
 		options: options,
-		files:   secretDir(options.Dir),
+		secrets: newSecretKeys(s, options),
 		open:    make(map[string]*openKey),
 	}
 }

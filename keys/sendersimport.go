@@ -29,7 +29,10 @@ func (s *Senders) Import(ctx context.Context, r io.Reader, options ImportOptions
 func (s *Senders) importSecret(ctx context.Context, key *crypto.SecretKey, configured []byte, options ImportOptions) (Imported, error) {
 	result := about(key.Cert())
 	result.Secret = true
-	atRest, refusal := s.relock(key, options.Passphrase, configured)
+	rest, refusal := s.relock(key, options.Passphrase, configured)
+	if refusal == nil {
+		rest.before, _ = s.secrets.read(ctx, key.Fingerprint()) // one that cannot be read is replaced
+	}
 	err := s.store.UpdateKeys(ctx, func(tx *store.KeyTx) error {
 		if err := s.local.put(ctx, tx, key.Cert(), options.For, &result); err != nil || result.Outcome == Refused {
 			return err
@@ -42,7 +45,7 @@ func (s *Senders) importSecret(ctx context.Context, key *crypto.SecretKey, confi
 			result.refuse(refusal)
 			return nil
 		}
-		return s.keep(ctx, tx, atRest, append(key.Cert().Addrs(), options.For...), &result)
+		return s.keep(ctx, tx, rest, append(key.Cert().Addrs(), options.For...), &result)
 	})
 	if err != nil {
 		return Imported{}, fmt.Errorf("import secret key %s: %w", key.Fingerprint(), err)
@@ -50,19 +53,33 @@ func (s *Senders) importSecret(ctx context.Context, key *crypto.SecretKey, confi
 	return result, nil
 }
 
+// atRest is a secret key that is about to be stored.
+type atRest struct {
+	key    *crypto.SecretKey
+	before *crypto.SecretKey // what is stored already, nil if nothing is
+	// revocation is its revocation certificate, unless noRevocation says why there is none.
+	revocation   []byte
+	noRevocation error
+}
+
 // relock returns a key that can sign as it is to be stored, or why it cannot be taken.
-func (s *Senders) relock(key *crypto.SecretKey, own, configured []byte) (*crypto.SecretKey, error) {
+func (s *Senders) relock(key *crypto.SecretKey, own, configured []byte) (atRest, error) {
 	unlocked, err := unlock(key, own, configured)
 	if err != nil {
-		return nil, err
+		return atRest{}, err
 	}
-	if _, err := unlocked.Signer(s.options.Now()); err != nil {
-		return nil, fmt.Errorf("it cannot sign: %w", err)
+	now := s.options.Now()
+	if _, err := unlocked.Signer(now); err != nil {
+		return atRest{}, fmt.Errorf("it cannot sign: %w", err)
 	}
-	if configured == nil {
-		return unlocked, nil
+	rest := atRest{key: unlocked}
+	rest.revocation, rest.noRevocation = unlocked.RevocationCertificate(now, s.options.Rand)
+	if configured != nil {
+		if rest.key, err = unlocked.Lock(configured, s.options.Rand); err != nil {
+			return atRest{}, err
+		}
 	}
-	return unlocked.Lock(configured, s.options.Rand)
+	return rest, s.secrets.takes(rest.key)
 }
 
 func unlock(key *crypto.SecretKey, passphrases ...[]byte) (*crypto.SecretKey, error) {
@@ -95,17 +112,25 @@ func (s *Senders) storedRevocation(ctx context.Context, tx *store.KeyTx, fingerp
 	return revocation(cert, s.options.Now())
 }
 
-// keep puts a secret key in its file and makes it the sender key of the addresses. The result tells of the
-// certificate before and of the secret key after.
-func (s *Senders) keep(ctx context.Context, tx *store.KeyTx, key *crypto.SecretKey, addrs []mail.Addr, result *Imported) error {
-	before, err := s.files.read(key.Fingerprint())
+// keep stores a secret key and makes it the sender key of the addresses. The result tells of the certificate before
+// and of the secret key after.
+func (s *Senders) keep(ctx context.Context, tx *store.KeyTx, rest atRest, addrs []mail.Addr, result *Imported) error {
+	key, before := rest.key, rest.before
 	switch {
-	case err != nil:
+	case before == nil:
 		result.Outcome = Added
 	case before.Locked() != key.Locked() || string(before.Cert().Bytes()) != string(key.Cert().Bytes()):
 		result.Outcome = Updated
 	}
-	if err := s.files.write(key); err != nil {
+	if rest.noRevocation != nil {
+		result.note("no revocation certificate can be made for it: %v", rest.noRevocation)
+	} else if err := s.secrets.writeRevocation(ctx, tx, key.Fingerprint(), rest.revocation); err != nil {
+		return err
+	}
+	if err := tx.SetSenderOrigin(ctx, key.Fingerprint(), false); err != nil {
+		return err
+	}
+	if err := s.secrets.write(ctx, tx, key); err != nil {
 		return err
 	}
 	result.Unprotected = !key.Locked()
