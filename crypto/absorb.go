@@ -13,21 +13,49 @@ import (
 // are not taken, nor what others have signed. Secrets stay as they are, locked or not. A key that lacks nothing is
 // returned itself. A certificate of another key is an error.
 func (k *SecretKey) Absorb(c *Cert) (*SecretKey, error) {
-	if c.Fingerprint() != k.Fingerprint() {
-		return nil, fmt.Errorf("the certificate %s is not that of the secret key %s", c.Fingerprint(), k.Fingerprint())
+	packets, err := k.cert.absorb(k.packets, k.publicPackets(), c)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(packets) == len(k.packets):
+		return k, nil
 	}
-	theirs, err := k.signaturesIn(c)
+	return newSecretKey(packets)
+}
+
+// Absorb returns the certificate with what [SecretKey.Absorb] takes from another copy of it. A certificate that lacks
+// nothing is returned itself.
+func (c *Cert) Absorb(other *Cert) (*Cert, error) {
+	own, err := parsePackets(c.raw)
+	if err != nil {
+		return nil, err
+	}
+	packets, err := c.absorb(own, own, other)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(packets) == len(own):
+		return c, nil
+	}
+	return newCert(packets)
+}
+
+// absorb returns packets, whose public parts are given beside them, with the signatures that they lack.
+func (c *Cert) absorb(own, public []rawPacket, other *Cert) ([]rawPacket, error) {
+	if other.Fingerprint() != c.Fingerprint() {
+		return nil, fmt.Errorf("the certificate %s is not that of the key %s", other.Fingerprint(), c.Fingerprint())
+	}
+	theirs, err := c.signaturesIn(other)
 	if err != nil {
 		return nil, err
 	}
 	var packets []rawPacket
-	public := k.publicPackets()
 	for i := 0; i < len(public); {
 		end := i + 1
 		for end < len(public) && public[end].tag == tagSignature {
 			end++
 		}
-		packets = append(packets, k.packets[i:end]...)
+		packets = append(packets, own[i:end]...)
 		name := public[i].name()
 		for _, sig := range theirs[name] {
 			if !slices.ContainsFunc(public[i+1:end], func(p rawPacket) bool { return bytes.Equal(p.body, sig.body) }) {
@@ -37,19 +65,17 @@ func (k *SecretKey) Absorb(c *Cert) (*SecretKey, error) {
 		delete(theirs, name)
 		i = end
 	}
-	if len(packets) == len(k.packets) {
-		return k, nil
-	}
-	return newSecretKey(packets)
+	return packets, nil
 }
 
-// signaturesIn returns the primary key's signatures in its certificate c, by the name of the packet they are about.
-func (k *SecretKey) signaturesIn(c *Cert) (map[string][]rawPacket, error) {
-	packets, err := parsePackets(c.raw)
+// signaturesIn returns the primary key's signatures in a copy of its certificate, by the name of the packet they are
+// about.
+func (c *Cert) signaturesIn(other *Cert) (map[string][]rawPacket, error) {
+	packets, err := parsePackets(other.raw)
 	if err != nil {
 		return nil, err
 	}
-	own := k.cert.entity.PrimaryKey
+	own := c.entity.PrimaryKey
 	found := make(map[string][]rawPacket)
 	about := ""
 	for _, p := range packets {

@@ -42,7 +42,7 @@ func (k *SecretKey) Extend(until time.Time, o ExtendOptions) (*SecretKey, error)
 		return nil, err
 	}
 	alive := o.Now
-	if expiry, expires := k.cert.Expires(o.Now); expires && expiry.Before(alive) {
+	if expiry, expires := k.Expires(o.Now); expires && expiry.Before(alive) {
 		alive = expiry
 	}
 	x := extension{key: k, secrets: secrets, until: until, alive: alive, options: o, from: o.Now}
@@ -61,6 +61,54 @@ func (k *SecretKey) Extend(until time.Time, o ExtendOptions) (*SecretKey, error)
 		return nil, fmt.Errorf("extend key %s: it would still expire on %s", k.Fingerprint(), date(expiry))
 	}
 	return extended, nil
+}
+
+// Expires returns when the key stops to be of full use to its owner by what has been said until then: when encrypting to
+// it ends ([Cert.Expires]), or when the last part that signs, and whose secret is here, does. An expiry may have passed.
+func (k *SecretKey) Expires(at time.Time) (t time.Time, expires bool) {
+	t, expires = k.cert.Expires(at)
+	var last time.Time
+	for _, part := range k.secrets {
+		if part.state == missing || part.state == onCard {
+			continue
+		}
+		end, can := k.cert.signingEnd(part.keyID, at)
+		switch {
+		case !can:
+		case end.IsZero():
+			return t, expires
+		case end.After(last):
+			last = end
+		}
+	}
+	if !last.IsZero() && (!expires || last.Before(t)) {
+		return last, true
+	}
+	return t, expires
+}
+
+// signingEnd returns when the part of the key with an ID ceases to sign, the zero time for never, and whether it is
+// meant to sign at all.
+func (c *Cert) signingEnd(id uint64, at time.Time) (end time.Time, can bool) {
+	if id == c.entity.PrimaryKey.KeyId {
+		sig, err := c.entity.PrimarySelfSignature(at, policy())
+		if err != nil {
+			sig, err = c.entity.PrimarySelfSignature(time.Time{}, policy())
+		}
+		return c.primaryExpiry(at), err == nil && signs.allowed(sig)
+	}
+	for i := range c.entity.Subkeys {
+		sub := &c.entity.Subkeys[i]
+		if sub.PublicKey.KeyId != id || weakness(sub.PublicKey) != "" {
+			continue
+		}
+		sig, err := sub.LatestValidBindingSignature(at, policy())
+		if err != nil || !signs.allowed(sig) || sub.Revoked(sig, at) {
+			continue
+		}
+		return endOf(sub.PublicKey, sig), true
+	}
+	return end, false
 }
 
 // certifyingSecrets returns the unlocked secrets as privateKeys does if the primary key, the first of them, may sign

@@ -240,6 +240,42 @@ func TestExtendLeaves(t *testing.T) {
 	}
 }
 
+// TestSecretKeyExpires has keys whose parts end at different times.
+func TestSecretKeyExpires(t *testing.T) {
+	made := now.Add(-10 * day)
+	both := func(days ...uint32) func(*openpgp.Entity) {
+		return func(e *openpgp.Entity) {
+			certifyOnly(t, made)(e)
+			for _, d := range days {
+				addSubkey(t, made, d)(e)
+			}
+		}
+	}
+	forever, thirty := at(made), at(made, func(c *packet.Config) { c.KeyLifetimeSecs = 30 * 86400 })
+	for _, tc := range []struct {
+		name string
+		cfg  *packet.Config
+		edit func(*openpgp.Entity)
+		days int // 0 for never
+	}{
+		{"never", forever, func(*openpgp.Entity) {}, 0},
+		{"the primary key", thirty, func(*openpgp.Entity) {}, 30},
+		{"the only signing subkey", forever, both(20), 20},
+		{"one of two signing subkeys", thirty, both(5, 20), 20},
+		{"a signing subkey beside a primary key that signs", thirty, addSubkey(t, made, 5), 30},
+		{"a signing subkey that outlives the primary key", thirty, both(40), 30},
+		{"a signing subkey that never ends", thirty, both(5, 0), 30},
+		{"a signing subkey that has ended", thirty, both(5), 5},
+	} {
+		e := newEntity(t, tc.cfg)
+		tc.edit(e)
+		end, expires := secretKey(t, e).Expires(now)
+		if expires != (tc.days != 0) || expires && !end.Equal(made.Add(time.Duration(tc.days)*day)) {
+			t.Errorf("%s: %t, %v", tc.name, expires, end)
+		}
+	}
+}
+
 func TestExtendRefuses(t *testing.T) {
 	made := now.Add(-10 * day)
 	expiring := at(made, func(c *packet.Config) { c.KeyLifetimeSecs = 11 * 86400 })

@@ -45,6 +45,7 @@ type host struct {
 	clock      *clock
 	passphrase []byte // as configured
 	place      keys.SecretPlace
+	secretDir  string
 	store      *store.Store
 	local      *keys.Local
 	senders    *keys.Senders
@@ -56,7 +57,7 @@ func newHost(t testing.TB) *host {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return (&host{dir: dir, clock: &clock{t: noon}}).process(t)
+	return (&host{dir: dir, secretDir: filepath.Join(dir, "secret"), clock: &clock{t: noon}}).process(t)
 }
 
 // process opens the state directory of h again, as another process does.
@@ -67,11 +68,11 @@ func (h *host) process(t testing.TB) *host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	p := &host{dir: h.dir, clock: h.clock, passphrase: h.passphrase, place: h.place, store: s}
+	p := &host{dir: h.dir, clock: h.clock, passphrase: h.passphrase, place: h.place, secretDir: h.secretDir, store: s}
 	p.local = keys.NewLocal(s, p.clock.Now)
 	p.senders = keys.NewSenders(s, p.local, keys.SendersOptions{
 		Place:      h.place,
-		Dir:        filepath.Join(h.dir, "secret"),
+		Dir:        h.secretDir,
 		Passphrase: func() ([]byte, error) { return p.passphrase, nil },
 		Now:        p.clock.Now,
 		Rand:       rand.Reader,

@@ -23,6 +23,11 @@ func (f secretFiles) version(ctx context.Context, fingerprint string) (secretVer
 	return secretVersion{file: info}, f.explain(ctx, err, fingerprint)
 }
 
+func (f secretFiles) unchanged(_ context.Context, _ *store.KeyTx, fingerprint string, version secretVersion) (bool, error) {
+	info, err := f.dir.stat(fingerprint)
+	return err == nil && version.same(secretVersion{file: info}), err
+}
+
 func (f secretFiles) read(ctx context.Context, fingerprint string) (*crypto.SecretKey, error) {
 	key, err := f.dir.read(fingerprint)
 	return key, f.explain(ctx, err, fingerprint)

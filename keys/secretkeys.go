@@ -29,6 +29,8 @@ type secretKeys interface {
 	takes(key *crypto.SecretKey) error
 	// version identifies the state of a key without reading it.
 	version(ctx context.Context, fingerprint string) (secretVersion, error)
+	// unchanged reports whether the version is still the one that counts.
+	unchanged(ctx context.Context, tx *store.KeyTx, fingerprint string, version secretVersion) (bool, error)
 	// read returns the key as it is kept, locked or not.
 	read(ctx context.Context, fingerprint string) (*crypto.SecretKey, error)
 	// write keeps the key: after a crash either the old one is there or the whole new one.

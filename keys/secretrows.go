@@ -33,6 +33,11 @@ func (r secretRows) version(ctx context.Context, fingerprint string) (secretVers
 	return secretVersion{revision: revision}, nil
 }
 
+func (r secretRows) unchanged(ctx context.Context, tx *store.KeyTx, fingerprint string, version secretVersion) (bool, error) {
+	revision, err := tx.SecretRevision(ctx, fingerprint)
+	return err == nil && version.same(secretVersion{revision: revision}), err
+}
+
 func (r secretRows) read(ctx context.Context, fingerprint string) (*crypto.SecretKey, error) {
 	row, err := r.store.Secret(ctx, fingerprint)
 	if err != nil {

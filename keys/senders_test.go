@@ -6,7 +6,7 @@ import (
 )
 
 func (h *host) secretFile(fingerprint string) string {
-	return filepath.Join(h.dir, "secret", fingerprint+".pgp")
+	return filepath.Join(h.secretDir, fingerprint+".pgp")
 }
 
 // signs reports the fingerprint of the key that signs for an address.

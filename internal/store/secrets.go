@@ -27,7 +27,16 @@ func (s *Store) Secret(ctx context.Context, fingerprint string) (Secret, error) 
 
 // SecretRevision returns the revision of the secret key with a fingerprint without reading the key, or [ErrNotFound].
 func (s *Store) SecretRevision(ctx context.Context, fingerprint string) (int64, error) {
-	return first(collect(ctx, s.read, func(rows *sql.Rows, revision *int64) error {
+	return secretRevision(ctx, s.read, fingerprint)
+}
+
+// SecretRevision does the same in the transaction.
+func (t *KeyTx) SecretRevision(ctx context.Context, fingerprint string) (int64, error) {
+	return secretRevision(ctx, t.tx, fingerprint)
+}
+
+func secretRevision(ctx context.Context, q querier, fingerprint string) (int64, error) {
+	return first(collect(ctx, q, func(rows *sql.Rows, revision *int64) error {
 		return rows.Scan(revision)
 	}, `SELECT revision FROM sender_secret WHERE fingerprint = $1`, fingerprint))
 }
