@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +60,15 @@ func eachDatabase(t *testing.T, test func(t *testing.T, database string)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, private(t)) })
 	t.Run("postgresql", func(t *testing.T) { test(t, newDatabase(t, server(t))) })
+}
+
+// another returns an empty database of the same kind.
+func another(t *testing.T, database string) string {
+	t.Helper()
+	if strings.HasPrefix(database, "postgres:") {
+		return newDatabase(t, server(t))
+	}
+	return private(t)
 }
 
 func open(t testing.TB, database string) *store.Store {

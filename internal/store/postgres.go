@@ -25,34 +25,46 @@ const (
 const (
 	// dialWait bounds one attempt to connect to one host.
 	dialWait = 5 * time.Second
-	// silence is how long the server may say nothing while something is asked of it. The wait for a lock is in it.
-	silence = lockWait + 5*time.Second
-	// migrationSilence is the same for one statement of a migration, which may go over every row.
+	// migrationSilence is the silence that a migration may need, which may go over every row.
 	migrationSilence = 10 * time.Minute
-	// abandoned is how long a transaction may be left alone. The server then ends it and frees its lock: otherwise a host
-	// that lost its power would keep all others from writing until the server misses it.
-	abandoned = 30 * time.Second
 	// connIdle and connLife bound how long a connection is kept, so that all follow a change of the server's address.
 	connIdle = 5 * time.Minute
 	connLife = 30 * time.Minute
 )
 
+// postgresWaits is for how long nothing may happen.
+type postgresWaits struct {
+	// lock is how long a transaction waits while another process writes.
+	lock time.Duration
+	// silence is how long the server may say nothing while something is asked of it. The wait for a lock is in it.
+	silence time.Duration
+	// abandoned is how long a transaction may be left alone. The server then ends it and frees its lock: otherwise a host
+	// that lost its power would keep all others from writing until the server misses it.
+	abandoned time.Duration
+}
+
+func defaultWaits() postgresWaits {
+	return postgresWaits{lock: lockWait, silence: lockWait + 5*time.Second, abandoned: 30 * time.Second}
+}
+
 // openPostgres opens a PostgreSQL database. Nothing depends on what a session keeps from one transaction to the next,
 // so that a pooler such as PgBouncer may stand in between, in whatever mode.
-func openPostgres(ctx context.Context, database string) (*Store, error) {
+func openPostgres(ctx context.Context, database string, as setup) (*Store, error) {
 	config, err := parsePostgres(database)
 	if err != nil {
 		return nil, err
 	}
-	once := newPostgresWriter(config, lockKeys, migrationSilence)
-	err = migrate(ctx, once, migrations, postgresSchema)
+	patient := as.waits
+	patient.silence = migrationSilence
+	once := newPostgresWriter(config, lockKeys, patient)
+	err = migrate(ctx, once, as.migrations, postgresSchema)
 	if err = errors.Join(err, once.close()); err != nil {
 		return nil, err
 	}
 	s := &Store{
-		read:   connectPostgres(config, maxReaders, silence),
-		keys:   newPostgresWriter(config, lockKeys, silence),
-		ledger: newPostgresWriter(config, lockLedger, silence),
+		read:   connectPostgres(config, maxReaders, as.waits.silence),
+		keys:   newPostgresWriter(config, lockKeys, as.waits),
+		ledger: newPostgresWriter(config, lockLedger, as.waits),
 	}
 	s.generation = func(ctx context.Context) (int64, error) {
 		return first(collect(ctx, s.read, func(rows *sql.Rows, n *int64) error { return rows.Scan(n) }, keyGeneration))
@@ -71,7 +83,7 @@ func connectPostgres(config *pgx.ConnConfig, connections int, silence time.Durat
 		}
 		return &impatientConn{Conn: conn, silence: silence}, nil
 	}
-	db := stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config, stdlib.OptionResetSession(checkConn))
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxIdleTime(connIdle)
@@ -79,9 +91,9 @@ func connectPostgres(config *pgx.ConnConfig, connections int, silence time.Durat
 	return db
 }
 
-func newPostgresWriter(config *pgx.ConnConfig, lock int64, silence time.Duration) writer {
+func newPostgresWriter(config *pgx.ConnConfig, lock int64, waits postgresWaits) writer {
 	return writer{
-		db: connectPostgres(config, 1, silence),
+		db: connectPostgres(config, 1, waits.silence),
 		// Each statement sees what was committed before it began. Where a whole transaction sees one moment, that moment
 		// is before the lock was given, whatever the default of the server or the role.
 		options: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
@@ -94,10 +106,10 @@ func newPostgresWriter(config *pgx.ConnConfig, lock int64, silence time.Duration
 					set_config('idle_in_transaction_session_timeout', $1, TRUE),
 					set_config('lock_timeout', $2, TRUE),
 					pg_advisory_xact_lock($3)`,
-				milliseconds(abandoned), milliseconds(lockWait), lock)
+				milliseconds(waits.abandoned), milliseconds(waits.lock), lock)
 			return err
 		},
-		wait: silence,
+		wait: waits.silence,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
@@ -53,6 +54,7 @@ func advicePostgres(err error) string {
 	}
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, dns := errors.AsType[*net.DNSError](err)
+	operation, network := errors.AsType[*net.OpError](err)
 	switch {
 	case errors.Is(err, pgconn.ErrReadOnlyConnection):
 		return adviceStandby
@@ -60,7 +62,9 @@ func advicePostgres(err error) string {
 		return "create the database with the encoding UTF8: createdb -O ROLE -E UTF8 -T template0 NAME"
 	case certificate:
 		return adviceTLS
-	case dns, errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+	case strings.Contains(err.Error(), "server refused TLS connection"): // the driver has no name for it
+		return "switch on ssl on the server; sslmode=disable in the URL does without, and lets the network read and change keys"
+	case dns, network && operation.Op == "dial":
 		return adviceReach
 	case errors.Is(err, errBusy), errors.Is(err, errSilent), errors.Is(err, os.ErrDeadlineExceeded):
 		return adviceSilent

@@ -1,9 +1,15 @@
 package store
 
 import (
+	"context"
+	"crypto/tls"
+	"database/sql/driver"
 	"net"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // impatientConn is a connection to a server that must not be silent for too long: each read and write has a deadline
@@ -47,4 +53,34 @@ func (c *impatientConn) SetDeadline(t time.Time) error {
 	defer c.mu.Unlock()
 	c.limit = t
 	return c.Conn.SetDeadline(t)
+}
+
+// quiet reports whether the connection is open and nothing waits to be read. It asks only this host's kernel.
+func (c *impatientConn) quiet() bool {
+	socket, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return true // not known, and the next read will tell
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var peeked error
+	err = raw.Control(func(fd uintptr) {
+		_, _, peeked = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	})
+	return err == nil && peeked == syscall.EAGAIN
+}
+
+// checkConn refuses an idle connection on which the server has said something, if only that it is going: a server that
+// was restarted costs nobody an error who did not use it meanwhile.
+func checkConn(_ context.Context, conn *pgx.Conn) error {
+	under := conn.PgConn().Conn()
+	if encrypted, ok := under.(*tls.Conn); ok {
+		under = encrypted.NetConn()
+	}
+	if c, ok := under.(*impatientConn); ok && !c.quiet() {
+		return driver.ErrBadConn
+	}
+	return nil
 }

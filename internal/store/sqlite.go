@@ -11,7 +11,7 @@ import (
 	"modernc.org/sqlite"
 )
 
-func openSQLite(ctx context.Context, file string) (*Store, error) {
+func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	file, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func openSQLite(ctx context.Context, file string) (*Store, error) {
 	read.SetMaxOpenConns(maxReaders)
 	read.SetMaxIdleConns(maxReaders)
 	s := &Store{read: read, keys: writer{db: write}, ledger: writer{db: write}}
-	if err := migrate(ctx, s.keys, migrations, func(text string) string { return text }); err != nil {
+	if err := migrate(ctx, s.keys, as.migrations, func(text string) string { return text }); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	// Every key lookup asks this. It takes some microseconds, and watching a context would double them.

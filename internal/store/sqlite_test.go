@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"database/sql"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -73,18 +72,6 @@ func TestOpenRefuses(t *testing.T) {
 			write(t, file, b)
 			return file
 		}, "restore it from a backup"},
-		{"newer schema", func(t *testing.T, file string) string {
-			open(t, file).Close()
-			db, err := sql.Open("sqlite", file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			if _, err := db.Exec(`UPDATE schema_version SET version = 999`); err != nil {
-				t.Fatal(err)
-			}
-			return file
-		}, "schema 999 was made by a newer sealmilter"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			file := tc.prepare(t, private(t))

@@ -5,11 +5,18 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 )
 
 // lockWait is how long a transaction waits while another process writes.
 const lockWait = 10 * time.Second
+
+// setup is how a store is opened. Tests leave out migrations and shorten the waits.
+type setup struct {
+	migrations fs.FS
+	waits      postgresWaits
+}
 
 // maxReaders bounds the connections that read beside each other.
 const maxReaders = 8
@@ -30,11 +37,15 @@ type Store struct {
 // directory must exist. A file that others may read and a directory that others may write to are refused, and so is a
 // schema newer than this program.
 func Open(ctx context.Context, database string) (*Store, error) {
+	return openAs(ctx, database, setup{migrations, defaultWaits()})
+}
+
+func openAs(ctx context.Context, database string, as setup) (*Store, error) {
 	name, open := database, openSQLite
 	if isPostgres(database) {
 		name, open = postgresName(database), openPostgres
 	}
-	s, err := open(ctx, database)
+	s, err := open(ctx, database, as)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", name, explain(err))
 	}

@@ -28,40 +28,40 @@ func TestOpenAgain(t *testing.T) {
 	})
 }
 
-// TestTwoWriters has two stores on one database write at the same time, as the daemon and the command line do.
-func TestTwoWriters(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, database string) {
-		const goroutines, rounds = 3, 20
-		a, b := open(t, database), open(t, database)
-		var all sync.WaitGroup
-		for _, s := range []*store.Store{a, b} {
-			for range goroutines {
-				all.Go(func() {
-					for range rounds {
-						err := s.UpdateKeys(t.Context(), func(tx *store.KeyTx) error {
-							count := byte(0)
-							c, err := tx.Certificate(t.Context(), "AA")
-							switch {
-							case err == nil:
-								count = c.Blob[0]
-							case !errors.Is(err, store.ErrNotFound):
-								return err
-							}
-							return tx.PutCertificate(t.Context(), "AA", []byte{count + 1}, noon)
-						})
-						if err != nil {
-							t.Error(err)
+func TestTwoWriters(t *testing.T) { eachDatabase(t, countTogether) }
+
+// countTogether has two stores on one database write at the same time, as the daemon and the command line do.
+func countTogether(t *testing.T, database string) {
+	const goroutines, rounds = 3, 20
+	a, b := open(t, database), open(t, database)
+	var all sync.WaitGroup
+	for _, s := range []*store.Store{a, b} {
+		for range goroutines {
+			all.Go(func() {
+				for range rounds {
+					err := s.UpdateKeys(t.Context(), func(tx *store.KeyTx) error {
+						count := byte(0)
+						c, err := tx.Certificate(t.Context(), "AA")
+						switch {
+						case err == nil:
+							count = c.Blob[0]
+						case !errors.Is(err, store.ErrNotFound):
+							return err
 						}
+						return tx.PutCertificate(t.Context(), "AA", []byte{count + 1}, noon)
+					})
+					if err != nil {
+						t.Error(err)
 					}
-				})
-			}
+				}
+			})
 		}
-		all.Wait()
-		c, err := a.Certificate(t.Context(), "AA")
-		if err != nil || c.Blob[0] != 2*goroutines*rounds {
-			t.Errorf("%v writes of %d are there, %v", c.Blob, 2*goroutines*rounds, err)
-		}
-	})
+	}
+	all.Wait()
+	c, err := a.Certificate(t.Context(), "AA")
+	if err != nil || c.Blob[0] != 2*goroutines*rounds {
+		t.Errorf("%v writes of %d are there, %v", c.Blob, 2*goroutines*rounds, err)
+	}
 }
 
 func TestFailedUpdateLeavesNothing(t *testing.T) {

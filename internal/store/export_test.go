@@ -1,0 +1,60 @@
+package store
+
+import (
+	"context"
+	"io/fs"
+	"net"
+	"time"
+)
+
+// Migrations holds the migrations of this program.
+var Migrations fs.FS = migrations
+
+// OpenWith opens a database with other migrations than those of this program.
+func OpenWith(ctx context.Context, database string, steps fs.FS) (*Store, error) {
+	return openAs(ctx, database, setup{steps, defaultWaits()})
+}
+
+// OpenImpatient opens a PostgreSQL database with other waits than usual, 0 for the usual one.
+func OpenImpatient(ctx context.Context, database string, lock, silence, abandoned time.Duration) (*Store, error) {
+	waits := defaultWaits()
+	for wait, other := range map[*time.Duration]time.Duration{&waits.lock: lock, &waits.silence: silence, &waits.abandoned: abandoned} {
+		if other > 0 {
+			*wait = other
+		}
+	}
+	return openAs(ctx, database, setup{migrations, waits})
+}
+
+// Exec runs statements as they are, whatever they are.
+func (s *Store) Exec(ctx context.Context, statements string) error {
+	_, err := s.keys.db.ExecContext(ctx, statements)
+	return err
+}
+
+// ParsePostgres returns what errors call a database, and the error of its URL.
+func ParsePostgres(database string) (name string, err error) {
+	_, err = parsePostgres(database)
+	return postgresName(database), err
+}
+
+// ImpatientConn wraps a connection as those to a PostgreSQL server are.
+func ImpatientConn(conn net.Conn, silence time.Duration) net.Conn {
+	return &impatientConn{Conn: conn, silence: silence}
+}
+
+// Proved reports whether no server is talked to that has not proved by a certificate to be the one of the URL.
+func Proved(database string) (bool, error) {
+	config, err := parsePostgres(database)
+	if err != nil {
+		return false, err
+	}
+	proved := config.TLSConfig != nil && !config.TLSConfig.InsecureSkipVerify
+	for _, fallback := range config.Fallbacks {
+		proved = proved && fallback.TLSConfig != nil && !fallback.TLSConfig.InsecureSkipVerify
+	}
+	return proved, nil
+}
+
+// Explain adds advice to an error of a database.
+var Explain = explain
