@@ -197,7 +197,7 @@ func (g *gate) Lookup(ctx context.Context, _ mail.Addr) ([]*crypto.Cert, error) 
 }
 
 func TestLookupEndsInTime(t *testing.T) {
-	h := newHost(t)
+	h := newBubbleHost(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		a := h.directory(&gate{}).Lookup(t.Context(), addr(t, "alice@example.org"))
@@ -215,7 +215,7 @@ func TestLookupEndsInTime(t *testing.T) {
 }
 
 func TestConcurrentLookupsAreOne(t *testing.T) {
-	h := newHost(t)
+	h := newBubbleHost(t)
 	alice := generate(t, "alice@example.org", 0, 0).Cert()
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{open: make(chan struct{}), certs: []*crypto.Cert{alice}}

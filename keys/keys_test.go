@@ -42,6 +42,7 @@ func (c *clock) advance(d time.Duration) {
 // host is a state directory and what one process has open of it.
 type host struct {
 	dir        string
+	database   string
 	clock      *clock
 	passphrase []byte // as configured
 	place      keys.SecretPlace
@@ -53,22 +54,33 @@ type host struct {
 
 func newHost(t testing.TB) *host {
 	t.Helper()
+	return newHostOn(t, newDatabase)
+}
+
+// newBubbleHost returns a host whose database needs no network, for tests with a clock of their own.
+func newBubbleHost(t testing.TB) *host {
+	t.Helper()
+	return newHostOn(t, sqliteFile)
+}
+
+func newHostOn(t testing.TB, database func(t testing.TB, dir string) string) *host {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "state")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return (&host{dir: dir, secretDir: filepath.Join(dir, "secret"), clock: &clock{t: noon}}).process(t)
+	return (&host{dir: dir, database: database(t, dir), secretDir: filepath.Join(dir, "secret"), clock: &clock{t: noon}}).process(t)
 }
 
 // process opens the state directory of h again, as another process does.
 func (h *host) process(t testing.TB) *host {
 	t.Helper()
-	s, err := store.Open(t.Context(), filepath.Join(h.dir, "sealmilter.db"))
+	s, err := store.Open(t.Context(), h.database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	p := &host{dir: h.dir, clock: h.clock, passphrase: h.passphrase, place: h.place, secretDir: h.secretDir, store: s}
+	p := &host{dir: h.dir, database: h.database, clock: h.clock, passphrase: h.passphrase, place: h.place, secretDir: h.secretDir, store: s}
 	p.local = keys.NewLocal(s, p.clock.Now)
 	p.senders = keys.NewSenders(s, p.local, keys.SendersOptions{
 		Place:      h.place,

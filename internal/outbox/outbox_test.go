@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +14,6 @@ import (
 
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
-	"sealmilter/internal/store"
 )
 
 // queue is the MTA's loopback listener.
@@ -80,16 +78,6 @@ func (s *queueSession) Data(r io.Reader) error {
 	s.text = string(text)
 	s.queue.got = append(s.queue.got, s.delivery)
 	return nil
-}
-
-func newLedger(t *testing.T) *store.Store {
-	t.Helper()
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
 }
 
 func recipient(t *testing.T, addr string, args ...string) mail.Recipient {
@@ -255,11 +243,10 @@ func TestRetry(t *testing.T) {
 		{"other Date and way", id + "Date: a\nReceived: x\n", id + "Date: b\nReceived: y\n", "", false, time.Second, true},
 		{"given up", id, id, "", false, 6 * 24 * time.Hour, false},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		eachDatabase(t, tc.name, func(t *testing.T, database string) {
 			q := newQueue(t, nil)
-			ledger := newLedger(t)
 			now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-			o := outbox.New(q.addr, ledger, func() time.Time { return now })
+			o := outbox.New(q.addr, openLedger(t, database), func() time.Time { return now })
 			bob, dave := recipient(t, "bob@example.net"), recipient(t, "dave@example.net")
 			attempt := func(header string) *outbox.Attempt {
 				m := message(t, header)
@@ -282,7 +269,8 @@ func TestRetry(t *testing.T) {
 			}
 			a.End()
 			now = now.Add(tc.later)
-			o = outbox.New(q.addr, ledger, func() time.Time { return now }) // as after a restart
+			// As after a restart, or on another host.
+			o = outbox.New(q.addr, openLedger(t, database), func() time.Time { return now })
 			a = attempt(tc.second)
 			defer a.End()
 			if a.Sent(bob) != tc.sent {

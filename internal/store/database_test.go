@@ -21,7 +21,9 @@ var startServer = sync.OnceValues(func() (*lab.PostgreSQL, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	started, err := lab.StartPostgreSQL(ctx, os.Stderr)
-	stopServer = func() { started.Close() }
+	if err == nil {
+		stopServer = func() { started.Close() }
+	}
 	return started, err
 })
 

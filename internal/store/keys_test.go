@@ -240,3 +240,21 @@ func BenchmarkCertificatesFor(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkKeyGeneration measures what every key lookup asks, and what prepared statements would save.
+func BenchmarkKeyGeneration(b *testing.B) {
+	for _, kind := range []struct{ name, options string }{{"sqlite", ""}, {"postgresql", ""}, {"prepared", "?default_query_exec_mode=cache_statement"}} {
+		b.Run(kind.name, func(b *testing.B) {
+			database := private(b)
+			if kind.name != "sqlite" {
+				database = newDatabase(b, server(b)) + kind.options
+			}
+			s := open(b, database)
+			for b.Loop() {
+				if _, err := s.KeyGeneration(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
