@@ -11,8 +11,6 @@ import (
 	"sealmilter/keys"
 )
 
-const day = 24 * time.Hour
-
 var (
 	errSilent    = errors.New("no answer within 8s")
 	errNone      = fmt.Errorf("HTTP 404: %w", keys.ErrNotFound)
