@@ -87,6 +87,9 @@ func (s *Senders) adopt(ctx context.Context, addr mail.Addr, key *crypto.SecretK
 		if err := tx.SetSenderOrigin(ctx, key.Fingerprint(), true); err != nil {
 			return err
 		}
+		if err := pinOwn(ctx, tx, addr, key.Fingerprint(), now); err != nil {
+			return err
+		}
 		if err := s.secrets.writeRevocation(ctx, tx, key.Fingerprint(), revocation); err != nil {
 			return err
 		}

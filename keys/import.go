@@ -62,9 +62,14 @@ func (l *Local) importRing(ctx context.Context, r io.Reader, opts ImportOptions,
 			}
 			report(result)
 		case key.Revocation != nil:
-			refused := Imported{Fingerprint: key.Revocation.IssuerFingerprint}
-			refused.refuse(errors.New("it is a revocation certificate, of which the import is not possible"))
-			b.add(nil, refused)
+			if err := b.flush(ctx); err != nil {
+				return err
+			}
+			result, err := l.revoke(ctx, key.Revocation)
+			if err != nil {
+				return err
+			}
+			report(result)
 		default:
 			b.add(key.Cert, about(key.Cert))
 		}
@@ -76,6 +81,44 @@ func (l *Local) importRing(ctx context.Context, r io.Reader, opts ImportOptions,
 		}
 	}
 	return b.flush(ctx)
+}
+
+// revoke joins a revocation certificate to the certificate that it is for.
+func (l *Local) revoke(ctx context.Context, r *crypto.Revocation) (Imported, error) {
+	result := Imported{Fingerprint: r.IssuerFingerprint}
+	if r.IssuerFingerprint == "" {
+		result.refuse(fmt.Errorf("the revocation certificate names its key only as %016X; import the revoked certificate instead", r.IssuerKeyID))
+		return result, nil
+	}
+	err := l.store.UpdateKeys(ctx, func(tx *store.KeyTx) error {
+		_, err := tx.Certificate(ctx, r.IssuerFingerprint)
+		if errors.Is(err, store.ErrNotFound) {
+			result.refuse(errors.New("it is a revocation certificate, and its certificate is not known: import that first"))
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		cert, event, err := join(ctx, tx, r.IssuerFingerprint, r.Bytes(), l.now())
+		var unfit *certificateError
+		switch {
+		case errors.As(err, &unfit):
+			result.refuse(unfit.error)
+			return nil
+		case err != nil:
+			return err
+		}
+		result.UserIDs, result.Outcome = cert.UserIDs(), Unchanged
+		if event != nil {
+			result.Outcome = Updated
+			result.note("%s", event.Why)
+		}
+		return nil
+	})
+	if err != nil {
+		return Imported{}, fmt.Errorf("import a revocation: %w", err)
+	}
+	return result, nil
 }
 
 // batch collects keys of one import until they are stored together.

@@ -59,6 +59,16 @@ func (d *Directory) Pin(ctx context.Context, addr mail.Addr, fingerprint string)
 	return nil
 }
 
+// pinOwn makes the certificate of a sender's own key the one for the address: who gave us the secret key has left no
+// doubt about whose it is.
+func pinOwn(ctx context.Context, tx *store.KeyTx, addr mail.Addr, fingerprint string, now time.Time) error {
+	if _, err := tx.RemoveConflicts(ctx, addr.Key(), ""); err != nil {
+		return err
+	}
+	return tx.SetPin(ctx, store.Pin{Address: addr.Key(), Fingerprint: fingerprint, Level: uint8(Fingerprint), Source: localName,
+		Pinned: now, Refresh: now.Add(24 * time.Hour)})
+}
+
 // serves reports whether a certificate names an address or was assigned to it.
 func serves(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, addr mail.Addr) (bool, error) {
 	if carries(cert, addr) {

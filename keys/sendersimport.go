@@ -136,6 +136,9 @@ func (s *Senders) keep(ctx context.Context, tx *store.KeyTx, rest atRest, addrs 
 	result.Unprotected = !key.Locked()
 	for _, addr := range addrs {
 		signed, err := tx.SetSender(ctx, addr.Key(), key.Fingerprint(), s.options.Now())
+		if err == nil && signed != key.Fingerprint() {
+			err = pinOwn(ctx, tx, addr, key.Fingerprint(), s.options.Now())
+		}
 		if err != nil {
 			return err
 		}
