@@ -60,6 +60,7 @@ func TestDANELookup(t *testing.T) {
 	publish("case@example.org", lab.DNSName{}, second)
 	publish("lower@example.org", lab.DNSName{}, alice)
 	publish("josé@example.org", lab.DNSName{}, alice)
+	publish("ÉMILE@example.org", lab.DNSName{}, alice)
 	publish(`"a b"@example.org`, lab.DNSName{}, alice)
 	publish("truncated@example.org", lab.DNSName{Fault: lab.DNSTruncated}, alice)
 	publish("strays@example.org", lab.DNSName{Fault: lab.DNSStrays}, alice)
@@ -105,6 +106,7 @@ func TestDANELookup(t *testing.T) {
 		{"cASE@example.org", "found", "", []*crypto.Cert{second}},
 		{"LOWER@example.org", "found", "", []*crypto.Cert{alice}},
 		{"jose\u0301@example.org", "found", "", []*crypto.Cert{alice}}, // normalization form D
+		{"E\u0301MILE@example.org", "found", "", []*crypto.Cert{alice}},
 		{"JOSÉ@example.org", "found", "", []*crypto.Cert{alice}},
 		{`"a b"@example.org`, "found", "", []*crypto.Cert{alice}},
 		{`"a\ b"@example.org`, "found", "", []*crypto.Cert{alice}},

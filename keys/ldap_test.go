@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
@@ -189,22 +188,24 @@ func TestLDAPLookupFingerprint(t *testing.T) {
 		source      *keys.LDAP
 		fingerprint string
 		kind        string
+		text        string
 		want        *crypto.Cert
 	}{
-		{usual, alice.Fingerprint(), "found", alice},
-		{usual, bob.Fingerprint(), "found", bob},
-		{byKeyID, alice.Fingerprint(), "found", alice},
-		{usual, strings.Repeat("0", 40), "none", nil},
-		{usual, strings.Repeat("0", 64), "none", nil},
-		{usual, strings.Repeat("0", 24) + strings.Repeat("AB", 8), "none", nil},
-		{usual, strings.Repeat("AB", 8) + strings.Repeat("0", 48), "none", nil}, // version 6: the key ID comes first
-		{usual, strings.Repeat("0", 24) + strings.Repeat("CD", 8), "unknown", nil},
-		{usual, "*", "unknown", nil},
-		{custom, alice.Fingerprint(), "unknown", nil},
+		{usual, alice.Fingerprint(), "found", "", alice},
+		{usual, bob.Fingerprint(), "found", "", bob},
+		{byKeyID, alice.Fingerprint(), "found", "", alice},
+		{usual, strings.Repeat("0", 40), "none", "no certificate", nil},
+		{usual, strings.Repeat("0", 64), "none", "no certificate", nil},
+		{usual, strings.Repeat("0", 24) + strings.Repeat("AB", 8), "none", "same key ID", nil},
+		{usual, strings.Repeat("AB", 8) + strings.Repeat("0", 48), "none", "same key ID", nil}, // version 6: the key ID comes first
+		{usual, strings.Repeat("0", 48) + strings.Repeat("AB", 8), "none", "no certificate", nil},
+		{usual, strings.Repeat("0", 24) + strings.Repeat("CD", 8), "unknown", "cannot be read", nil},
+		{usual, "*", "unknown", "not a fingerprint", nil},
+		{custom, alice.Fingerprint(), "unknown", "no filter", nil},
 	} {
 		ring, err := tc.source.LookupFingerprint(t.Context(), tc.fingerprint)
-		if kind := answerKind(err); kind != tc.kind || (err == nil) != (tc.want != nil) {
-			t.Errorf("%s: %s: %v, want %s", tc.fingerprint, kind, err, tc.kind)
+		if kind := answerKind(err); kind != tc.kind || err != nil && !strings.Contains(err.Error(), tc.text) {
+			t.Errorf("%s: %s: %v, want %s: %s", tc.fingerprint, kind, err, tc.kind, tc.text)
 			continue
 		}
 		if tc.want == nil {
@@ -279,166 +280,6 @@ func TestLDAPOverTLS(t *testing.T) {
 	// The password and the names of correspondents never travelled in the clear.
 	if log := server.Log(); strings.Count(log, "STARTTLS") < 3 || strings.Contains(log, "mech=SIMPLE bind_ssf=0 ssf=0") || !strings.Contains(log, "mech=SIMPLE") {
 		t.Errorf("logged %s", log)
-	}
-}
-
-func TestLDAPServerStopsAndStartsAgain(t *testing.T) {
-	alice := generate(t, "alice@example.org", 0, 0).Cert()
-	server := startSlapd(t, lab.SlapdConfig{Keys: []lab.SlapdKey{ldapKey(t, alice, "Alice <alice@example.org>")}})
-	source := newLDAP(t, keys.LDAPOptions{URL: "ldap://" + server.Addr})
-	lookup := func(want string) {
-		t.Helper()
-		if _, err := source.Lookup(t.Context(), addr(t, "alice@example.org")); answerKind(err) != want {
-			t.Errorf("%v, want %s", err, want)
-		}
-	}
-	lookup("found")
-	lookup("found")
-	if idle := keys.IdleLDAP(source); idle != 1 {
-		t.Errorf("%d connections are kept", idle)
-	}
-	// Between two lookups the kept connection breaks.
-	if err := errors.Join(server.Stop(t.Context()), server.Start(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	lookup("found")
-	if err := server.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	lookup("unknown")
-	if err := server.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	lookup("found")
-
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() { lookup("found") })
-	}
-	all.Wait()
-	if idle := keys.IdleLDAP(source); idle < 1 || idle > 4 {
-		t.Errorf("%d connections are kept", idle)
-	}
-	if err := source.Close(); err != nil {
-		t.Error(err)
-	}
-	if idle := keys.IdleLDAP(source); idle != 0 {
-		t.Errorf("%d connections are kept after the end", idle)
-	}
-}
-
-// fakeLDAP is a server that answers every connection's first request with the same octets, once or without end, and
-// hangs up. Nil is silence.
-func fakeLDAP(t *testing.T, answer []byte, endless bool) (address string, asked <-chan struct{}) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := make(chan struct{}, 100)
-	var running sync.WaitGroup
-	t.Cleanup(func() {
-		listener.Close()
-		running.Wait()
-	})
-	running.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			running.Go(func() {
-				defer conn.Close()
-				_, err := conn.Read(make([]byte, 4096))
-				if err != nil {
-					return
-				}
-				got <- struct{}{}
-				if answer == nil {
-					conn.Read(make([]byte, 4096)) // until the client goes
-				}
-				for again := true; again && err == nil; again = endless {
-					_, err = conn.Write(answer)
-				}
-			})
-		}
-	})
-	return listener.Addr().String(), got
-}
-
-func TestLDAPServerMisbehaves(t *testing.T) {
-	entry := searchEntry("cn=x", "pgpKey", bytes.Repeat([]byte("x"), 1000))
-	done := ldapMessage(ber.Encode(ber.ClassApplication, ber.TypeConstructed, ldap.ApplicationSearchResultDone, nil, ""))
-	for name, tc := range map[string]struct {
-		answer  []byte
-		endless bool
-		want    string
-	}{
-		"garbage":         {[]byte("HTTP/1.1 400 Bad Request\r\n\r\n"), false, ""},
-		"an endless one":  {[]byte{0x30, 0x84, 0x7f, 0xff, 0xff, 0xff, 0x04, 0x84, 0x7f, 0xff, 0xff, 0xf0}, true, "more than 2097152 octets"},
-		"endless entries": {entry, true, "more than 2097152 octets"},
-		"no result code":  {done, false, ""},
-		"deep nesting":    {bytes.Repeat([]byte{0x30, 0x80}, 4000), true, "nesting"},
-	} {
-		address, _ := fakeLDAP(t, tc.answer, tc.endless)
-		source := newLDAP(t, keys.LDAPOptions{URL: "ldap://" + address})
-		_, err := source.Lookup(t.Context(), addr(t, "alice@example.org"))
-		if answerKind(err) != "unknown" || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s: %v, want %q", name, err, tc.want)
-		}
-		if keys.IdleLDAP(source) != 0 {
-			t.Errorf("%s: the connection is kept", name)
-		}
-	}
-}
-
-// ldapMessage encodes a message with the ID of a connection's first request.
-func ldapMessage(operation *ber.Packet) []byte {
-	message := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence, nil, "")
-	message.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, 1, ""))
-	message.AppendChild(operation)
-	return message.Bytes()
-}
-
-func searchEntry(dn, attribute string, value []byte) []byte {
-	text := func(s string) *ber.Packet {
-		return ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, s, "")
-	}
-	sequence := func(tag ber.Tag, children ...*ber.Packet) *ber.Packet {
-		p := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, tag, nil, "")
-		for _, child := range children {
-			p.AppendChild(child)
-		}
-		return p
-	}
-	entry := ber.Encode(ber.ClassApplication, ber.TypeConstructed, ldap.ApplicationSearchResultEntry, nil, "")
-	entry.AppendChild(text(dn))
-	entry.AppendChild(sequence(ber.TagSequence, sequence(ber.TagSequence, text(attribute), sequence(ber.TagSet, text(string(value))))))
-	return ldapMessage(entry)
-}
-
-func TestLDAPLookupEndsWithItsContext(t *testing.T) {
-	for _, scheme := range []string{"ldap", "ldaps", "starttls"} {
-		address, asked := fakeLDAP(t, nil, false)
-		options := keys.LDAPOptions{URL: "ldap://" + address, StartTLS: scheme == "starttls"}
-		if scheme == "ldaps" {
-			options.URL = "ldaps://" + address
-		}
-		source := newLDAP(t, options)
-		ctx, cancel := context.WithCancel(t.Context())
-		failed := make(chan error, 1)
-		go func() {
-			_, err := source.Lookup(ctx, addr(t, "alice@example.org"))
-			failed <- err
-		}()
-		<-asked
-		cancel()
-		if err := <-failed; !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v", scheme, err)
-		}
-		if keys.IdleLDAP(source) != 0 {
-			t.Errorf("%s: the connection is kept", scheme)
-		}
 	}
 }
 

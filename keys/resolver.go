@@ -119,7 +119,8 @@ func parseNameserver(s string, defaultPort uint16) (netip.AddrPort, error) {
 }
 
 // Trusted reports whether the resolver's word on DNSSEC counts (RFC 6840, section 5.8): it is on loopback or reached
-// over TLS, so that nobody in between can set the AD bit. A resolver that does not validate is not found out by this.
+// over TLS, so that nobody in between can set the AD bit. One on loopback must validate itself: a forwarder that passes
+// on the AD bit of a resolver in the network is trusted as well, and ought not to be.
 func (r *Resolver) Trusted() bool { return r.loopback || r.tls != nil }
 
 // String returns the resolver's address as it is dialled.

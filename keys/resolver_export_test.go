@@ -1,6 +1,10 @@
 package keys
 
-import "github.com/miekg/dns"
+import (
+	"context"
+
+	"github.com/miekg/dns"
+)
 
 // ParseReply parses a reply to the question for a name and a type, and follows its CNAMEs.
 func ParseReply(packed []byte, id uint16, name string, recordType uint16) (*dns.Msg, []dns.RR, string, int) {
@@ -12,4 +16,13 @@ func ParseReply(packed []byte, id uint16, name string, recordType uint16) (*dns.
 	}
 	records, end, used := follow(reply.Answer, name, recordType, maxAliases)
 	return reply, records, end, used
+}
+
+// Distrust makes a resolver on loopback look as if it were elsewhere.
+func Distrust(r *Resolver) { r.loopback = false }
+
+// Authentic asks for records and reports whether the answer is proven.
+func Authentic(ctx context.Context, r *Resolver, name string, recordType uint16) (bool, error) {
+	answer, err := r.query(ctx, name, recordType)
+	return answer.authentic, err
 }

@@ -63,6 +63,8 @@ const (
 	DNSRefused
 	// DNSNoSuchName is the answer NXDOMAIN, whatever records there are.
 	DNSNoSuchName
+	// DNSReferral is the answer of a name server that resolves for nobody: no records, and nothing that says why.
+	DNSReferral
 	// DNSSilent is no answer.
 	DNSSilent
 	// DNSTruncated is an empty answer with the TC bit over UDP, and the right one otherwise.

@@ -19,6 +19,8 @@ func (s *DNSServer) answer(w dns.ResponseWriter, request *dns.Msg) {
 	switch fault {
 	case DNSSilent:
 		return
+	case DNSReferral:
+		reply.RecursionAvailable, reply.AuthenticatedData, reply.Answer = false, false, nil
 	case DNSTruncated:
 		if overUDP(w) {
 			reply.Truncated, reply.Answer = true, nil
