@@ -93,7 +93,6 @@ func TestPostgreSQLOutage(t *testing.T) {
 
 func TestPostgreSQLLeavesNothing(t *testing.T) {
 	server := startPostgreSQL(t)
-	_, port, _ := strings.Cut(server.Addr, ":")
 	data, err := server.SQL(bounded(t), "postgres", `SHOW data_directory`)
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +106,7 @@ func TestPostgreSQLLeavesNothing(t *testing.T) {
 		t.Errorf("%s is still there (%v)", data, err)
 	}
 	var exit *exec.ExitError
-	if out, err := exec.Command("pgrep", "-f", "postgres.* port="+port).Output(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+	if out, err := exec.Command("pgrep", "-f", filepath.Dir(data)).Output(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
 		t.Errorf("processes are left: %s (%v)", out, err)
 	}
 }
