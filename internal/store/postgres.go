@@ -57,6 +57,7 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 	patient := as.waits
 	patient.silence = migrationSilence
 	once := newPostgresWriter(config, lockKeys, patient)
+	once.wait = as.waits.silence
 	err = migrate(ctx, once, as.migrations, postgresSchema)
 	if err = errors.Join(err, once.close()); err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ var sqlStates = map[string]string{
 
 const (
 	adviceBusy    = "another process has been writing for too long"
-	adviceLogin   = "check user and password of the URL, and the lines of pg_hba.conf on the server"
+	adviceLogin   = "check user and password, in the URL or the file it names, and the lines of pg_hba.conf on the server"
 	adviceReach   = "check that the database server runs, and its host and port in the URL"
 	adviceSilent  = "check the database server and the network to it; sealmilter goes on when it answers again"
 	adviceStandby = "this server is a standby or read-only; name the primary, or all servers: postgres://USER@HOST1,HOST2/DATABASE"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,30 +49,37 @@ func impatient(t *testing.T, database string, lock, silence, abandoned time.Dura
 	return s
 }
 
+// sql runs a statement as the superuser. In it, DB stands for the name of the database.
 func sql(t *testing.T, server *lab.PostgreSQL, database, statement string) string {
 	t.Helper()
 	u, err := url.Parse(database)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := server.SQL(bounded(t), strings.TrimPrefix(u.Path, "/"), strings.ReplaceAll(statement, "DB", strings.TrimPrefix(u.Path, "/")))
+	name := strings.TrimPrefix(u.Path, "/")
+	out, err := server.SQL(bounded(t), name, strings.ReplaceAll(statement, "DB", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
 }
 
-// use calls whatever the daemon does with a store.
+// use calls whatever the daemon does with a store, at the same time.
 func use(s *store.Store) error {
 	ctx := context.Background() // as for a copy that the MTA has already
-	_, generationErr := s.KeyGeneration(ctx)
-	_, lookupErr := s.CertificatesFor(ctx, "a@example.org", "local")
-	_, ledgerErr := s.SentCopies(ctx, "m", noon)
-	all := []error{
-		generationErr, lookupErr, ledgerErr,
-		s.MarkSeen(ctx, "a@example.org", noon),
-		s.RecordSent(ctx, "m", "c", noon, noon.Add(time.Hour)),
+	calls := []func() error{
+		func() error { _, err := s.KeyGeneration(ctx); return err },
+		func() error { _, err := s.CertificatesFor(ctx, "a@example.org", "local"); return err },
+		func() error { _, err := s.SentCopies(ctx, "m", noon); return err },
+		func() error { return s.MarkSeen(ctx, "a@example.org", noon) },
+		func() error { return s.RecordSent(ctx, "m", "c", noon, noon.Add(time.Hour)) },
 	}
+	all := make([]error, len(calls))
+	var group sync.WaitGroup
+	for i, call := range calls {
+		group.Go(func() { all[i] = call() })
+	}
+	group.Wait()
 	failed := 0
 	for _, err := range all {
 		if err != nil {
@@ -174,7 +182,7 @@ func TestCommitSurvivesCrash(t *testing.T) {
 func TestDeadNetwork(t *testing.T) {
 	server := server(t)
 	wire := newWire(t, server)
-	s := impatient(t, wire.url(newDatabase(t, server)), 0, 300*time.Millisecond, 0)
+	s := impatient(t, wire.url(newDatabase(t, server)), 0, 2*time.Second, 0)
 	if err := use(s); err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +243,7 @@ func TestAbandonedTransactionEnds(t *testing.T) {
 	server := server(t)
 	database := newDatabase(t, server)
 	wire := newWire(t, server)
-	lost := impatient(t, wire.url(database), 0, 300*time.Millisecond, 100*time.Millisecond)
+	lost := impatient(t, wire.url(database), 0, 2*time.Second, time.Second)
 	other := open(t, database)
 	err := lost.UpdateKeys(t.Context(), func(tx *store.KeyTx) error {
 		if err := tx.PutCertificate(t.Context(), "AA", []byte("lost"), noon); err != nil {
@@ -273,7 +281,7 @@ func TestLockWaitIsBounded(t *testing.T) {
 
 // Writers of one process queue for one connection; that wait has an end, too.
 func TestQueueIsBounded(t *testing.T) {
-	s := impatient(t, newDatabase(t, server(t)), 0, 50*time.Millisecond, 0)
+	s := impatient(t, newDatabase(t, server(t)), 0, time.Second, 0)
 	update(t, s, func(*store.KeyTx) error {
 		err := s.MarkSeen(context.Background(), "a@example.org", noon)
 		if err == nil || !strings.Contains(err.Error(), "could not be locked in time") {

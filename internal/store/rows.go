@@ -27,8 +27,8 @@ func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows, *T) err
 	if err == nil {
 		return all, nil
 	}
-	if cause := context.Cause(ctx); errors.Is(cause, errSilent) {
-		err = errors.Join(cause, err)
+	if errors.Is(context.Cause(ctx), errSilent) {
+		err = fmt.Errorf("%w: %v", errSilent, err)
 	}
 	return nil, fmt.Errorf("query database: %w", explain(err))
 }

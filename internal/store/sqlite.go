@@ -77,7 +77,7 @@ func adviceSQLite(err error) string {
 	}
 	switch e.Code() & 0xff {
 	case codeBusy:
-		return "another process has been writing for too long"
+		return adviceBusy
 	case codeReadOnly, codeCantOpen:
 		return "check that the user that runs sealmilter owns the file and its directory and may write to both"
 	case codeIOErr, codeFull:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -49,8 +50,8 @@ func (w writer) begin(ctx context.Context, cancel context.CancelCauseFunc) (*sql
 			tx.Rollback() // what it says is nothing against why there is no lock
 		}
 	}
-	if cause := context.Cause(ctx); errors.Is(cause, errBusy) {
-		err = errors.Join(cause, err)
+	if err != nil && errors.Is(context.Cause(ctx), errBusy) {
+		err = fmt.Errorf("%w: %v", errBusy, err) // and not [context.Canceled]: the caller has not gone
 	}
 	return tx, err
 }
