@@ -195,6 +195,30 @@ func TestExtendAfterCrash(t *testing.T) {
 	h.wantLives(t, "alice@example.org", until)
 }
 
+// TestExtendWhileAnotherImports has the key stored anew, with another lock, while it is being extended.
+func TestExtendWhileAnotherImports(t *testing.T) {
+	for _, place := range []keys.SecretPlace{keys.InFiles, keys.InDatabase} {
+		h := newHost(t)
+		h.passphrase = []byte("at rest")
+		h = h.in(t, place)
+		other := h.process(t)
+		other.passphrase = []byte("at rest, too")
+		key := armored(t, generate(t, "alice@example.org", day, 10*day))
+		importOne(t, h.senders, keys.ImportOptions{}, key)
+		h.asked = func() {
+			h.asked = nil
+			importOne(t, other.senders, keys.ImportOptions{}, key)
+		}
+		e := h.extend(t, keys.ExtendOptions{Imported: true})["alice@example.org"]
+		if !errors.Is(e.Err, crypto.ErrPassphrase) {
+			t.Errorf("it is not read again: %+v", e)
+		}
+		if _, err := other.signs(t, "alice@example.org"); err != nil {
+			t.Errorf("the new lock is gone: %v", err)
+		}
+	}
+}
+
 // TestExtendReportsFailures has keys that cannot be extended beside one that can.
 func TestExtendReportsFailures(t *testing.T) {
 	h := newHost(t)

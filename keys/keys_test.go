@@ -47,6 +47,8 @@ type host struct {
 	passphrase []byte // as configured
 	place      keys.SecretPlace
 	secretDir  string
+	// asked is called when the passphrase is needed, if it is not nil.
+	asked func()
 	store      *store.Store
 	local      *keys.Local
 	senders    *keys.Senders
@@ -85,7 +87,12 @@ func (h *host) process(t testing.TB) *host {
 	p.senders = keys.NewSenders(s, p.local, keys.SendersOptions{
 		Place:      h.place,
 		Dir:        h.secretDir,
-		Passphrase: func() ([]byte, error) { return p.passphrase, nil },
+		Passphrase: func() ([]byte, error) {
+			if p.asked != nil {
+				p.asked()
+			}
+			return p.passphrase, nil
+		},
 		Now:        p.clock.Now,
 		Rand:       rand.Reader,
 	})
