@@ -48,10 +48,10 @@ type host struct {
 	place      keys.SecretPlace
 	secretDir  string
 	// asked is called when the passphrase is needed, if it is not nil.
-	asked func()
-	store      *store.Store
-	local      *keys.Local
-	senders    *keys.Senders
+	asked   func()
+	store   *store.Store
+	local   *keys.Local
+	senders *keys.Senders
 }
 
 func newHost(t testing.TB) *host {
@@ -85,16 +85,16 @@ func (h *host) process(t testing.TB) *host {
 	p := &host{dir: h.dir, database: h.database, clock: h.clock, passphrase: h.passphrase, place: h.place, secretDir: h.secretDir, store: s}
 	p.local = keys.NewLocal(s, p.clock.Now)
 	p.senders = keys.NewSenders(s, p.local, keys.SendersOptions{
-		Place:      h.place,
-		Dir:        h.secretDir,
+		Place: h.place,
+		Dir:   h.secretDir,
 		Passphrase: func() ([]byte, error) {
 			if p.asked != nil {
 				p.asked()
 			}
 			return p.passphrase, nil
 		},
-		Now:        p.clock.Now,
-		Rand:       rand.Reader,
+		Now:  p.clock.Now,
+		Rand: rand.Reader,
 	})
 	return p
 }

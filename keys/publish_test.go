@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -74,6 +75,7 @@ func (h *host) publish(t testing.TB, folder string) keys.Published {
 
 func TestPublish(t *testing.T) {
 	h := newHost(t)
+	defer syscall.Umask(syscall.Umask(0o077)) // web servers run as somebody else
 	joe, ann := generate(t, "Joe.Doe@example.org", 0, 0), generate(t, "ann@example.net", 0, 0)
 	importAll(t, h.senders, keys.ImportOptions{}, armored(t, joe), armored(t, ann))
 	importOne(t, h.local, keys.ImportOptions{}, armored(t, generate(t, "correspondent@example.com", 0, 0).Cert()))
