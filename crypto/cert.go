@@ -2,6 +2,7 @@ package crypto
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -53,9 +54,10 @@ func newCert(packets []rawPacket) (*Cert, error) {
 	if err != nil {
 		return nil, err
 	}
-	packets = join(components(packets))
+	parts := components(packets)
+	packets = join(parts)
 	c := &Cert{raw: encodePackets(packets)}
-	c.entity, err = openpgp.ReadEntity(packet.NewReader(bytes.NewReader(c.raw)))
+	c.entity, err = readEntity(parts)
 	if err != nil {
 		if !slices.ContainsFunc(packets, func(p rawPacket) bool { return p.tag == tagUserID }) {
 			return nil, malformed("it has no User ID")
@@ -68,6 +70,54 @@ func newCert(packets []rawPacket) (*Cert, error) {
 	c.weakHash = settle(c.entity)
 	c.readUserIDs(packets)
 	return c, nil
+}
+
+// readEntity lets the library read the components, packet by packet: what a packet holds beyond its contents the library
+// would take for further packets, which could swallow a revocation. What it cannot read is left out, so that a broken
+// signature by a stranger costs nobody their certificate: signatures, and subkeys with theirs.
+func readEntity(parts []component) (*openpgp.Entity, error) {
+	var known []packet.Packet
+	for i, part := range parts {
+		about, err := readComponent(part.about)
+		switch {
+		case err != nil && i == 0:
+			return nil, err
+		case err != nil, part.about.tag == tagUserAttr:
+			continue
+		}
+		known = append(known, about)
+		for _, sig := range part.signatures {
+			if s, err := packet.Read(bytes.NewReader(sig.appendTo(nil))); err == nil {
+				known = append(known, s)
+			}
+		}
+	}
+	r := packet.NewReader(new(bytes.Reader))
+	for _, p := range slices.Backward(known) {
+		r.Unread(p)
+	}
+	return openpgp.ReadEntity(r)
+}
+
+// readComponent refuses a key that is not written in the one way that its fingerprint and signatures are about: it
+// would be the same key once more, perhaps without its revocation.
+func readComponent(p rawPacket) (packet.Packet, error) {
+	parsed, err := packet.Read(bytes.NewReader(p.appendTo(nil)))
+	if err != nil {
+		return nil, err
+	}
+	pub, isKey := parsed.(*packet.PublicKey)
+	if !isKey {
+		return parsed, nil
+	}
+	var b bytes.Buffer
+	if err := pub.Serialize(&b); err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(b.Bytes(), p.appendTo(nil)) {
+		return nil, errors.New("a key has octets that do not belong to it")
+	}
+	return pub, nil
 }
 
 // tidy checks the limits and drops what is no part of a certificate: a keyring's trust packets and packets of

@@ -31,7 +31,8 @@ var (
 // readStatement checks that the primary key made the signature about the component, whatever the policy thinks of its
 // hash or its time.
 func readStatement(primary *packet.PublicKey, about, sig rawPacket) (statement, error) {
-	parsed, err := packet.Read(bytes.NewReader(sig.appendTo(nil)))
+	in := bytes.NewReader(sig.appendTo(nil))
+	parsed, err := packet.Read(in)
 	if err != nil {
 		return statement{}, fmt.Errorf("%w: %s", errNotByOwner, plain(err))
 	}
@@ -46,6 +47,7 @@ func readStatement(primary *packet.PublicKey, about, sig rawPacket) (statement, 
 	if err := verifyStatement(primary, about, s); err != nil {
 		return statement{}, err
 	}
+	sig.body = sig.body[:len(sig.body)-in.Len()] // nothing that follows the signature proper
 	return statement{raw: sig, says: string(s.HashSuffix), named: named}, nil
 }
 
@@ -103,9 +105,9 @@ func hashComponent(h hash.Hash, about rawPacket) error {
 	return nil
 }
 
-// parsePublicKey reports false for a key of a kind that the library does not know.
+// parsePublicKey reports false for a key of a kind that the library does not know, or with octets too many.
 func parsePublicKey(p rawPacket) (*packet.PublicKey, bool) {
-	parsed, err := packet.Read(bytes.NewReader(p.appendTo(nil)))
+	parsed, err := readComponent(p)
 	pub, ok := parsed.(*packet.PublicKey)
 	return pub, ok && err == nil
 }
