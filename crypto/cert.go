@@ -127,7 +127,7 @@ func tidy(packets []rawPacket) ([]rawPacket, error) {
 	var size, userIDs, signatures, subkeys int
 	for i, p := range packets {
 		switch {
-		case p.tag == tagTrust, p.tag == tagMarker, p.tag == tagPadding, p.tag >= firstNonCritical:
+		case ignorable(p):
 			continue
 		case i == 0:
 		case p.tag == tagUserID, p.tag == tagUserAttr:
@@ -153,6 +153,11 @@ func tidy(packets []rawPacket) ([]rawPacket, error) {
 		return nil, malformed(fmt.Sprintf("it has %d subkeys, more than %d", subkeys, maxSubkeys))
 	}
 	return kept, nil
+}
+
+// ignorable reports whether the packet is no part of a certificate, but may stand in one.
+func ignorable(p rawPacket) bool {
+	return p.tag == tagTrust || p.tag == tagMarker || p.tag == tagPadding || p.tag >= firstNonCritical
 }
 
 // boundKeys yields the primary key and the subkeys with a valid binding signature of any time.

@@ -217,7 +217,7 @@ func (m *merger) claims(group keyGroup, found *bool) []claim {
 		return nil
 	}
 	*found = true
-	for _, c := range components(group.packets) {
+	for _, c := range components(slices.DeleteFunc(group.packets, ignorable)) {
 		p := m.find(c.about)
 		if p == nil {
 			continue
