@@ -94,19 +94,19 @@ func TestCertifies(t *testing.T) {
 		}},
 		{name: "by a key that was compromised", sign: func(by, e *openpgp.Entity) {
 			certify(t, by, e, id, signed, nil)
-			revoke(t, by, packet.KeyCompromised, now.Add(-day))
+			revokeEntity(t, by, packet.KeyCompromised, now.Add(-day))
 		}},
 		{name: "by a key that was revoked without a reason", sign: func(by, e *openpgp.Entity) {
 			certify(t, by, e, id, signed, nil)
-			revoke(t, by, packet.NoReason, now.Add(-day))
+			revokeEntity(t, by, packet.NoReason, now.Add(-day))
 		}},
 		{name: "by a key that was superseded later", want: true, sign: func(by, e *openpgp.Entity) {
 			certify(t, by, e, id, signed, nil)
-			revoke(t, by, packet.KeySuperseded, now.Add(-day))
+			revokeEntity(t, by, packet.KeySuperseded, now.Add(-day))
 		}},
 		{name: "by a key that was superseded", sign: func(by, e *openpgp.Entity) {
 			certify(t, by, e, id, signed, nil)
-			revoke(t, by, packet.KeySuperseded, signed.Add(-day))
+			revokeEntity(t, by, packet.KeySuperseded, signed.Add(-day))
 		}},
 		{name: "by a key that expired later", want: true,
 			by:   at(now.Add(-10*day), func(c *packet.Config) { c.KeyLifetimeSecs = 7 * 86400 }),
@@ -169,7 +169,7 @@ func TestCertifies(t *testing.T) {
 	}
 }
 
-func revoke(t testing.TB, e *openpgp.Entity, reason packet.ReasonForRevocation, when time.Time) {
+func revokeEntity(t testing.TB, e *openpgp.Entity, reason packet.ReasonForRevocation, when time.Time) {
 	t.Helper()
 	if err := e.Revoke(reason, "", at(when)); err != nil {
 		t.Fatal(err)
@@ -182,17 +182,17 @@ func TestGnuPGCertifies(t *testing.T) {
 	g.quickKey("CA <ca@example.org>", "future-default", "")
 	g.quickKey("Ed <ed@example.org>", "future-default", "")
 	parse := func(id string) []byte { return g.exported("--export", id) }
-	ca, ed := parseCert(t, parse("ca@example.org")), parseCert(t, parse("ed@example.org"))
+	ca, ed := parsedCert(t, parse("ca@example.org")), parsedCert(t, parse("ed@example.org"))
 	to := address(t, "ed@example.org")
 	if ca.Certifies(ed, to, now) {
 		t.Error("it vouches before it signs")
 	}
 	g.run(nil, "--local-user", ca.Fingerprint(), "--quick-lsign-key", ed.Fingerprint())
-	if ca.Certifies(parseCert(t, g.exported("--export-options", "export-local-sigs", "--export", "ed@example.org")), to, now) {
+	if ca.Certifies(parsedCert(t, g.exported("--export-options", "export-local-sigs", "--export", "ed@example.org")), to, now) {
 		t.Error("a certification counts that is not to leave its maker's keyring")
 	}
 	g.run(nil, "--local-user", ca.Fingerprint(), "--quick-sign-key", ed.Fingerprint())
-	signed := parseCert(t, parse("ed@example.org"))
+	signed := parsedCert(t, parse("ed@example.org"))
 	if !ca.Certifies(signed, to, now) || signed.Certifies(ca, address(t, "ca@example.org"), now) {
 		t.Errorf("ca vouches %v", ca.Certifies(signed, to, now))
 	}

@@ -113,7 +113,7 @@ func TestOctetsTooMany(t *testing.T) {
 			"the subkey again, with another count": slices.Concat(front, rawPacket(14, subkey), revocation, rawPacket(2, binding),
 				rawPacket(14, otherCount), rawPacket(2, binding)),
 		} {
-			c := parseCert(t, b)
+			c := parsedCert(t, b)
 			wantReason(t, c.Check(now), crypto.Revoked, "its encryption subkey is revoked")
 			if m := merged(t, cert(t, e), b); m.Check(now) == nil {
 				t.Errorf("%s: %s: merging brings the subkey back", version, name)
@@ -132,7 +132,7 @@ func TestBrokenPartsCostNothingElse(t *testing.T) {
 	junk := rawPacket(2, []byte{4, 0x10, 1, 8, 0, 1, 9})
 	point := []byte{4, 1, 2, 3, 4, 36, 1, 2, 3} // ML-KEM-1024 in version 4, which must not be
 	b := slices.Concat(all[0], junk, all[1], junk, rawPacket(17, []byte("picture")), junk, rawPacket(14, point), junk, all[2], junk)
-	c := parseCert(t, b)
+	c := parsedCert(t, b)
 	if err := c.Check(now); err != nil || len(c.Addrs()) != 1 {
 		t.Errorf("%v, %v", err, c.Addrs())
 	}

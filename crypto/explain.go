@@ -86,7 +86,7 @@ func (c *Cert) explainPrimary(at time.Time) KeyStatus {
 	if err := c.checkPrimary(at); err != nil {
 		status.Why = err.Error()
 		if r := revocationAt(c.entity.Revocations, nil, at); r != nil {
-			status.Why = revokedHow(r)
+			status.Why = describeRevocation(r)
 		}
 		return status
 	}
@@ -122,7 +122,7 @@ func (c *Cert) whyUnused(sub *openpgp.Subkey, bound *packet.Signature, at time.T
 		return why
 	}
 	if r := revocationAt(sub.Revocations, bound, at); r != nil {
-		return revokedHow(r)
+		return describeRevocation(r)
 	}
 	switch {
 	case bound == nil && c.boundBySHA1(sub):
@@ -202,7 +202,7 @@ func isHard(r *packet.Signature) bool {
 	return true
 }
 
-func revokedHow(r *packet.Signature) string {
+func describeRevocation(r *packet.Signature) string {
 	reason := "for no given reason"
 	if r.RevocationReason != nil {
 		switch *r.RevocationReason {

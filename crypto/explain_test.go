@@ -85,7 +85,7 @@ func TestExplain(t *testing.T) {
 		"subkey mlkem768x25519 (encrypt): used",
 		"subkey ed25519 (sign): used",
 		"subkey algorithm99: not used, its kind is not known here")
-	c := parseCert(t, slices.Concat(certBytes(t, e), unknownSubkey(t, e)))
+	c := parsedCert(t, slices.Concat(certBytes(t, e), unknownSubkey(t, e)))
 	if got := explained(c, now); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
@@ -158,7 +158,7 @@ func TestRevocationsInTime(t *testing.T) {
 		{"none", nil, true, "for no given reason"},
 	} {
 		key := newEntity(t, at(made))
-		revoke(t, key, packet.KeyCompromised, when)
+		revokeEntity(t, key, packet.KeyCompromised, when)
 		sig := key.Revocations[0].Packet
 		sig.RevocationReason = tc.reason
 		if err := sig.RevokeKey(key.PrimaryKey, key.PrivateKey, at(when)); err != nil {

@@ -239,8 +239,8 @@ func v6(when time.Time) *packet.Config {
 	})
 }
 
-// armorBlock wraps binary data as the library does it.
-func armorBlock(t testing.TB, label string, b []byte) []byte {
+// inArmor wraps binary data as the library does it.
+func inArmor(t testing.TB, label string, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w, err := armor.Encode(&out, label, nil)

@@ -24,7 +24,7 @@ func FuzzMerge(f *testing.F) {
 	if err := e.Subkeys[0].Revoke(packet.KeyRetired, "", at(now)); err != nil {
 		f.Fatal(err)
 	}
-	revocation := revocationCert(f, k, packet.KeyCompromised)
+	revocation := bareRevocation(f, k, packet.KeyCompromised)
 	f.Add(c.Bytes(), revocation)
 	f.Add(c.Bytes(), certBytes(f, e))
 	f.Add(certBytes(f, e), c.Bytes())

@@ -34,7 +34,7 @@ func merged(t testing.TB, c *crypto.Cert, update []byte) *crypto.Cert {
 	return m
 }
 
-func parseCert(t testing.TB, b []byte) *crypto.Cert {
+func parsedCert(t testing.TB, b []byte) *crypto.Cert {
 	t.Helper()
 	c, err := crypto.ParseCert(b)
 	if err != nil {
@@ -140,7 +140,7 @@ func isRevoked(c *crypto.Cert) bool {
 func TestMergeOddUpdates(t *testing.T) {
 	k := generate(t, "a@example.org")
 	c := k.Cert()
-	revocation := revocationCert(t, k, packet.KeyCompromised)
+	revocation := bareRevocation(t, k, packet.KeyCompromised)
 	e := entity(t, k)
 	if err := e.Subkeys[0].Revoke(packet.KeyRetired, "", at(now)); err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func TestMergeOddUpdates(t *testing.T) {
 		err     error
 	}{
 		{"a bare revocation", revocation, true, nil},
-		{"an armored bare revocation", armorBlock(t, "PGP PUBLIC KEY BLOCK", revocation), true, nil},
+		{"an armored bare revocation", inArmor(t, "PGP PUBLIC KEY BLOCK", revocation), true, nil},
 		{"without User IDs", slices.Concat(packetsUpTo(t, all[0], 1), revocation), true, nil},
 		{"without User IDs, the subkey revoked", slices.Concat(all[0], all[2]), true, nil},
 		{"a revocation after the certificate", slices.Concat(c.Bytes(), revocation), true, nil},
@@ -175,8 +175,8 @@ func TestMergeOddUpdates(t *testing.T) {
 		{"itself", c.Bytes(), false, nil},
 		{"a broken revocation", broken, false, crypto.ErrOtherKey},
 		{"a broken revocation twice", slices.Concat(broken, broken), false, crypto.ErrOtherKey},
-		{"another's revocation", revocationCert(t, other, packet.KeyCompromised), false, crypto.ErrOtherKey},
-		{"another's revocation beside", slices.Concat(c.Bytes(), revocationCert(t, other, packet.KeyCompromised)), false, nil},
+		{"another's revocation", bareRevocation(t, other, packet.KeyCompromised), false, crypto.ErrOtherKey},
+		{"another's revocation beside", slices.Concat(c.Bytes(), bareRevocation(t, other, packet.KeyCompromised)), false, nil},
 		{"another's certificate with the revocation", slices.Concat(other.Cert().Bytes(), revocation), false, crypto.ErrOtherKey},
 		{"another's certificate", other.Cert().Bytes(), false, crypto.ErrOtherKey},
 		{"nothing", nil, false, crypto.ErrOtherKey},
@@ -236,7 +236,7 @@ func TestMergeTakesNothingByOthers(t *testing.T) {
 		}
 		altered = append(altered, rawPacket(p.Tag, body)...)
 	}
-	a := parseCert(t, altered)
+	a := parsedCert(t, altered)
 	if a.Check(now) != nil {
 		t.Fatal(a.Check(now))
 	}
@@ -262,7 +262,7 @@ func TestMergeKeepsIssuers(t *testing.T) {
 	all := parts(t, good.Bytes())
 	front := slices.Concat(all[0], all[1], packetsUpTo(t, all[2], 1))
 	without := namelessSignature(t, e, 0x18, both.Bytes(), forEncryption)
-	c := parseCert(t, slices.Concat(front, rawPacket(2, withUnhashed(without, issuer))))
+	c := parsedCert(t, slices.Concat(front, rawPacket(2, withUnhashed(without, issuer))))
 	if err := c.Check(now); err != nil {
 		t.Fatal(err)
 	}

@@ -68,8 +68,8 @@ func (c *Cert) names(userID rawPacket, addr mail.Addr) bool {
 func (c *Cert) statements(part component) []rawPacket {
 	var made []rawPacket
 	for _, sig := range part.signatures {
-		if _, err := readStatement(c.entity.PrimaryKey, part.about, sig); err == nil {
-			made = append(made, sig)
+		if s, err := readStatement(c.entity.PrimaryKey, part.about, sig); err == nil {
+			made = append(made, s.raw)
 		}
 	}
 	return made

@@ -33,7 +33,7 @@ func TestFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	unknown := unknownSubkey(t, e)
-	c := parseCert(t, slices.Concat(certBytes(t, e), userAttribute(t, e), unknown))
+	c := parsedCert(t, slices.Concat(certBytes(t, e), userAttribute(t, e), unknown))
 
 	r, err := c.For(address(t, "alice@EXAMPLE.org"))
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 // statement is a signature that the primary key made about a component of its certificate.
 type statement struct {
+	// raw is the packet without what others may have added to it.
 	raw rawPacket
 	// says is equal for two signatures that say the same: the hashed part, without the salt. What is not hashed
 	// anybody can change, and of some algorithms there is more than one valid signature of the same hash.
@@ -47,7 +48,7 @@ func readStatement(primary *packet.PublicKey, about, sig rawPacket) (statement, 
 	if err := verifyStatement(primary, about, s); err != nil {
 		return statement{}, err
 	}
-	sig.body = sig.body[:len(sig.body)-in.Len()] // nothing that follows the signature proper
+	sig.body = lean(sig.body[:len(sig.body)-in.Len()])
 	return statement{raw: sig, says: string(s.HashSuffix), named: named}, nil
 }
 

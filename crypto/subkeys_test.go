@@ -226,7 +226,7 @@ func TestWeakSubkeyBesideAGoodOne(t *testing.T) {
 		"unknown last":  slices.Concat(certBytes(t, e), unknownSubkey(t, e)),
 		"unknown first": slices.Concat(slices.Concat(parts(t, certBytes(t, e))[:2]...), unknownSubkey(t, e), slices.Concat(parts(t, certBytes(t, e))[2:]...)),
 	} {
-		copies, err := sealer().Encrypt([]byte("hello"), nil, []*crypto.Cert{parseCert(t, b)}, crypto.EncryptOptions{})
+		copies, err := sealer().Encrypt([]byte("hello"), nil, []*crypto.Cert{parsedCert(t, b)}, crypto.EncryptOptions{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -237,7 +237,7 @@ func TestWeakSubkeyBesideAGoodOne(t *testing.T) {
 	alone := only(t, e, 1)
 	wantReason(t, cert(t, alone).Check(now), crypto.Weak, "its RSA key of 1024 bits is too short")
 	alone.Subkeys = nil
-	_, err := sealer().Encrypt(nil, nil, []*crypto.Cert{parseCert(t, slices.Concat(certBytes(t, alone), unknownSubkey(t, e)))}, crypto.EncryptOptions{})
+	_, err := sealer().Encrypt(nil, nil, []*crypto.Cert{parsedCert(t, slices.Concat(certBytes(t, alone), unknownSubkey(t, e)))}, crypto.EncryptOptions{})
 	var u *crypto.Unusable
 	if !errors.As(err, &u) || u.Reason != crypto.NoEncryption {
 		t.Errorf("only a subkey of an unknown algorithm: %v", err)
@@ -248,9 +248,9 @@ func TestWeakSubkeyBesideAGoodOne(t *testing.T) {
 func TestGnuPGOpensWithEither(t *testing.T) {
 	g := newGnuPG(t)
 	g.quickKey("Ed <ed@example.org>", "future-default", "")
-	c := parseCert(t, g.exported("--export"))
+	c := parsedCert(t, g.exported("--export"))
 	g.run(nil, "--passphrase", "", "--quick-add-key", c.Fingerprint(), "rsa2048", "encr", "never")
-	c = parseCert(t, g.exported("--export"))
+	c = parsedCert(t, g.exported("--export"))
 	secret := g.exported("--export-secret-keys")
 	sender := generate(t, "sender@example.net")
 	copies, err := sealer().Encrypt([]byte("hello"), signer(t, sender), []*crypto.Cert{c}, crypto.EncryptOptions{})

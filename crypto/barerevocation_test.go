@@ -15,8 +15,8 @@ import (
 	"sealmilter/crypto"
 )
 
-// revocationCert is the bare signature that revokes the key, as a packet.
-func revocationCert(t testing.TB, k *crypto.SecretKey, reason packet.ReasonForRevocation) []byte {
+// bareRevocation is the bare signature that revokes the key, as a packet.
+func bareRevocation(t testing.TB, k *crypto.SecretKey, reason packet.ReasonForRevocation) []byte {
 	t.Helper()
 	e := entity(t, k)
 	if err := e.Revoke(reason, "", at(now)); err != nil {
@@ -25,11 +25,11 @@ func revocationCert(t testing.TB, k *crypto.SecretKey, reason packet.ReasonForRe
 	return signaturePacket(t, e.Revocations[0])
 }
 
-// TestRevocationCertificates finds them between keys, by ones and twos and broken.
-func TestRevocationCertificates(t *testing.T) {
+// TestBareRevocations finds them between keys, by ones and twos and broken.
+func TestBareRevocations(t *testing.T) {
 	a, b := generate(t, "a@example.org"), generate(t, "b@example.org")
-	revA, revB := revocationCert(t, a, packet.KeyCompromised), revocationCert(t, b, packet.NoReason)
-	block := func(parts ...[]byte) []byte { return armorBlock(t, "PGP PUBLIC KEY BLOCK", slices.Concat(parts...)) }
+	revA, revB := bareRevocation(t, a, packet.KeyCompromised), bareRevocation(t, b, packet.NoReason)
+	block := func(parts ...[]byte) []byte { return inArmor(t, "PGP PUBLIC KEY BLOCK", slices.Concat(parts...)) }
 	other := signaturePacket(t, entity(t, a).Subkeys[0].Bindings[0])
 	for _, tc := range []struct {
 		name    string
@@ -94,9 +94,9 @@ func anonymous(t testing.TB, sig []byte) []byte {
 	return rawPacket(2, body)
 }
 
-// TestGnuPGRevocationCertificate takes the one that gpg keeps of each key. A colon before the armor guards it from
+// TestGnuPGBareRevocation takes the one that gpg keeps of each key. A colon before the armor guards it from
 // being imported by mistake.
-func TestGnuPGRevocationCertificate(t *testing.T) {
+func TestGnuPGBareRevocation(t *testing.T) {
 	g := newGnuPG(t)
 	g.quickKey("Ed <ed@example.org>", "future-default", "")
 	c, err := crypto.ParseCert(g.exported("--export"))
