@@ -46,13 +46,13 @@ func DANERecord(addr mail.Addr, cert *crypto.Cert) (ZoneRecord, error) {
 
 // Native returns the record in the presentation format of its type (RFC 7929, section 2.3), over several lines.
 func (r ZoneRecord) Native() string {
-	return r.Owner + " IN OPENPGPKEY (\n" + wrapped(base64.StdEncoding.EncodeToString(r.RDATA)) + "\t)\n"
+	return r.Owner + " 3600 IN OPENPGPKEY (\n" + wrapped(base64.StdEncoding.EncodeToString(r.RDATA)) + "\t)\n"
 }
 
 // Generic returns the record in the presentation format for name servers that do not know its type (RFC 3597,
 // section 5), over several lines.
 func (r ZoneRecord) Generic() string {
-	return fmt.Sprintf("%s IN TYPE%d \\# %d (\n%s\t)\n", r.Owner, dns.TypeOPENPGPKEY, len(r.RDATA), wrapped(hex.EncodeToString(r.RDATA)))
+	return fmt.Sprintf("%s 3600 IN TYPE%d \\# %d (\n%s\t)\n", r.Owner, dns.TypeOPENPGPKEY, len(r.RDATA), wrapped(hex.EncodeToString(r.RDATA)))
 }
 
 // wrapped cuts a text into indented lines.

@@ -145,7 +145,7 @@ func (f *Fetcher) ask(ctx context.Context, target *url.URL) (body []byte, next *
 	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusOK:
-		body, failure = readBody(host, resp)
+		body, failure = readBody(ctx, host, resp)
 		return body, nil, failure
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
 		http.StatusPermanentRedirect:
@@ -162,7 +162,7 @@ func (f *Fetcher) ask(ctx context.Context, target *url.URL) (body []byte, next *
 }
 
 // readBody reads the whole body or fails: what is cut off may be a revocation.
-func readBody(host string, resp *http.Response) ([]byte, *FetchError) {
+func readBody(ctx context.Context, host string, resp *http.Response) ([]byte, *FetchError) {
 	tooLarge := &FetchError{Host: host, Why: fmt.Sprintf("sends more than %d KiB", maxBody>>10)}
 	switch encoding := resp.Header.Get("Content-Encoding"); {
 	case encoding != "" && !strings.EqualFold(encoding, "identity"):
@@ -171,6 +171,10 @@ func readBody(host string, resp *http.Response) ([]byte, *FetchError) {
 		return nil, tooLarge
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err == nil {
+		// A server that sees the connection closing may still get out the end of a body that has none.
+		err = ctx.Err()
+	}
 	switch {
 	case isTimeout(err):
 		return nil, &FetchError{Host: host, Why: "did not complete its answer in time", cause: err}

@@ -2,8 +2,6 @@ package keys
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,10 +10,6 @@ import (
 	"sealmilter/internal/mail"
 	"sealmilter/internal/store"
 )
-
-// Reduce returns a copy of a certificate that names no other address than the one given, or an error if it does not
-// name that one.
-type Reduce func(cert *crypto.Cert, addr mail.Addr) (*crypto.Cert, error)
 
 // Unpublished is a sender whose certificate is not published.
 type Unpublished struct {
@@ -32,7 +26,7 @@ type publication struct {
 }
 
 // publications returns what may be known of the senders' certificates, ordered by address.
-func (s *Senders) publications(ctx context.Context, reduce Reduce) ([]publication, []Unpublished, error) {
+func (s *Senders) publications(ctx context.Context) ([]publication, []Unpublished, error) {
 	rows, err := s.store.Senders(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -40,7 +34,7 @@ func (s *Senders) publications(ctx context.Context, reduce Reduce) ([]publicatio
 	var all []publication
 	var not []Unpublished
 	for _, row := range rows {
-		p, err := s.publication(ctx, row, reduce)
+		p, err := s.publication(ctx, row)
 		var broken *publicationError
 		switch {
 		case errors.As(err, &broken):
@@ -59,7 +53,7 @@ type publicationError struct{ err error }
 
 func (e *publicationError) Error() string { return e.err.Error() }
 
-func (s *Senders) publication(ctx context.Context, row store.Sender, reduce Reduce) (publication, error) {
+func (s *Senders) publication(ctx context.Context, row store.Sender) (publication, error) {
 	var p publication
 	addr, err := mail.ParsePath(row.Address)
 	if err == nil {
@@ -86,10 +80,10 @@ func (s *Senders) publication(ctx context.Context, row store.Sender, reduce Redu
 			break
 		}
 	}
-	if cert, err = reduce(cert, addr); err != nil {
+	if cert, err = cert.For(addr); err != nil {
 		return p, &publicationError{err}
 	}
-	return publication{addr: addr, cert: cert, hash: webKeyHash(addr.Local())}, nil
+	return publication{addr: addr, cert: cert, hash: WKDHash(addr.Local())}, nil
 }
 
 // publishable refuses addresses whose domain has no DNS name.
@@ -104,19 +98,4 @@ func publishable(addr mail.Addr) error {
 		return fmt.Errorf("%q is not the name of a host", addr.Domain())
 	}
 	return nil
-}
-
-// zBase32 is the alphabet of human-oriented base-32 (RFC 6189, section 5.1.6).
-const zBase32 = "ybndrfg8ejkmcpqxot1uwisza345h769"
-
-// webKeyHash is the name of a local part in a Web Key Directory (draft-koch-openpgp-webkey-service, section 3.1).
-func webKeyHash(local string) string {
-	lower := strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + ('a' - 'A')
-		}
-		return r
-	}, local)
-	sum := sha1.Sum([]byte(lower))
-	return base32.NewEncoding(zBase32).EncodeToString(sum[:])
 }

@@ -2,17 +2,10 @@ package keys
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
 )
-
-// PublishOptions say how [Senders.Publish] publishes.
-type PublishOptions struct {
-	// Reduce leaves in a certificate only what the holder of an address wants to show. It must be set.
-	Reduce Reduce
-}
 
 // Published is what [Senders.Publish] has done. Paths are below the folder, with slashes.
 type Published struct {
@@ -43,11 +36,8 @@ const (
 // whole, so that a server may read the tree meanwhile. Files that an earlier run has written and that are needed no
 // more are removed; other people's files are left alone. Two processes do not write to one folder at the same time:
 // the second one gets an error.
-func (s *Senders) Publish(ctx context.Context, folder string, o PublishOptions) (Published, error) {
-	if o.Reduce == nil {
-		return Published{}, errors.New("publish keys: nothing says how certificates are reduced to one address")
-	}
-	all, not, err := s.publications(ctx, o.Reduce)
+func (s *Senders) Publish(ctx context.Context, folder string) (Published, error) {
+	all, not, err := s.publications(ctx)
 	if err != nil {
 		return Published{}, fmt.Errorf("publish keys: %w", err)
 	}

@@ -93,9 +93,9 @@ func findPublishedKeys(t *testing.T) {
 		http.FileServer(http.Dir(filepath.Join(folder, r.Host))).ServeHTTP(w, r)
 	})
 	var served atomic.Pointer[http.Handler]
-	startWeb(t, hosts, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*served.Load()).ServeHTTP(w, r) }))
+	serveInNamespace(t, hosts, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*served.Load()).ServeHTTP(w, r) }))
 
-	live := http.Handler(keys.NewWKDHandler(h.senders, alone))
+	live := http.Handler(keys.NewWKDHandler(h.senders))
 	static := http.Handler(files)
 	for name, handler := range map[string]*http.Handler{"tree": &static, "handler": &live} {
 		served.Store(handler)
@@ -179,8 +179,8 @@ func startInternet(t *testing.T, hosts ...string) {
 	t.Cleanup(func() { server.Shutdown() })
 }
 
-// startWeb serves hosts by https, with certificates that the system trusts.
-func startWeb(t *testing.T, hosts []string, handler http.Handler) {
+// serveInNamespace serves hosts by https, with certificates that the system trusts.
+func serveInNamespace(t *testing.T, hosts []string, handler http.Handler) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

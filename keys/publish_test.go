@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -17,18 +16,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"sealmilter/crypto"
-	"sealmilter/internal/mail"
 	"sealmilter/keys"
 )
-
-// alone takes only certificates that name no other address, as those that the tests make do.
-func alone(cert *crypto.Cert, addr mail.Addr) (*crypto.Cert, error) {
-	if addrs := cert.Addrs(); len(addrs) != 1 || addrs[0].Key() != addr.Key() {
-		return nil, fmt.Errorf("it does not name %s alone", addr)
-	}
-	return cert, nil
-}
 
 // joeHash is the name of Joe.Doe@example.org in draft-koch-openpgp-webkey-service, section 3.1.
 const joeHash = "iy9q119eutrkn8s1mk4r39qejnbu3n5q"
@@ -66,7 +55,7 @@ func tree(t testing.TB, folder string) map[string][]byte {
 
 func (h *host) publish(t testing.TB, folder string) keys.Published {
 	t.Helper()
-	done, err := h.senders.Publish(t.Context(), folder, keys.PublishOptions{Reduce: alone})
+	done, err := h.senders.Publish(t.Context(), folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +107,7 @@ func TestPublish(t *testing.T) {
 	if !slices.Equal(done.Addresses, []string{"ann@example.net", "joe.doe@example.org"}) || len(done.Written) != len(want)-1 {
 		t.Errorf("%+v", done)
 	}
-	unpublished := map[string]string{"office@example.org": "does not name", "root": "without a domain", "x@[127.0.0.1]": "literals"}
+	unpublished := map[string]string{"office@example.org": "names the address", "root": "without a domain", "x@[127.0.0.1]": "literals"}
 	for _, u := range done.Unpublished {
 		if reason, expected := unpublished[u.Address]; !expected || !strings.Contains(u.Err.Error(), reason) {
 			t.Errorf("%+v", u)
@@ -210,7 +199,7 @@ func TestPublishLeavesForeignFiles(t *testing.T) {
 	if err := errors.Join(os.Mkdir(escape, 0o755), os.Symlink(outside, filepath.Join(escape, "example.org"))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.senders.Publish(t.Context(), escape, keys.PublishOptions{Reduce: alone}); err == nil {
+	if _, err := h.senders.Publish(t.Context(), escape); err == nil {
 		t.Error("a symbolic link leads out of the tree")
 	}
 	if entries, err := os.ReadDir(outside); err != nil || len(entries) != 0 {

@@ -15,16 +15,15 @@ import (
 // for, and nothing else. It is safe for concurrent use.
 type WKDHandler struct {
 	senders *Senders
-	reduce  Reduce
 
 	mu         sync.Mutex
 	generation int64
 	domains    map[string]map[string][]byte // certificates by domain and hash; nil before the first request
 }
 
-// NewWKDHandler returns the handler for some senders. Reduce must be set.
-func NewWKDHandler(s *Senders, reduce Reduce) *WKDHandler {
-	return &WKDHandler{senders: s, reduce: reduce}
+// NewWKDHandler returns the handler for some senders.
+func NewWKDHandler(s *Senders) *WKDHandler {
+	return &WKDHandler{senders: s}
 }
 
 // ServeHTTP answers GET and HEAD. What is not there is 404; a store that cannot be read is 503, so that nobody takes
@@ -104,7 +103,7 @@ func (h *WKDHandler) certificates(ctx context.Context) (map[string]map[string][]
 	if h.domains != nil && h.generation == generation {
 		return h.domains, nil
 	}
-	all, _, err := h.senders.publications(ctx, h.reduce)
+	all, _, err := h.senders.publications(ctx)
 	if err != nil {
 		return nil, err
 	}

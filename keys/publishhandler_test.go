@@ -15,7 +15,7 @@ func TestWKDHandler(t *testing.T) {
 	joe := generate(t, "Joe.Doe@example.org", 0, 0)
 	importOne(t, h.senders, keys.ImportOptions{}, armored(t, joe))
 	importOne(t, h.local, keys.ImportOptions{}, armored(t, generate(t, "Joe.Doe@example.com", 0, 0).Cert()))
-	server := httptest.NewServer(keys.NewWKDHandler(h.senders, alone))
+	server := httptest.NewServer(keys.NewWKDHandler(h.senders))
 	defer server.Close()
 	cert := joe.Cert().Bytes()
 	ask := func(method, host, path string) *http.Response {

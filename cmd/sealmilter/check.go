@@ -32,7 +32,11 @@ func newCheck() *cobra.Command {
 		if err != nil {
 			report.add("error", "state", err.Error(), "")
 		} else {
-			report.add("ok", "state", "the database in "+c.State+" can be used", "")
+			database := "the database in " + c.State
+			if c.Database != "" {
+				database = "the PostgreSQL database"
+			}
+			report.add("ok", "state", database+" can be used", "")
 			report.keys(cmd, i)
 			report.err = errors.Join(report.err, i.close())
 		}
