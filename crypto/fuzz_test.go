@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
 	"sealmilter/crypto"
 )
 
@@ -17,11 +19,12 @@ func FuzzReadKeyring(f *testing.F) {
 	f.Add(k.Cert().Bytes())
 	f.Add(secret)
 	f.Add(armoredCert(f, k.Cert()))
+	f.Add(bareRevocation(f, k, packet.KeyCompromised))
 	f.Add(certBytes(f, newEntity(f, v6(now.Add(-day)))))
 	f.Add(readArmoredCert(f, "testdata/dsa.asc").Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		ring, err := crypto.ReadKeyring(bytes.NewReader(b))
-		if err == nil && len(ring.Certs)+len(ring.Secrets)+len(ring.Skipped) == 0 {
+		if err == nil && len(ring.Certs)+len(ring.Secrets)+len(ring.Revocations)+len(ring.Skipped) == 0 {
 			t.Error("neither a key nor an error")
 		}
 		certs := ring.Certs
@@ -40,6 +43,13 @@ func FuzzReadKeyring(f *testing.F) {
 				}
 			}
 		}
+		for _, r := range ring.Revocations {
+			again, err := crypto.ReadKeyring(bytes.NewReader(r.Bytes()))
+			if err != nil || len(again.Revocations) != 1 || !bytes.Equal(again.Revocations[0].Bytes(), r.Bytes()) {
+				t.Errorf("a revocation does not come back: %v", err)
+			}
+			k.Cert().Merge(r.Bytes())
+		}
 		for _, c := range certs {
 			again, err := crypto.ParseCert(c.Bytes())
 			if err != nil {
@@ -49,6 +59,7 @@ func FuzzReadKeyring(f *testing.F) {
 				t.Error("a certificate comes back as another")
 			}
 			c.Expires(now)
+			c.Explain(now)
 			c.Algorithm()
 			c.Warnings()
 			if c.Check(now) == nil {
