@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
+	"sealmilter/keys"
 )
 
 func newCheck() *cobra.Command {
@@ -38,6 +40,8 @@ func newCheck() *cobra.Command {
 			}
 			report.add("ok", "state", database+" can be used", "")
 			report.keys(cmd, i)
+			report.sources(i)
+			report.conflicts(cmd, i)
 			report.err = errors.Join(report.err, i.close())
 		}
 		report.listeners(c)
@@ -94,15 +98,23 @@ func (r *checkReport) keys(cmd *cobra.Command, i *installation) {
 	if len(all) == 0 {
 		r.add("warning", "senders", "there is no secret key; mail is signed by nobody", "sealmilter keys generate ADDR, or keys import FILE")
 	}
-	const soon = 60 * 24 * time.Hour
+	expiring, err := i.expiring(cmd.Context())
+	if err != nil {
+		r.add("error", "senders", err.Error(), "")
+		return
+	}
 	for _, key := range all {
 		topic := "sender " + key.Address
 		if err := i.checkSender(cmd, key.Address); err != nil {
 			r.add("error", topic, err.Error(), "")
 			continue
 		}
-		if expires, ok := key.Cert.Expires(time.Now()); ok && time.Until(expires) < soon {
-			r.add("warning", topic, "the key expires on "+expires.Format(time.DateOnly), "import one that is valid for longer")
+		if e, soon := expiring[key.Fingerprint]; soon {
+			mend := "import one that is valid for longer"
+			if e.Generated && i.config.Senders.Extend > 0 {
+				mend = "the running daemon extends it; see its log if it does not"
+			}
+			r.add("warning", topic, fmt.Sprintf("the key expires on %s, in %d days", e.Expires.Format(time.DateOnly), e.Days), mend)
 			continue
 		}
 		if !key.Locked {
@@ -111,6 +123,39 @@ func (r *checkReport) keys(cmd *cobra.Command, i *installation) {
 		}
 		r.add("ok", topic, "the key "+key.Fingerprint+" can sign", "")
 	}
+}
+
+// expiring returns the senders' keys that come to their end soon, by fingerprint.
+func (i *installation) expiring(ctx context.Context) (map[string]keys.Expiring, error) {
+	all, err := i.senders.Expiring(ctx)
+	soon := make(map[string]keys.Expiring)
+	for _, e := range all {
+		if e.Step != keys.NotExpiring && e.Err == nil {
+			soon[e.Fingerprint] = e
+		}
+	}
+	return soon, err
+}
+
+// conflicts says that certificates wait for a decision.
+func (r *checkReport) conflicts(cmd *cobra.Command, i *installation) {
+	switch all, err := i.store.Conflicts(cmd.Context(), ""); {
+	case err != nil:
+		r.add("error", "keys", err.Error(), "")
+	case len(all) > 0:
+		r.add("warning", "keys", fmt.Sprintf("certificates that wait for a decision: %d", len(all)), "sealmilter keys list --conflicts")
+	}
+}
+
+// sources tries whether the key sources can be opened at all.
+func (r *checkReport) sources(i *installation) {
+	sources, err := openSources(i.config, i.local)
+	if err != nil {
+		r.add("error", "keys", err.Error(), "")
+		return
+	}
+	r.err = errors.Join(r.err, sources.Close())
+	r.add("ok", "keys", "sources: "+strings.Join(i.config.Keys.Sources, ", "), "")
 }
 
 func (i *installation) checkSender(cmd *cobra.Command, address string) error {

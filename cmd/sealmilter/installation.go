@@ -63,8 +63,13 @@ func openState(ctx context.Context, c *config.Config) (*installation, error) {
 		return nil, err
 	}
 	local := keys.NewLocal(s, time.Now)
+	place := keys.InFiles
+	if c.Senders.Secrets == config.SecretDatabase {
+		place = keys.InDatabase
+	}
 	senders := keys.NewSenders(s, local, keys.SendersOptions{
-		Dir: filepath.Join(c.State, "secret"),
+		Place: place,
+		Dir:   filepath.Join(c.State, "secret"),
 		Passphrase: func() ([]byte, error) {
 			return keys.ReadPassphrase(c.Senders.PassphraseFile, passphraseCredential)
 		},

@@ -19,7 +19,7 @@ func newKeysGenerate() *cobra.Command {
 	}
 	name := cmd.Flags().String("name", "", "the sender's `NAME` in the User ID")
 	lifetime := cmd.Flags().Duration("lifetime", 0, "how long the key is valid (default: key_lifetime of the configuration)")
-	algorithm := cmd.Flags().String("algorithm", "ed25519", "ed25519 or rsa4096")
+	algorithm := cmd.Flags().String("algorithm", "ed25519", "ed25519, rsa4096 or v6 (RFC 9580; GnuPG cannot use it)")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		addr, err := mail.ParseAddr(args[0])
@@ -32,8 +32,10 @@ func newKeysGenerate() *cobra.Command {
 			options.Algorithm = crypto.Ed25519
 		case "rsa4096":
 			options.Algorithm = crypto.RSA4096
+		case "v6":
+			options.Algorithm = crypto.V6
 		default:
-			return fmt.Errorf("--algorithm %q is neither ed25519 nor rsa4096", *algorithm)
+			return fmt.Errorf("--algorithm %q is none of ed25519, rsa4096 and v6", *algorithm)
 		}
 		return withInstallation(cmd, func(i *installation) error {
 			if options.Lifetime == 0 {

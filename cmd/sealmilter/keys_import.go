@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,7 +18,7 @@ import (
 
 func newKeysImport() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "import FILE...|-",
+		Use:   "import FILE...|-|--gnupg HOME",
 		Short: "Import certificates and secret keys, armored or binary",
 		Long: `Import certificates and secret keys from files, "-" for standard input. A file may hold any number of
 armored blocks or a binary keyring, such as the output of
@@ -27,9 +28,17 @@ armored blocks or a binary keyring, such as the output of
 
 A secret key becomes the signing key of the addresses in its User IDs. If it is locked with a passphrase, the
 passphrase is taken from --passphrase-file, or asked for on the terminal; it is stored under the passphrase of the
-configuration, if there is one.`,
-		Args: cobra.MinimumNArgs(1),
+configuration, if there is one.
+
+With --gnupg, all certificates and secret keys of a home of GnuPG are imported; gpg itself reads them.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("gnupg") {
+				return cobra.NoArgs(cmd, args)
+			}
+			return cobra.MinimumNArgs(1)(cmd, args)
+		},
 	}
+	gnupg := cmd.Flags().String("gnupg", "", "import everything in the `HOME` of GnuPG, such as ~/.gnupg")
 	passphraseFile := cmd.Flags().String("passphrase-file", "", "`FILE` with the passphrase of the imported secret keys")
 	assign := cmd.Flags().StringArray("for", nil, "use the keys for this `ADDR`, too, whatever their User IDs say (repeatable)")
 	asJSON := jsonFlag(cmd)
@@ -50,6 +59,9 @@ configuration, if there is one.`,
 		}
 		return withInstallation(cmd, func(i *installation) error {
 			run := importRun{installation: i, cmd: cmd, options: options, asJSON: *asJSON}
+			if cmd.Flags().Changed("gnupg") {
+				return run.home(*gnupg)
+			}
 			return run.files(files)
 		})
 	}
@@ -75,6 +87,24 @@ func (r *importRun) files(names []string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	return r.sum()
+}
+
+// home imports a home of GnuPG.
+func (r *importRun) home(dir string) error {
+	in, err := keys.GnuPG(r.cmd.Context(), dir, keys.GnuPGOptions{Passphrase: r.options.Passphrase})
+	if err != nil {
+		return err
+	}
+	err = r.stream(in, "from GnuPG", -1)
+	if err := errors.Join(err, in.Close()); err != nil {
+		return err
+	}
+	return r.sum()
+}
+
+// sum says what became of all keys.
+func (r *importRun) sum() error {
 	stderr := r.cmd.ErrOrStderr()
 	if !r.asJSON {
 		fmt.Fprintf(stderr, "%d added, %d updated, %d unchanged, %d refused\n", r.counts[keys.Added], r.counts[keys.Updated],
@@ -109,6 +139,11 @@ func (r *importRun) file(name string) error {
 	if err := r.askPassphrase(&source); err != nil {
 		return err
 	}
+	return r.stream(source, name, size)
+}
+
+// stream imports what a reader gives, with its name and size for people; -1 if the size is not known.
+func (r *importRun) stream(source io.Reader, name string, size int64) error {
 	if stderr, ok := r.cmd.ErrOrStderr().(*os.File); ok && term.IsTerminal(int(stderr.Fd())) {
 		r.progress = progressbar.NewOptions64(size, progressbar.OptionSetWriter(stderr), progressbar.OptionShowBytes(true),
 			progressbar.OptionSetDescription("importing "+name), progressbar.OptionClearOnFinish())

@@ -54,6 +54,8 @@ type keyLine struct {
 	// State is "ok", or says why the key cannot be used.
 	State    string   `json:"state"`
 	Warnings []string `json:"warnings,omitempty"`
+	// Keys say of each key in it whether it is used, and why not.
+	Keys []string `json:"keys,omitempty"`
 	// Locked tells of a secret key whether a passphrase protects it.
 	Locked *bool `json:"locked,omitempty"`
 }
@@ -66,6 +68,7 @@ func newKeyLine(fingerprint string, addresses []string, cert *crypto.Cert, probl
 	}
 	if cert != nil {
 		created := cert.Created()
+		line.Keys = keyStates(cert)
 		line.UserIDs, line.Algorithm, line.Warnings, line.Created = cert.UserIDs(), cert.Algorithm(), cert.Warnings(), &created
 		if expires, ok := cert.Expires(time.Now()); ok {
 			line.Expires = &expires

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"sealmilter/crypto"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
 )
@@ -65,6 +67,7 @@ type lookupLine struct {
 	Why         string       `json:"why,omitempty"`
 	SeenBefore  bool         `json:"seen_before"`
 	Announced   bool         `json:"announced"`
+	Keys        []string     `json:"keys,omitempty"` // what each key of the certificate is used for, in words
 	Trace       []lookupStep `json:"trace,omitempty"`
 }
 
@@ -80,8 +83,18 @@ func newLookupLine(addr mail.Addr, a keys.Answer) lookupLine {
 		SeenBefore: a.SeenBefore, Announced: a.Announced, Trace: traceLines(a.Trace)}
 	if a.Cert != nil {
 		line.Fingerprint, line.Algorithm, line.Level = a.Cert.Fingerprint(), a.Cert.Algorithm(), a.Level.String()
+		line.Keys = keyStates(a.Cert)
 	}
 	return line
+}
+
+// keyStates says of each key of a certificate whether it is used, and why not.
+func keyStates(cert *crypto.Cert) []string {
+	var states []string
+	for _, key := range cert.Explain(time.Now()) {
+		states = append(states, key.String())
+	}
+	return states
 }
 
 func traceLines(trace []keys.Step) []lookupStep {
@@ -107,6 +120,9 @@ func (l lookupLine) print(w io.Writer) error {
 		fmt.Fprintf(&b, ": %s", l.Why)
 	}
 	b.WriteByte('\n')
+	for _, state := range l.Keys {
+		fmt.Fprintf(&b, "  %s\n", state)
+	}
 	for _, s := range l.Trace {
 		b.WriteString(s.text())
 	}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -76,14 +78,30 @@ func (i *installation) serve(cmd *cobra.Command) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	if i.config.Admin != "" {
-		a, err := newAdmin(i.config.Admin, i.ready, counts.handler(), log)
+	for _, web := range []struct {
+		name, address string
+		handler       http.Handler
+	}{
+		{"admin", i.config.Admin, newAdmin(i.ready, counts.handler())},
+		{"publish.listen", i.config.Publish.Listen, keys.NewWKDHandler(i.senders)},
+	} {
+		if web.address == "" {
+			continue
+		}
+		w, err := startWebServer(web.address, web.handler, log)
 		if err != nil {
 			l.Close()
-			return fmt.Errorf("admin listener: %w; set admin to another address, or to \"\"", err)
+			return fmt.Errorf("listen: %w; set %s to another address, or to \"\"", err, web.name)
 		}
-		defer a.close()
+		defer w.close()
 	}
+	caring, stopCaring := context.WithCancel(context.WithoutCancel(cmd.Context()))
+	var cared sync.WaitGroup
+	cared.Go(func() { newCare(i, counts, log).run(caring) })
+	defer func() {
+		stopCaring()
+		cared.Wait()
+	}()
 
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
