@@ -34,6 +34,7 @@ type form struct {
 	kind    string
 	message string // section
 	signer  string // "" for none
+	reader  string // whose key it is encrypted to, "" for the mailbox's own
 }
 
 // Cases returns all cases by name.
@@ -119,6 +120,9 @@ func (c *Case) parseForm(text string) (form, error) {
 		switch {
 		case words[0] == "unsigned":
 			f.signer = ""
+		case words[0] == "to" && len(words) > 1:
+			f.reader = words[1]
+			words = words[1:]
 		case words[0] == "by" && len(words) > 1:
 			f.signer = words[1]
 			words = words[1:]

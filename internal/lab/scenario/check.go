@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 		if !opened.Encrypted {
 			return errors.New("it is not encrypted")
 		}
-		if err := w.checkReader(ctx, d, opened); err != nil {
+		if err := w.checkReader(ctx, cmp.Or(want.reader, d.To), opened); err != nil {
 			return err
 		}
 		if err := checkNothingOutside(d.Data, original); err != nil {
@@ -94,17 +95,17 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 	return compareLeaves(opened.Payload, original)
 }
 
-// checkReader makes sure that the only session key packet is for the mailbox's own key.
-func (w *World) checkReader(ctx context.Context, d lab.Delivery, opened *lab.Opened) error {
+// checkReader makes sure that the only session key packet is for the reader's own key.
+func (w *World) checkReader(ctx context.Context, reader string, opened *lab.Opened) error {
 	if len(opened.Recipients) != 1 {
 		return fmt.Errorf("it has %d session key packets: %q", len(opened.Recipients), opened.Recipients)
 	}
-	mine, err := w.gpg.KeyIDs(ctx, "<"+d.To+">")
+	mine, err := w.gpg.KeyIDs(ctx, "<"+reader+">")
 	if err != nil {
 		return err
 	}
 	if !slices.Contains(mine, opened.Recipients[0]) {
-		return fmt.Errorf("its session key is for %s, the mailbox's keys are %q", opened.Recipients[0], mine)
+		return fmt.Errorf("its session key is for %s, the reader's keys are %q", opened.Recipients[0], mine)
 	}
 	return nil
 }

@@ -13,6 +13,9 @@ import (
 // the logs of milter and MTA.
 func (w *World) Play(ctx context.Context, c *Case, mta MTA) (err error) {
 	before := len(w.Sink.Deliveries())
+	if err := w.directory.become("up"); err != nil {
+		return err
+	}
 	milter, err := w.Serve(ctx, c.Name, c.config)
 	if err != nil {
 		return err
@@ -23,7 +26,7 @@ func (w *World) Play(ctx context.Context, c *Case, mta MTA) (err error) {
 			err = fmt.Errorf("%w\n--- milter\n%s\n--- MTA\n%s", err, milter.Log(), lastLines(mta.Log(), 40))
 		}
 	}()
-	p := player{ctx: ctx, c: c, mta: mta}
+	p := player{ctx: ctx, c: c, mta: mta, directory: &w.directory}
 	if err := p.run(); err != nil {
 		return err
 	}
@@ -40,6 +43,8 @@ type player struct {
 	mta    MTA
 	client *lab.Client
 	reply  lab.Reply
+
+	directory *directory
 }
 
 func (p *player) run() error {
@@ -51,8 +56,10 @@ func (p *player) run() error {
 			err = p.say(text)
 		case "<":
 			err = p.hear(text)
+		case "!":
+			err = p.directory.become(strings.TrimPrefix(text, "the directory is "))
 		default:
-			err = errors.New("neither > nor <")
+			err = errors.New("none of >, < and !")
 		}
 		if err != nil {
 			return fmt.Errorf("%q: %w", line, err)

@@ -42,6 +42,8 @@ type World struct {
 	// Auth is the password server of the MTA.
 	Auth *lab.Auth
 
+	directory directory
+
 	dir     string // holds the program and "state", the state directory that each case gets a copy of
 	program string
 	gpg     *lab.GPG
@@ -88,18 +90,19 @@ func (w *World) build(ctx context.Context, sevenBit bool, progress io.Writer) (e
 		return err
 	}
 	w.close = append(w.close, w.gpg.Close)
+	if err := w.startDirectory(); err != nil {
+		return err
+	}
+	if err := w.publish(ctx); err != nil {
+		return err
+	}
 	return w.makeKeys(ctx)
 }
 
 // makeKeys gives recipients keys made by gpg, and senders keys made by the program.
 func (w *World) makeKeys(ctx context.Context) error {
 	for _, addr := range keyed {
-		print, err := w.gpg.Generate(ctx, addr, "")
-		if err != nil {
-			return err
-		}
-		w.prints[strings.ToLower(addr)] = print
-		cert, err := w.gpg.ExportPublic(ctx, print)
+		cert, err := w.makeKey(ctx, addr)
 		if err != nil {
 			return err
 		}
@@ -122,6 +125,16 @@ func (w *World) makeKeys(ctx context.Context) error {
 	return nil
 }
 
+// makeKey makes a key by gpg for a mailbox, and returns the certificate.
+func (w *World) makeKey(ctx context.Context, addr string) ([]byte, error) {
+	print, err := w.gpg.Generate(ctx, addr, "")
+	if err != nil {
+		return nil, err
+	}
+	w.prints[strings.ToLower(addr)] = print
+	return w.gpg.ExportPublic(ctx, print)
+}
+
 // run executes the program on the state directory that the cases start from.
 func (w *World) run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	config, err := w.writeConfig("setup", filepath.Join(w.dir, "state"), "")
@@ -139,21 +152,25 @@ func (w *World) run(ctx context.Context, stdin []byte, args ...string) ([]byte, 
 	return out, nil
 }
 
-// writeConfig writes a configuration file. The lines of a case come last, so they may begin a table.
+// writeConfig writes a configuration file. Unless the lines of a case say otherwise, nobody outside is asked for keys.
+// They come last, so they may begin a table.
 func (w *World) writeConfig(name, state, lines string) (string, error) {
 	const text = `listen = "inet:%s"
 reinject = "%s"
 state = "%s"
 admin = ""
-keys.sources = ["local"]
-%s
+%s%s
 [senders.logins]
 alice = ["alice@example.org", "alice@bücher.example"]
 eve = ["eve@example.org"]
 nokey = ["nokey@example.org"]
 `
+	settings := w.directory.settings()
+	if !strings.Contains(lines, "keys.sources") {
+		settings += "keys.sources = [\"local\"]\n"
+	}
 	file := filepath.Join(w.dir, name+".toml")
-	return file, os.WriteFile(file, fmt.Appendf(nil, text, w.Listen, w.Reinject, state, lines), 0o600)
+	return file, os.WriteFile(file, fmt.Appendf(nil, text, w.Listen, w.Reinject, state, settings, lines), 0o600)
 }
 
 // Serve starts the milter with a fresh copy of the state and the configuration lines of a case, and returns when it
