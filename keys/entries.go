@@ -6,22 +6,42 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"time"
 
 	"sealmilter/crypto"
 	"sealmilter/internal/store"
 )
 
-// Entry is one certificate of the local source.
+// Entry is one certificate of the store, whoever gave it.
 type Entry struct {
 	Fingerprint string
 	// Cert is nil if the certificate cannot be read.
 	Cert *crypto.Cert
-	// Addresses are those it serves, as they are looked up. Assigned ones are among them on an administrator's word.
-	Addresses []string
-	Assigned  []string
+	// Services are the addresses it serves, and on whose word.
+	Services []Service
+	// Pinned are the addresses for which it is the one in use.
+	Pinned []string
 	Added     time.Time
 	Updated   time.Time
+}
+
+// Service says that a certificate serves an address.
+type Service struct {
+	Address string // as it is looked up
+	Source  string // who gave the certificate
+	Level   Level
+	// Assigned marks an administrator's word; otherwise the certificate names the address itself.
+	Assigned bool
+}
+
+// Addresses returns the addresses it serves, each once, in order.
+func (e Entry) Addresses() []string {
+	var all []string
+	for _, s := range e.Services {
+		all = append(all, s.Address)
+	}
+	return slices.Compact(slices.Sorted(slices.Values(append(all, e.Pinned...))))
 }
 
 // List goes through all certificates by fingerprint. An error that comes with an Entry that has a fingerprint is
@@ -40,7 +60,7 @@ func (l *Local) List(ctx context.Context) iter.Seq2[Entry, error] {
 	}
 }
 
-// Get returns the certificate with a fingerprint, or those that serve an address. Errors wrap [ErrNotFound] if there
+// Get returns the certificate with a fingerprint, or those that serve an address, whoever gave them. Errors wrap [ErrNotFound] if there
 // is none, and [mail.ErrAddr] if which is neither a fingerprint nor an address.
 func (l *Local) Get(ctx context.Context, which string) ([]Entry, error) {
 	fingerprint, addr, err := parseWhich(which)
@@ -57,12 +77,9 @@ func (l *Local) Get(ctx context.Context, which string) ([]Entry, error) {
 			return nil, err
 		}
 	} else {
-		serving, err := l.store.CertificatesFor(ctx, addr.Key(), localName)
-		if err != nil {
+		var err error
+		if rows, err = l.store.CertificatesOf(ctx, addr.Key()); err != nil {
 			return nil, err
-		}
-		for _, s := range serving {
-			rows = append(rows, s.Certificate)
 		}
 	}
 	if len(rows) == 0 {
@@ -85,14 +102,15 @@ func (l *Local) entry(ctx context.Context, row store.Certificate) (Entry, error)
 	if err != nil {
 		return e, err
 	}
-	for _, service := range services {
-		if service.Source != localName {
-			continue
-		}
-		e.Addresses = append(e.Addresses, service.Address)
-		if service.Assigned {
-			e.Assigned = append(e.Assigned, service.Address)
-		}
+	for _, s := range services {
+		e.Services = append(e.Services, Service{s.Address, s.Source, Level(s.Level), s.Assigned})
+	}
+	pins, err := l.store.PinsTo(ctx, row.Fingerprint)
+	if err != nil {
+		return e, err
+	}
+	for _, pin := range pins {
+		e.Pinned = append(e.Pinned, pin.Address)
 	}
 	e.Cert, err = parseStored(row)
 	return e, err

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,7 +19,9 @@ func newKeysList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the certificates, those in conflict, or the senders' secret keys",
-		Args:  cobra.NoArgs,
+		Long: `List all certificates, those in conflict, or the senders' secret keys. An address with a star is one for which the
+certificate is in use; FROM says who gave it.`,
+		Args: cobra.NoArgs,
 	}
 	secret := cmd.Flags().Bool("secret", false, "list the secret keys of senders")
 	conflicts := cmd.Flags().Bool("conflicts", false, "list the certificates that wait for a decision")
@@ -36,7 +40,7 @@ func newKeysList() *cobra.Command {
 			if *asJSON {
 				return list(cmd, func(line keyLine) error { return printJSON(out, line) })
 			}
-			return printTable(out, func(print func(keyLine) error) error { return list(cmd, print) })
+			return printTable(out, *secret, func(print func(keyLine) error) error { return list(cmd, print) })
 		})
 	}
 	return cmd
@@ -56,8 +60,41 @@ type keyLine struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Keys say of each key in it whether it is used, and why not.
 	Keys []string `json:"keys,omitempty"`
+	// Sources say who gave the certificate for which address, and Pinned for which addresses it is the one in use.
+	Sources []sourceLine `json:"sources,omitempty"`
+	Pinned  []string     `json:"pinned,omitempty"`
 	// Locked tells of a secret key whether a passphrase protects it.
 	Locked *bool `json:"locked,omitempty"`
+}
+
+// sourceLine is who gave a certificate for an address.
+type sourceLine struct {
+	Address  string `json:"address"`
+	Source   string `json:"source"`
+	Level    string `json:"level"`
+	Assigned bool   `json:"assigned,omitempty"`
+}
+
+// from names the sources in one word for people, "-" for none.
+func (k keyLine) from() string {
+	var names []string
+	for _, s := range k.Sources {
+		if !slices.Contains(names, s.Source) {
+			names = append(names, s.Source)
+		}
+	}
+	return cmp.Or(strings.Join(names, ","), "-")
+}
+
+// addresses marks those for which the certificate is in use.
+func (k keyLine) addresses() string {
+	all := slices.Clone(k.Addresses)
+	for i, address := range all {
+		if slices.Contains(k.Pinned, address) {
+			all[i] += "*"
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 // newKeyLine describes a key with its certificate; problem is why it cannot be used.
@@ -85,7 +122,12 @@ func (i *installation) certificateLines(cmd *cobra.Command, print func(keyLine) 
 		if err == nil {
 			err = entry.Cert.Check(time.Now())
 		}
-		if err := print(newKeyLine(entry.Fingerprint, entry.Addresses, entry.Cert, err)); err != nil {
+		line := newKeyLine(entry.Fingerprint, entry.Addresses(), entry.Cert, err)
+		line.Pinned = entry.Pinned
+		for _, s := range entry.Services {
+			line.Sources = append(line.Sources, sourceLine{s.Address, s.Source, s.Level.String(), s.Assigned})
+		}
+		if err := print(line); err != nil {
 			return err
 		}
 	}
@@ -113,10 +155,16 @@ func (i *installation) secretLines(cmd *cobra.Command, print func(keyLine) error
 	return nil
 }
 
-// printTable prints the lines that list hands to its argument, in columns.
-func printTable(w io.Writer, list func(print func(keyLine) error) error) error {
+// printTable prints the lines that list hands to its argument, in columns. Secret keys come from nowhere.
+func printTable(w io.Writer, secret bool, list func(print func(keyLine) error) error) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "FINGERPRINT\tADDRESSES\tALGORITHM\tEXPIRES\tSTATE")
+	from := func(text string) string {
+		if secret {
+			return ""
+		}
+		return text + "\t"
+	}
+	fmt.Fprintf(t, "FINGERPRINT\tADDRESSES\t%sALGORITHM\tEXPIRES\tSTATE\n", from("FROM"))
 	err := list(func(k keyLine) error {
 		expires := "never"
 		switch {
@@ -132,7 +180,7 @@ func printTable(w io.Writer, list func(print func(keyLine) error) error) error {
 		if k.Locked != nil && !*k.Locked {
 			state += "; not protected by a passphrase"
 		}
-		_, err := fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", k.Fingerprint, strings.Join(k.Addresses, ","), k.Algorithm, expires, state)
+		_, err := fmt.Fprintf(t, "%s\t%s\t%s%s\t%s\t%s\n", k.Fingerprint, k.addresses(), from(k.from()), k.Algorithm, expires, state)
 		return err
 	})
 	if err != nil {

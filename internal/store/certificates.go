@@ -49,6 +49,15 @@ func certificatesFor(ctx context.Context, q querier, address, source string) ([]
 		WHERE a.address = $1 AND a.source = $2 ORDER BY c.fingerprint`, address, source)
 }
 
+// CertificatesOf returns the certificates that any source gave for an address, or that are pinned to it, ordered by
+// fingerprint.
+func (s *Store) CertificatesOf(ctx context.Context, address string) ([]Certificate, error) {
+	return collect(ctx, s.read, func(rows *sql.Rows, c *Certificate) error { return scanCertificate(rows, c) },
+		`SELECT fingerprint, blob, added, updated FROM certificate WHERE fingerprint IN (
+			SELECT fingerprint FROM certificate_address WHERE address = $1
+			UNION SELECT fingerprint FROM pin WHERE address = $1) ORDER BY fingerprint`, address)
+}
+
 // Certificate returns the certificate with a fingerprint, or [ErrNotFound].
 func (s *Store) Certificate(ctx context.Context, fingerprint string) (Certificate, error) {
 	return certificate(ctx, s.read, fingerprint)
