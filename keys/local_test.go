@@ -3,7 +3,6 @@ package keys_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"sealmilter/crypto"
 	"sealmilter/internal/store"
@@ -357,88 +355,4 @@ func TestLookupsBesideChanges(t *testing.T) {
 		})
 	}
 	all.Wait()
-}
-
-// TestImportRevocation takes a revocation certificate that comes alone.
-func TestImportRevocation(t *testing.T) {
-	h := newHost(t)
-	key := generate(t, "alice@example.org", day, 0)
-	text, err := key.RevocationCertificate(noon, rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	revocation := bareRevocation(t, text)
-	if r := importOne(t, h.local, keys.ImportOptions{}, revocation); r.Outcome != keys.Refused || !strings.Contains(r.Err.Error(), "import that first") {
-		t.Errorf("%+v", r)
-	}
-	importOne(t, h.local, keys.ImportOptions{}, armored(t, key.Cert()))
-	for _, want := range []keys.Outcome{keys.Updated, keys.Unchanged} {
-		if r := importOne(t, h.local, keys.ImportOptions{}, revocation); r.Outcome != want || r.Err != nil {
-			t.Errorf("%+v, want %v", r, want)
-		}
-	}
-	if a := h.directory(h.local).Lookup(t.Context(), addr(t, "alice@example.org")); a.Status != keys.None {
-		t.Errorf("%+v", a)
-	}
-}
-
-// bareRevocation returns the revocation signature of a revocation certificate, alone.
-func bareRevocation(t *testing.T, text []byte) []byte {
-	t.Helper()
-	ring, err := crypto.ReadKeyring(bytes.NewReader(bytes.ReplaceAll(text, []byte("\n:-----"), []byte("\n-----"))))
-	if err != nil || len(ring.Certs) != 1 {
-		t.Fatalf("%+v, %v", ring, err)
-	}
-	for packets := packet.NewOpaqueReader(bytes.NewReader(ring.Certs[0].Bytes())); ; {
-		p, err := packets.Next()
-		if err != nil {
-			t.Fatalf("no revocation in it: %v", err)
-		}
-		const signature, keyRevocation = 2, 0x20
-		if p.Tag != signature || p.Contents[1] != keyRevocation {
-			continue
-		}
-		var b bytes.Buffer
-		if err := p.Serialize(&b); err != nil {
-			t.Fatal(err)
-		}
-		return b.Bytes()
-	}
-}
-
-// TestSecondCertificateWaits shows that an import does not exchange a certificate in use.
-func TestSecondCertificateWaits(t *testing.T) {
-	h := newHost(t)
-	first, second := generate(t, "alice@example.org", 2*day, 0).Cert(), generate(t, "alice@example.org", day, 0).Cert()
-	d := h.directory(h.local)
-	lookup := func(want *crypto.Cert) {
-		t.Helper()
-		if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); !sameCert(a.Cert, want) {
-			t.Errorf("%s, want %s", fingerprint(a.Cert), fingerprint(want))
-		}
-	}
-	importOne(t, h.local, keys.ImportOptions{}, armored(t, first))
-	lookup(first)
-	r := importOne(t, h.local, keys.ImportOptions{}, armored(t, second))
-	if r.Outcome != keys.Added || !strings.Contains(strings.Join(r.Notes, " "), "sealmilter keys pin alice@example.org "+second.Fingerprint()) {
-		t.Errorf("%+v", r)
-	}
-	lookup(first)
-	if err := d.Pin(t.Context(), addr(t, "alice@example.org"), second.Fingerprint()); err != nil {
-		t.Error(err)
-	}
-	lookup(second)
-}
-
-// TestOwnKeyIsUsedAtOnce shows that a sender's next key takes the place of the old one for those who write to them.
-func TestOwnKeyIsUsedAtOnce(t *testing.T) {
-	h := newHost(t)
-	d := h.directory(h.local)
-	for range 2 {
-		key := generate(t, "alice@example.org", day, 0)
-		importOne(t, h.senders, keys.ImportOptions{}, armored(t, key))
-		if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); !sameCert(a.Cert, key.Cert()) || a.Level != keys.Fingerprint {
-			t.Errorf("%s, level %v, want %s", fingerprint(a.Cert), a.Level, key.Fingerprint())
-		}
-	}
 }

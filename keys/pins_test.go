@@ -278,3 +278,40 @@ func TestMemoryFollowsTheClock(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// TestSecondCertificateWaits shows that an import does not exchange a certificate in use.
+func TestSecondCertificateWaits(t *testing.T) {
+	h := newHost(t)
+	first, second := generate(t, "alice@example.org", 2*day, 0).Cert(), generate(t, "alice@example.org", day, 0).Cert()
+	d := h.directory(h.local)
+	lookup := func(want *crypto.Cert) {
+		t.Helper()
+		if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); !sameCert(a.Cert, want) {
+			t.Errorf("%s, want %s", fingerprint(a.Cert), fingerprint(want))
+		}
+	}
+	importOne(t, h.local, keys.ImportOptions{}, armored(t, first))
+	lookup(first)
+	r := importOne(t, h.local, keys.ImportOptions{}, armored(t, second))
+	if r.Outcome != keys.Added || !strings.Contains(strings.Join(r.Notes, " "), "sealmilter keys pin alice@example.org "+second.Fingerprint()) {
+		t.Errorf("%+v", r)
+	}
+	lookup(first)
+	if err := d.Pin(t.Context(), addr(t, "alice@example.org"), second.Fingerprint()); err != nil {
+		t.Error(err)
+	}
+	lookup(second)
+}
+
+// TestOwnKeyIsUsedAtOnce shows that a sender's next key takes the place of the old one for those who write to them.
+func TestOwnKeyIsUsedAtOnce(t *testing.T) {
+	h := newHost(t)
+	d := h.directory(h.local)
+	for range 2 {
+		key := generate(t, "alice@example.org", day, 0)
+		importOne(t, h.senders, keys.ImportOptions{}, armored(t, key))
+		if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); !sameCert(a.Cert, key.Cert()) || a.Level != keys.Fingerprint {
+			t.Errorf("%s, level %v, want %s", fingerprint(a.Cert), a.Level, key.Fingerprint())
+		}
+	}
+}

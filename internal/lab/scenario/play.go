@@ -59,7 +59,7 @@ func (p *player) run() error {
 		case "!":
 			err = p.directory.become(strings.TrimPrefix(text, "the directory is "))
 		default:
-			err = errors.New("none of >, < and !")
+			err = errors.New("it begins with none of >, < and ! as a word")
 		}
 		if err != nil {
 			return fmt.Errorf("%q: %w", line, err)
