@@ -21,9 +21,9 @@ type Entry struct {
 	// Services are the addresses it serves, and on whose word.
 	Services []Service
 	// Pinned are the addresses for which it is the one in use.
-	Pinned []string
-	Added     time.Time
-	Updated   time.Time
+	Pinned  []string
+	Added   time.Time
+	Updated time.Time
 }
 
 // Service says that a certificate serves an address.

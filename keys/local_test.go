@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-
 	"sealmilter/crypto"
 	"sealmilter/internal/store"
 	"sealmilter/keys"

@@ -42,7 +42,7 @@ in; without, a program on this host. The exit status is 3 if a recipient would b
 		if err != nil {
 			return err
 		}
-		return withDirectory(cmd, func(i *installation, d *keys.Directory) error {
+		return withDirectory(cmd, looks, func(i *installation, d *keys.Directory) error {
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			g := i.gate(i.config, d, outbox.New(i.config.Reinject, i.store, time.Now), log)
 			plan, err := g.Plan(cmd.Context(), m)

@@ -34,16 +34,23 @@ func withInstallation(cmd *cobra.Command, work func(*installation) error) (err e
 	return work(i)
 }
 
-// withDirectory runs work with the key directory of the command's configuration. Its lookups leave no trace but in the
-// cache.
-func withDirectory(cmd *cobra.Command, work func(*installation, *keys.Directory) error) error {
+// effect says whether a command may pin certificates and record conflicts.
+type effect bool
+
+const (
+	looks   effect = false // its lookups leave no trace but in the cache
+	changes effect = true
+)
+
+// withDirectory runs work with the key directory of the command's configuration.
+func withDirectory(cmd *cobra.Command, e effect, work func(*installation, *keys.Directory) error) error {
 	return withInstallation(cmd, func(i *installation) (err error) {
 		sources, err := openSources(i.config, i.local)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, sources.Close()) }()
-		return work(i, i.directory(i.config, sources, nil, true))
+		return work(i, i.directory(i.config, sources, nil, e == looks))
 	})
 }
 

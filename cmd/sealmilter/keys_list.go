@@ -29,7 +29,7 @@ certificate is in use; FROM says who gave it.`,
 	cmd.MarkFlagsMutuallyExclusive("secret", "conflicts")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *conflicts {
-			return withDirectory(cmd, func(_ *installation, d *keys.Directory) error { return printConflicts(cmd, d, *asJSON) })
+			return withDirectory(cmd, looks, func(_ *installation, d *keys.Directory) error { return printConflicts(cmd, d, *asJSON) })
 		}
 		return withInstallation(cmd, func(i *installation) error {
 			list := i.certificateLines

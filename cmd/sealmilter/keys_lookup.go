@@ -31,7 +31,7 @@ The exit status is 3 if an address has no key, or the lookup failed.`,
 				return err
 			}
 		}
-		return withDirectory(cmd, func(_ *installation, directory *keys.Directory) error {
+		return withDirectory(cmd, looks, func(_ *installation, directory *keys.Directory) error {
 			missing := false
 			for _, addr := range addrs {
 				answer := directory.Lookup(cmd.Context(), addr)

@@ -27,7 +27,7 @@ import or a lookup.`,
 		if err != nil {
 			return err
 		}
-		return withDirectory(cmd, func(_ *installation, d *keys.Directory) error {
+		return withDirectory(cmd, changes, func(_ *installation, d *keys.Directory) error {
 			if err := d.Pin(cmd.Context(), addr, fingerprint); err != nil {
 				return err
 			}
@@ -51,7 +51,7 @@ message is used, and pinned anew.`,
 		if err != nil {
 			return err
 		}
-		return withDirectory(cmd, func(_ *installation, d *keys.Directory) error {
+		return withDirectory(cmd, changes, func(_ *installation, d *keys.Directory) error {
 			if err := d.Unpin(cmd.Context(), addr); err != nil {
 				return err
 			}

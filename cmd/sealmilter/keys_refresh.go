@@ -27,7 +27,7 @@ your key servers and their domains with whom you correspond.`,
 				return err
 			}
 		}
-		return withDirectory(cmd, func(_ *installation, d *keys.Directory) error {
+		return withDirectory(cmd, changes, func(_ *installation, d *keys.Directory) error {
 			if len(args) == 0 {
 				for pin, err := range d.Pins(cmd.Context()) {
 					if err != nil {
