@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
+
+	"golang.org/x/sync/errgroup"
 
 	"sealmilter/crypto"
 	"sealmilter/crypto/pgpmime"
@@ -71,19 +74,8 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 	}
 	state, authorErr := g.authorKey(ctx, p)
 	protection := pgpmime.Inspect(m)
-	done := map[string]bool{}
-	for _, to := range m.Envelope.Recipients {
-		if done[mailbox(to.Addr)] {
-			continue
-		}
-		done[mailbox(to.Addr)] = true
-		f := facts{author: state, promised: promised[to.Addr.Key()]}
-		r := stricter(rulingFor(g.Config.Policy, m.Envelope.Sender, to.Addr), rulingFor(g.Config.Policy, p.Author, to.Addr))
-		f.mode = r.mode
-		d := Decision{To: to, Mode: f.mode}
-		if f.mode != config.Pass && f.mode != config.Sign {
-			d.answer = r.believed(g.Certificates.Lookup(ctx, to.Addr))
-		}
+	for _, d := range g.questions(ctx, m.Envelope, p.Author) {
+		f := facts{author: state, mode: d.Mode, promised: promised[d.To.Addr.Key()]}
 		f.key, f.expected = d.answer.Status, d.answer.SeenBefore || d.answer.Announced
 		switch {
 		case !protection.Encrypted():
@@ -103,6 +95,50 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 		p.Decisions = append(p.Decisions, d)
 	}
 	return p, nil
+}
+
+// maxLookups bounds the key lookups of one message that wait at the same time.
+const maxLookups = 16
+
+// questions returns one undecided decision for each mailbox among the recipients, with the policy's mode and the answer
+// of the key directory. Lookups wait for other hosts, so they wait together.
+func (g *Gate) questions(ctx context.Context, env *mail.Envelope, author mail.Addr) []Decision {
+	var all []Decision
+	var rulings []ruling
+	seen := map[string]bool{}
+	for _, to := range env.Recipients {
+		if seen[mailbox(to.Addr)] {
+			continue
+		}
+		seen[mailbox(to.Addr)] = true
+		r := stricter(rulingFor(g.Config.Policy, env.Sender, to.Addr), rulingFor(g.Config.Policy, author, to.Addr))
+		all, rulings = append(all, Decision{To: to, Mode: r.mode}), append(rulings, r)
+	}
+	var lookups errgroup.Group
+	lookups.SetLimit(maxLookups)
+	for i := range all {
+		if mode := all[i].Mode; mode == config.Pass || mode == config.Sign {
+			continue
+		}
+		lookups.Go(func() error {
+			all[i].answer = rulings[i].believed(g.lookup(ctx, all[i].To.Addr))
+			return nil
+		})
+	}
+	lookups.Wait() // none of them fails
+	return all
+}
+
+// lookup asks the key directory. Nobody else can recover from a panic on a goroutine of its own; after one, the address
+// may well have a key.
+func (g *Gate) lookup(ctx context.Context, addr mail.Addr) (answer keys.Answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.Log.Error("a key lookup failed", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			answer = keys.Answer{Why: "the key lookup failed", SeenBefore: true}
+		}
+	}()
+	return g.Certificates.Lookup(ctx, addr)
 }
 
 // mailbox is the same for all spellings of a recipient that an MTA may take for one: with or without quotes, angle
