@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,6 +156,10 @@ func (r *checkReport) sources(i *installation) {
 		return
 	}
 	r.err = errors.Join(r.err, sources.Close())
+	if slices.Contains(i.config.Keys.Sources, "dane") && !sources.resolver.Trusted() {
+		r.add("warning", "keys", "what the resolver "+sources.resolver.String()+" says of DNSSEC cannot be believed, so no key is found by dane",
+			"run a validating resolver on this host, or reach one by TLS: resolver in [keys]")
+	}
 	r.add("ok", "keys", "sources: "+strings.Join(i.config.Keys.Sources, ", "), "")
 }
 

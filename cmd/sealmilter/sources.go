@@ -14,8 +14,9 @@ import (
 
 // keySources are the sources of one configuration.
 type keySources struct {
-	list  []keys.Source
-	close []func() error
+	list     []keys.Source
+	resolver *keys.Resolver // nil if no source asks one
+	close    []func() error
 }
 
 // openSources prepares the sources that a configuration names. Nothing is asked yet. The caller closes them.
@@ -25,6 +26,7 @@ func openSources(c *config.Config, local *keys.Local) (*keySources, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.resolver = network.resolver
 	s.close = append(s.close, network.close)
 	for _, name := range c.Keys.Sources {
 		source, err := s.open(name, c.Keys, network, local)
