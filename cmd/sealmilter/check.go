@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -31,10 +33,12 @@ func newCheck() *cobra.Command {
 		}
 		report := checkReport{out: cmd.OutOrStdout(), asJSON: *asJSON}
 		report.add("ok", "configuration", "every key is valid", "")
-		i, err := openState(cmd.Context(), c)
-		if err != nil {
+		switch i, err := openExisting(cmd.Context(), c); {
+		case err != nil:
 			report.add("error", "state", err.Error(), "")
-		} else {
+		case i == nil:
+			report.add("warning", "state", c.State+" does not exist yet", "serve makes it; keys are imported as the user that runs it")
+		default:
 			database := "the database in " + c.State
 			if c.Database != "" {
 				database = "the PostgreSQL database"
@@ -55,6 +59,15 @@ func newCheck() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// openExisting opens the state directory of a configuration, nil if it does not exist: made here, it would belong to
+// whoever checks.
+func openExisting(ctx context.Context, c *config.Config) (*installation, error) {
+	if _, err := os.Stat(c.State); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return openState(ctx, c)
 }
 
 // checkLine is one finding.

@@ -31,8 +31,8 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the milter",
 		Long: `Run the milter until SIGTERM, which lets messages in work come to their end. SIGHUP reads the configuration
-again: policy, senders, keys, headers and crypto take effect with the next message; listen, reinject, state, database, admin,
-limits and log need a restart. A configuration with an error is refused and the old one stays.`,
+again: policy, keys, headers, crypto and most of senders take effect with the next message; everything else needs a
+restart, in [senders] passphrase_file, secrets and extend. A configuration with an error is refused and the old one stays.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withInstallation(cmd, func(i *installation) error { return i.serve(cmd) })

@@ -27,7 +27,7 @@ func (c *Config) fields() reader {
 			field{"missing_key", word(&c.Senders.MissingKey, RejectSender, GenerateKey, EncryptOnly)},
 			field{"passphrase_file", text(&c.Senders.PassphraseFile, wantPath, parseOptional(parsePath))},
 			field{"key_lifetime", text(&c.Senders.KeyLifetime, wantDuration, parsePositive)},
-			field{"extend", text(&c.Senders.Extend, wantDuration+` or "0s"`, parseDuration)},
+			field{"extend", text(&c.Senders.Extend, wantExtension, parseExtension)},
 			field{"secrets", word(&c.Senders.Secrets, SecretFiles, SecretDatabase)},
 			field{"logins", mapping(&c.Senders.Logins, wantPattern, mail.ParsePattern)},
 		)},

@@ -20,17 +20,18 @@ import (
 
 // What the values are, with an example of each.
 const (
-	wantListen   = `an address such as "inet:127.0.0.1:8894" or "unix:/run/sealmilter/milter.sock"`
-	wantHostPort = `an address such as "127.0.0.1:10026"`
-	wantPath     = `a path such as "/var/lib/sealmilter"`
-	wantPattern  = `an address, "@domain" or glob such as "*@example.org"`
-	wantPrefix   = `a network or address such as "10.0.0.0/8" or "::1"`
-	wantDuration = `a time such as "8s", "30m" or "365d"`
-	wantSize     = `a size such as "50MiB" or a number of octets`
-	wantField    = `the name of a header field such as "X-Mailer"`
-	wantText     = `a string`
-	wantMapped   = `an address or "@domain"`
-	wantResolver = `an address such as "127.0.0.1", "127.0.0.1:5353" or "tls://192.0.2.1#dns.example.org"`
+	wantListen    = `an address such as "inet:127.0.0.1:8894" or "unix:/run/sealmilter/milter.sock"`
+	wantHostPort  = `an address such as "127.0.0.1:10026"`
+	wantPath      = `a path such as "/var/lib/sealmilter"`
+	wantPattern   = `an address, "@domain" or glob such as "*@example.org"`
+	wantPrefix    = `a network or address such as "10.0.0.0/8" or "::1"`
+	wantDuration  = `a time such as "8s", "30m" or "365d"`
+	wantSize      = `a size such as "50MiB" or a number of octets`
+	wantField     = `the name of a header field such as "X-Mailer"`
+	wantExtension = `a time of more than 60 days such as "365d", or "0s"`
+	wantText      = `a string`
+	wantMapped    = `an address or "@domain"`
+	wantResolver  = `an address such as "127.0.0.1", "127.0.0.1:5353" or "tls://192.0.2.1#dns.example.org"`
 )
 
 func wantServer(example string) string { return fmt.Sprintf("a server such as %q", example) }
@@ -194,6 +195,18 @@ func parseDuration(s string) (time.Duration, error) {
 	}
 	if err != nil || d < 0 {
 		return 0, fmt.Errorf("%q is not %s", clip(s), wantDuration)
+	}
+	return d, nil
+}
+
+// minExtension is when a key counts as nearing its end: a shorter extension would be due again at once.
+const minExtension = 60 * 24 * time.Hour
+
+// parseExtension takes 0 for none.
+func parseExtension(s string) (time.Duration, error) {
+	d, err := parseDuration(s)
+	if err != nil || d != 0 && d <= minExtension {
+		return 0, fmt.Errorf("%q is not %s", clip(s), wantExtension)
 	}
 	return d, nil
 }
