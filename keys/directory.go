@@ -124,7 +124,7 @@ func (d *Directory) lookup(ctx context.Context, addr mail.Addr) (Answer, time.Ti
 
 // unreadable is the answer when the store cannot be used. The address may well have a key.
 func unreadable(addr mail.Addr, err error) Answer {
-	return Answer{Why: "the key directory cannot be read", SeenBefore: true,
+	return Answer{Why: fmt.Sprintf("the key directory cannot be read: %v", err), SeenBefore: true,
 		Trace: []Step{{Address: addr.String(), Detail: err.Error()}}}
 }
 

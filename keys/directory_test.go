@@ -165,7 +165,7 @@ func TestSeenBeforeIsRemembered(t *testing.T) {
 	}
 	// Without its record the directory must assume the worst.
 	other.store.Close()
-	if a := lookup(other, "bob@example.org", silent); a.Status != keys.Unknown || !a.SeenBefore {
+	if a := lookup(other, "bob@example.org", silent); a.Status != keys.Unknown || !a.SeenBefore || !strings.Contains(a.Why, "closed") {
 		t.Errorf("without a store: %+v", a)
 	}
 }

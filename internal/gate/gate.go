@@ -83,7 +83,7 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 	action, why := decide(facts{mode: r.mode, key: answer.Status, expected: answer.SeenBefore || answer.Announced, author: signingReady})
 	d := Decision{To: to, Do: action, verdict: why, answer: answer}
 	if failure := d.failure(mail.Addr{}); failure != nil {
-		t.gate.logDecision(env, d, failure.Text)
+		t.gate.logDecision(env, d, d.reason(mail.Addr{}))
 		return failure
 	}
 	return nil

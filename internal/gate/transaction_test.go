@@ -192,6 +192,19 @@ func code(err error) int {
 	return mail.AsFailure(err).Code
 }
 
+// TestRcptRefusalIsExplained has the log say why a recipient was refused, and the client's answer not.
+func TestRcptRefusalIsExplained(t *testing.T) {
+	w := newWorld(t)
+	w.answers["bob@example.net"] = keys.Answer{SeenBefore: true, Why: "the disk is full"}
+	_, err := w.submit(t, message(t, "alice@example.org"), nil, "bob@example.net")
+	if code(err) != 451 || strings.Contains(mail.AsFailure(err).Text, "disk") {
+		t.Errorf("the client is told %v", err)
+	}
+	if !strings.Contains(w.log.String(), `why="the disk is full"`) {
+		t.Errorf("the log says %s", w.log.String())
+	}
+}
+
 func TestKeyLostBetweenRcptAndEnd(t *testing.T) {
 	for _, tc := range []struct {
 		mode config.Mode
