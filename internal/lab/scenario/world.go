@@ -55,7 +55,14 @@ type World struct {
 // The caller closes it.
 func NewWorld(ctx context.Context, program string, sevenBit bool, progress io.Writer) (*World, error) {
 	w := &World{program: program, prints: map[string]string{}}
-	if err := w.build(ctx, sevenBit, progress); err != nil {
+	err := w.build(ctx, sevenBit, progress)
+	if err == nil {
+		err = w.publish(ctx)
+	}
+	if err == nil {
+		err = w.makeKeys(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
@@ -90,13 +97,7 @@ func (w *World) build(ctx context.Context, sevenBit bool, progress io.Writer) (e
 		return err
 	}
 	w.close = append(w.close, w.gpg.Close)
-	if err := w.startDirectory(); err != nil {
-		return err
-	}
-	if err := w.publish(ctx); err != nil {
-		return err
-	}
-	return w.makeKeys(ctx)
+	return w.startDirectory()
 }
 
 // makeKeys gives recipients keys made by gpg, and senders keys made by the program.

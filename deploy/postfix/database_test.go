@@ -1,0 +1,164 @@
+package postfix_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"sealmilter/internal/lab"
+)
+
+// outage stops the database server. Every mode answers 451 to the first question that needs it, local programs' mail
+// waits, and when the server is back everything goes on by itself.
+func (c *cluster) outage(t *testing.T) {
+	c.serve(t, `
+[[policy.rule]]
+to = ["@sign.example"]
+mode = "sign"
+[[policy.rule]]
+to = ["@require.example"]
+mode = "require"
+`)
+	c.enrolAll(t)
+	submit(t, c.ctx, c.Cluster, c.a, threefold("before", "250", append(half, rest...)))
+	ready(t, c.ctx, c.a, http.StatusOK, "ready")
+
+	if err := c.sql.Stop(c.ctx); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, c.ctx, c.a, http.StatusServiceUnavailable, "check that the database server runs")
+	before := len(c.Sink.Deliveries())
+	client := login(t, c.ctx, c.a, "alice")
+	said(t, "250")(client.Mail("alice@example.org"))
+	for _, to := range []string{keyed, hidden, keyless, "somebody@require.example", "stranger@example.com"} {
+		said(t, "451 4.7.5")(client.Rcpt(to))
+	}
+	// Its key is not asked for before the end of the message.
+	said(t, "250")(client.Rcpt("somebody@sign.example"))
+	said(t, "451 4.7.5")(client.Data([]byte("From: alice@example.org\r\nSubject: during the outage\r\n\r\ntext\r\n")))
+	program := []byte("From: alice@example.org\nTo: " + keyed + "\nSubject: from a program\nMessage-ID: <program@client.example>\n\ntext\n")
+	if err := c.a.Sendmail(c.ctx, program, "-f", "alice@example.org", keyed); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.a.WaitLog(c.ctx, "milter-reject: END-OF-MESSAGE from localhost"); err != nil {
+		t.Fatal(err)
+	}
+	for _, why := range []string{"check that the database server runs", "action=defer"} {
+		if !strings.Contains(c.a.Log(), why) {
+			t.Errorf("the log does not say %q:\n%s", why, c.a.Log())
+		}
+	}
+	if strings.Contains(c.a.Log(), "during the outage") || strings.Contains(c.a.Log(), "a/b?c#d") {
+		t.Errorf("the log tells too much:\n%s", c.a.Log())
+	}
+	if left := c.Sink.Deliveries()[before:]; len(left) > 0 {
+		t.Fatalf("%d messages left", len(left))
+	}
+
+	if err := c.sql.Start(c.ctx); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, c.ctx, c.a, http.StatusOK, "ready")
+	if out, err := c.a.Command(c.ctx, "postkick", "public", "pickup", "W").CombinedOutput(); err != nil {
+		t.Fatalf("wake pickup(8): %v\n%s", err, out)
+	}
+	if _, err := c.Sink.Wait(c.ctx, before+1); err != nil {
+		t.Fatal(err)
+	}
+	for id, h := range map[string]*relayHost{"after-a": c.a, "after-b": c.b} {
+		submit(t, c.ctx, c.Cluster, h, threefold(id, "250", append(half, rest...)))
+	}
+}
+
+// outageInMidMessage stops the database server between RCPT TO and the end of a message, and between two copies of
+// another.
+func (c *cluster) outageInMidMessage(t *testing.T) {
+	c.serve(t, "")
+	c.enrolAll(t)
+	before := len(c.Sink.Deliveries())
+	client := login(t, c.ctx, c.a, "alice")
+	said(t, "250")(client.Mail("alice@example.org"))
+	said(t, "250")(client.Rcpt(keyed))
+	said(t, "250")(client.Rcpt(keyless))
+	if err := c.sql.Stop(c.ctx); err != nil {
+		t.Fatal(err)
+	}
+	said(t, "451 4.7.5")(client.Data([]byte("From: alice@example.org\r\nTo: " + keyed + "\r\nMessage-ID: <middle@client.example>\r\n\r\ntext\r\n")))
+	if err := c.a.WaitEmpty(c.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if left := c.Sink.Deliveries()[before:]; len(left) > 0 {
+		t.Fatalf("%d messages left", len(left))
+	}
+	if err := c.sql.Start(c.ctx); err != nil {
+		t.Fatal(err)
+	}
+
+	stopped := c.a.door.meanwhile(c.ctx, keyless, func() error { return c.sql.Stop(c.ctx) })
+	submit(t, c.ctx, c.Cluster, c.a, threefold("between", "451", half))
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	submitRefused(t, c.ctx, c.b, keyless)
+	if err := c.sql.Start(c.ctx); err != nil {
+		t.Fatal(err)
+	}
+	submit(t, c.ctx, c.Cluster, c.b, threefold("between", "250", rest))
+	submit(t, c.ctx, c.Cluster, c.a, threefold("between", "250", rest[:1]))
+}
+
+// outageAtStart starts the daemon without its database: it says why not, and ends.
+func (c *cluster) outageAtStart(t *testing.T) {
+	c.serve(t, "")
+	if err := c.sql.Stop(c.ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.sql.Start(c.ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := c.a.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.a.Run(c.ctx, nil, "serve")
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || exit.ExitCode() != 1 {
+		t.Fatalf("it ended with %v", err)
+	}
+	if !strings.Contains(err.Error(), "check that the database server runs") || strings.Contains(err.Error(), "a/b?c#d") {
+		t.Errorf("it said %v", err)
+	}
+}
+
+// ready looks at what a host says about itself.
+func ready(t *testing.T, ctx context.Context, h *relayHost, status int, text string) {
+	t.Helper()
+	got, said, err := h.Ready(ctx)
+	if err != nil || got != status || !strings.Contains(said, text) {
+		t.Errorf("/readyz says %d %q, %v", got, said, err)
+	}
+}
+
+// login opens a session of somebody who may send.
+func login(t *testing.T, ctx context.Context, h *relayHost, who string) *lab.Client {
+	t.Helper()
+	client, err := lab.Dial(ctx, h.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Drop)
+	said(t, "235")(client.AuthPlain(who, who))
+	return client
+}
+
+// submitRefused makes sure that a recipient is told to try again.
+func submitRefused(t *testing.T, ctx context.Context, h *relayHost, to string) {
+	t.Helper()
+	client := login(t, ctx, h, "alice")
+	said(t, "250")(client.Mail("alice@example.org"))
+	said(t, "451 4.7.5")(client.Rcpt(to))
+}

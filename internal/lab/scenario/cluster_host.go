@@ -1,0 +1,134 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"sealmilter/internal/lab"
+)
+
+// Host is one relay host of a [Cluster]: its milter, with a state directory of its own. One goroutine uses it.
+type Host struct {
+	// Listen is the milter's address and Reinject that of the MTA's loopback listener, as reserved ports.
+	Listen, Reinject string
+	// State is the state directory.
+	State string
+
+	name    string
+	program string
+	file    string // of the configuration
+	admin   string
+	ports   []*lab.Port
+	milter  *lab.Process // nil before the first Serve
+}
+
+// NewHost adds a host. Every host of a cluster has the same passphrase for secret keys.
+func (c *Cluster) NewHost(name string) (*Host, error) {
+	dir := filepath.Join(c.world.dir, name)
+	h := &Host{name: name, program: c.world.program, State: filepath.Join(dir, "state"), file: filepath.Join(dir, "sealmilter.toml")}
+	c.hosts = append(c.hosts, h)
+	for _, addr := range []*string{&h.Listen, &h.Reinject, &h.admin} {
+		port, err := lab.ReservePort()
+		if err != nil {
+			return nil, err
+		}
+		h.ports = append(h.ports, port)
+		*addr = port.Addr
+	}
+	passphrase := filepath.Join(dir, "passphrase")
+	return h, errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(h.State, 0o700), os.WriteFile(passphrase, []byte("open sesame\n"), 0o600))
+}
+
+// Configure writes the configuration: the database, "" for the built-in one, and lines that differ from the defaults.
+func (h *Host) Configure(database, lines string) error {
+	const text = `listen = "inet:%s"
+reinject = "%s"
+admin = "%s"
+state = "%s"
+database = "%s"
+keys.sources = ["local"]
+senders.passphrase_file = "passphrase"
+%s
+[senders.logins]
+alice = ["alice@example.org"]
+eve = ["eve@example.org"]
+nokey = ["nokey@example.org"]
+`
+	return os.WriteFile(h.file, fmt.Appendf(nil, text, h.Listen, h.Reinject, h.admin, h.State, database, lines), 0o600)
+}
+
+// Run executes a command of the program on this host and returns what it prints. The error of a command that fails has
+// what it says.
+func (h *Host) Run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, h.program, append(args, "-c", h.file)...)
+	cmd.Stdin = bytes.NewReader(stdin)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: sealmilter %s: %w\n%s", h.name, strings.Join(args, " "), err, stderr.String())
+	}
+	return out, nil
+}
+
+// Serve starts the milter, and ends the one before if it still runs. It returns when the milter listens.
+func (h *Host) Serve(ctx context.Context) error {
+	if err := h.Kill(); err != nil {
+		return err
+	}
+	milter, err := lab.StartProcess(exec.Command(h.program, "serve", "-c", h.file))
+	if err != nil {
+		return err
+	}
+	h.milter = milter
+	return milter.WaitListen(ctx, "tcp", h.Listen)
+}
+
+// Kill ends the milter at once, if there is one.
+func (h *Host) Kill() error {
+	if h.milter == nil {
+		return nil
+	}
+	return h.milter.Kill()
+}
+
+// Log is what the milter that was started last has printed.
+func (h *Host) Log() string {
+	if h.milter == nil {
+		return ""
+	}
+	return h.milter.Log()
+}
+
+// Ready returns what the milter says about itself at /readyz: the HTTP status and the text.
+func (h *Host) Ready(ctx context.Context) (status int, text string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+h.admin+"/readyz", nil)
+	if err != nil {
+		return 0, "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(body), err
+}
+
+// close ends the milter and gives the ports back.
+func (h *Host) close() error {
+	failures := []error{h.Kill()}
+	for _, port := range h.ports {
+		failures = append(failures, port.Close())
+	}
+	h.ports = nil
+	return errors.Join(failures...)
+}
