@@ -123,6 +123,14 @@ func (a *Attempt) connect(ctx context.Context) (err error) {
 //
 // A refusal by the MTA is a [*mail.Failure] with the MTA's code; everything else is temporary.
 func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
+	name := a.identity.copyName(c.To, c.Notice)
+	if a.outbox.unrecorded.Load() {
+		// Every try of every client would send a copy once more that cannot be recorded. This record counts for no time.
+		now := a.outbox.now()
+		if err := a.record(ctx, name, now, now); err != nil {
+			return err
+		}
+	}
 	if err := a.connect(ctx); err != nil {
 		return err
 	}
@@ -131,15 +139,20 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 		a.session = nil
 		return err
 	}
-	name := a.identity.copyName(c.To, c.Notice)
 	now := a.outbox.now()
 	// The MTA has the copy, whether or not the client still waits.
-	ctx = context.WithoutCancel(ctx)
-	if err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, name, now, now.Add(a.identity.openFor())); err != nil {
+	if err := a.record(context.WithoutCancel(ctx), name, now, now.Add(a.identity.openFor())); err != nil {
 		return err
 	}
 	a.sent[name] = true
 	return nil
+}
+
+// record writes to the ledger, and notes whether it can be written to.
+func (a *Attempt) record(ctx context.Context, name string, at, expires time.Time) error {
+	err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, name, at, expires)
+	a.outbox.unrecorded.Store(err != nil)
+	return err
 }
 
 // Finish notes that every copy has been taken care of, before the client is told so.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,8 @@ type Outbox struct {
 	addr   string
 	ledger Ledger
 	now    func() time.Time
+	// unrecorded says that the ledger did not take the last record.
+	unrecorded atomic.Bool
 
 	mu    sync.Mutex
 	busy  map[string]bool         // messages in work
