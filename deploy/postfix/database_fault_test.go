@@ -1,0 +1,195 @@
+package postfix_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sealmilter/internal/lab/scenario"
+	"sealmilter/internal/store"
+)
+
+// lone is a relay host with the built-in database.
+type lone struct {
+	*scenario.Cluster
+	ctx  context.Context
+	host *relayHost
+}
+
+// newLone starts a host whose recipients of [threefold] have been written to before, after prepare has seen its state
+// directory.
+func newLone(t *testing.T, prepare func(state string)) *lone {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(cancel)
+	l := &lone{Cluster: newWorld(t, ctx), ctx: ctx}
+	l.host = newHost(t, ctx, l.Cluster, "lone")
+	prepare(l.host.State)
+	if err := l.host.Configure("", ""); err != nil {
+		t.Fatal(err)
+	}
+	enrol(t, ctx, l.Cluster, l.host, "alice@example.org")
+	for _, addr := range []string{keyed, hidden, "new@example.net"} {
+		join(t, ctx, l.Cluster, l.host, addr)
+	}
+	if err := l.host.Serve(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.submit(t, "250", "before", append(half, rest...))
+	return l
+}
+
+func (l *lone) submit(t *testing.T, reply, id string, got []string) {
+	t.Helper()
+	submit(t, l.ctx, l.Cluster, l.host, threefold(id, reply, got))
+}
+
+// refused makes sure that a recipient is told to try again.
+func (l *lone) refused(t *testing.T, to string) {
+	t.Helper()
+	submitRefused(t, l.ctx, l.host, to)
+}
+
+// logged makes sure that the log says something, and no part of a message.
+func (l *lone) logged(t *testing.T, why string) {
+	t.Helper()
+	if log := l.host.Log(); !strings.Contains(log, why) || strings.Contains(log, "must know") {
+		t.Errorf("the log does not say %q, or too much:\n%s", why, log)
+	}
+}
+
+// TestDatabaseLocked has another process write for longer than a message can wait. One copy leaves that cannot be
+// recorded; after that none does before the lock is free.
+func TestDatabaseLocked(t *testing.T) {
+	t.Parallel()
+	l := newLone(t, func(string) {})
+	other, err := store.Open(l.ctx, filepath.Join(l.host.State, "sealmilter.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	locked, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- other.UpdateKeys(l.ctx, func(*store.KeyTx) error {
+			close(locked)
+			<-free
+			return nil
+		})
+	}()
+	<-locked
+	l.submit(t, "451 4.3.0", "locked", half)
+	l.submit(t, "451 4.3.0", "waiting", nil)
+	l.logged(t, "another process has been writing for too long")
+	close(free)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	l.submit(t, "250", "locked", append(half, rest...))
+	l.submit(t, "250", "waiting", append(half, rest...))
+}
+
+// TestDisk has a state directory on a disk that cannot be written to.
+func TestDisk(t *testing.T) {
+	t.Parallel()
+	l := newLone(t, func(state string) { mount(t, state) })
+	t.Run("full", l.diskFull)
+	t.Run("read-only", l.diskReadOnly)
+}
+
+// diskFull fills the disk. Nobody is pinned and no copy is recorded then, so mail waits; a message that needs neither
+// goes on.
+func (l *lone) diskFull(t *testing.T) {
+	fill := filepath.Join(l.host.State, "fill")
+	if err := os.WriteFile(fill, make([]byte, diskSize), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	l.refused(t, "new@example.net")
+	l.submit(t, "451 4.3.0", "full", half)
+	l.submit(t, "451 4.3.0", "waiting", nil)
+	l.logged(t, "check the disk and its free space")
+	submit(t, l.ctx, l.Cluster, l.host, letter{id: "one", to: []string{keyed}, got: rest[:1]})
+	if err := os.Remove(fill); err != nil {
+		t.Fatal(err)
+	}
+	l.submit(t, "250", "full", append(half, rest...))
+	l.submit(t, "250", "waiting", append(half, rest...))
+	submit(t, l.ctx, l.Cluster, l.host, letter{id: "new", to: []string{"new@example.net"}, got: []string{"new@example.net: encrypted"}})
+}
+
+// diskReadOnly makes the disk read-only, which it cannot become while a process writes there: the daemon does not start.
+func (l *lone) diskReadOnly(t *testing.T) {
+	if err := l.host.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", l.host.State, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, l.ctx, l.host, "may write to both")
+	if err := syscall.Mount("", l.host.State, "", syscall.MS_REMOUNT, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.host.Serve(l.ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.submit(t, "250", "writable", append(half, rest...))
+}
+
+// TestDatabaseDamaged overwrites the file under a running daemon. Neither that one nor the next one does anything before
+// the file has been put back.
+func TestDatabaseDamaged(t *testing.T) {
+	t.Parallel()
+	l := newLone(t, func(string) {})
+	file := filepath.Join(l.host.State, "sealmilter.db")
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	overwrite(t, file, bytes.Repeat([]byte{0xa5}, len(whole)))
+	l.refused(t, "new@example.net")
+	l.logged(t, "the file is damaged")
+	if err := l.host.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, l.ctx, l.host, "the file is damaged")
+	overwrite(t, file, whole)
+	if err := l.host.Serve(l.ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.submit(t, "250", "after", append(half, rest...))
+	submit(t, l.ctx, l.Cluster, l.host, letter{id: "new", to: []string{"new@example.net"}, got: []string{"new@example.net: encrypted"}})
+}
+
+// overwrite changes the bytes of a file that others have open.
+func overwrite(t *testing.T, file string, b []byte) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(b, 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// diskSize is the size of a file system of [mount] in octets.
+const diskSize = 4 << 20
+
+// mount puts a small file system of its own into a directory, until the test ends.
+func mount(t *testing.T, dir string) {
+	t.Helper()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=0700,size=4m"); err != nil {
+		t.Skipf("mount a small disk: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+}
