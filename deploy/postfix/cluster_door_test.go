@@ -33,7 +33,7 @@ func openDoor(t *testing.T, milter string) *door {
 	var running sync.WaitGroup
 	var mu sync.Mutex
 	var open []net.Conn
-	closed := false
+	ended := false
 	running.Go(func() {
 		for {
 			conn, err := listener.Accept()
@@ -42,7 +42,7 @@ func openDoor(t *testing.T, milter string) *door {
 			}
 			mu.Lock()
 			open = append(open, conn)
-			if closed {
+			if ended {
 				conn.Close()
 			}
 			mu.Unlock()
@@ -55,7 +55,7 @@ func openDoor(t *testing.T, milter string) *door {
 	t.Cleanup(func() {
 		listener.Close()
 		mu.Lock()
-		closed = true
+		ended = true
 		for _, conn := range open {
 			conn.Close()
 		}
@@ -124,15 +124,18 @@ func readParagraph(in *bufio.Reader) (string, error) {
 	}
 }
 
-// meanwhile holds the next question about a recipient up while a function runs, and then has the copy refused for now.
-// The channel gets what the function returns.
-func (d *door) meanwhile(ctx context.Context, recipient string, run func() error) <-chan error {
+// closed is an answer that has a copy refused for now.
+const closed = "451 4.3.2 The door is closed"
+
+// meanwhile holds the next question about a recipient up while a function runs, and then answers it. The channel gets
+// what the function returns.
+func (d *door) meanwhile(ctx context.Context, recipient, action string, run func() error) <-chan error {
 	asked, answer, result := make(chan struct{}), make(chan string, 1), make(chan error, 1)
 	d.mu.Lock()
 	d.stopped, d.asked, d.answer = recipient, asked, answer
 	d.mu.Unlock()
 	go func() {
-		defer func() { answer <- "451 4.3.2 The door is closed" }()
+		defer func() { answer <- action }()
 		select {
 		case <-asked:
 			result <- run()

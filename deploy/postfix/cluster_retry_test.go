@@ -31,7 +31,7 @@ func (c *cluster) enrolAll(t *testing.T) {
 func (c *cluster) retry(t *testing.T) {
 	c.serve(t, "")
 	c.enrolAll(t)
-	c.a.door.meanwhile(c.ctx, keyless, func() error { return nil })
+	c.a.door.meanwhile(c.ctx, keyless, closed, func() error { return nil })
 	submit(t, c.ctx, c.Cluster, c.a, threefold("retry", "451 4.3.2", half))
 	submit(t, c.ctx, c.Cluster, c.b, threefold("retry", "250", rest))
 	submit(t, c.ctx, c.Cluster, c.a, threefold("retry", "250", rest[:1]))
@@ -43,7 +43,7 @@ func (c *cluster) retry(t *testing.T) {
 func (c *cluster) killed(t *testing.T) {
 	c.serve(t, "")
 	c.enrolAll(t)
-	killed := c.a.door.meanwhile(c.ctx, keyless, c.a.Kill)
+	killed := c.a.door.meanwhile(c.ctx, keyless, closed, c.a.Kill)
 	submit(t, c.ctx, c.Cluster, c.a, threefold("killed", "451", half))
 	if err := <-killed; err != nil {
 		t.Fatal(err)

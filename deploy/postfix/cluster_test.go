@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -23,6 +24,8 @@ type cluster struct {
 	ctx  context.Context
 	sql  *lab.PostgreSQL
 	a, b *relayHost
+	// password is that of the database in use.
+	password string
 }
 
 // relayHost is one of them.
@@ -58,13 +61,19 @@ func newHost(t *testing.T, ctx context.Context, c *scenario.Cluster, name string
 	return h
 }
 
-// newWorld builds the program and a cluster without hosts.
-func newWorld(t *testing.T, ctx context.Context) *scenario.Cluster {
+// build compiles the program.
+func build(t *testing.T) string {
 	t.Helper()
-	program, err := lab.Build(ctx, t.TempDir(), "sealmilter/cmd/sealmilter")
+	program, err := lab.Build(t.Context(), t.TempDir(), "sealmilter/cmd/sealmilter")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return program
+}
+
+// newWorld makes a cluster without hosts.
+func newWorld(t *testing.T, ctx context.Context, program string) *scenario.Cluster {
+	t.Helper()
 	c, err := scenario.NewCluster(ctx, program, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +100,7 @@ func newCluster(t *testing.T) *cluster {
 			t.Error(err)
 		}
 	})
-	c.Cluster = newWorld(t, ctx)
+	c.Cluster = newWorld(t, ctx, build(t))
 	c.a, c.b = newHost(t, ctx, c.Cluster, "a"), newHost(t, ctx, c.Cluster, "b")
 	return c
 }
@@ -103,6 +112,11 @@ func (c *cluster) serve(t *testing.T, lines string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	address, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.password, _ = address.User.Password()
 	for _, h := range []*relayHost{c.a, c.b} {
 		if err := h.Configure(database, "senders.secrets = \"database\"\n"+lines); err != nil {
 			t.Fatal(err)
@@ -113,7 +127,7 @@ func (c *cluster) serve(t *testing.T, lines string) {
 	}
 }
 
-// run executes a command on a host, whatever is in stdin.
+// run executes a command on a host.
 func run(t *testing.T, ctx context.Context, h *relayHost, stdin []byte, args ...string) []byte {
 	t.Helper()
 	out, err := h.Run(ctx, stdin, args...)
@@ -193,6 +207,7 @@ func submit(t *testing.T, ctx context.Context, c *scenario.Cluster, h *relayHost
 
 // TestCluster has everything that two hosts share.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	t.Run("certificates", c.certificates)
 	t.Run("secret keys", c.secretKeys)
@@ -201,6 +216,7 @@ func TestCluster(t *testing.T) {
 	t.Run("killed", c.killed)
 	t.Run("outage", c.outage)
 	t.Run("outage in mid-message", c.outageInMidMessage)
+	t.Run("outage at a record", c.outageAtRecord)
 	t.Run("outage at the start", c.outageAtStart)
 }
 

@@ -24,11 +24,11 @@ type lone struct {
 
 // newLone starts a host whose recipients of [threefold] have been written to before, after prepare has seen its state
 // directory.
-func newLone(t *testing.T, prepare func(state string)) *lone {
+func newLone(t *testing.T, program string, prepare func(state string)) *lone {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
-	l := &lone{Cluster: newWorld(t, ctx), ctx: ctx}
+	l := &lone{Cluster: newWorld(t, ctx, program), ctx: ctx}
 	l.host = newHost(t, ctx, l.Cluster, "lone")
 	prepare(l.host.State)
 	if err := l.host.Configure("", ""); err != nil {
@@ -64,11 +64,22 @@ func (l *lone) logged(t *testing.T, why string) {
 	}
 }
 
-// TestDatabaseLocked has another process write for longer than a message can wait. One copy leaves that cannot be
-// recorded; after that none does before the lock is free.
-func TestDatabaseLocked(t *testing.T) {
+// TestBuiltInDatabase has what can happen to the file in the state directory.
+func TestBuiltInDatabase(t *testing.T) {
 	t.Parallel()
-	l := newLone(t, func(string) {})
+	program := build(t)
+	for name, test := range map[string]func(*testing.T, string){"locked": testLocked, "disk": testDisk, "damaged": testDamaged} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, program)
+		})
+	}
+}
+
+// testLocked has another process write for longer than a message can wait. One copy leaves that cannot be
+// recorded; after that none does before the lock is free.
+func testLocked(t *testing.T, program string) {
+	l := newLone(t, program, func(string) {})
 	other, err := store.Open(l.ctx, filepath.Join(l.host.State, "sealmilter.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -94,10 +105,9 @@ func TestDatabaseLocked(t *testing.T) {
 	l.submit(t, "250", "waiting", append(half, rest...))
 }
 
-// TestDisk has a state directory on a disk that cannot be written to.
-func TestDisk(t *testing.T) {
-	t.Parallel()
-	l := newLone(t, func(state string) { mount(t, state) })
+// testDisk has a state directory on a disk that cannot be written to.
+func testDisk(t *testing.T, program string) {
+	l := newLone(t, program, func(state string) { mount(t, state) })
 	t.Run("full", l.diskFull)
 	t.Run("read-only", l.diskReadOnly)
 }
@@ -140,11 +150,10 @@ func (l *lone) diskReadOnly(t *testing.T) {
 	l.submit(t, "250", "writable", append(half, rest...))
 }
 
-// TestDatabaseDamaged overwrites the file under a running daemon. Neither that one nor the next one does anything before
+// testDamaged overwrites the file under a running daemon. Neither that one nor the next one does anything before
 // the file has been put back.
-func TestDatabaseDamaged(t *testing.T) {
-	t.Parallel()
-	l := newLone(t, func(string) {})
+func testDamaged(t *testing.T, program string) {
+	l := newLone(t, program, func(string) {})
 	file := filepath.Join(l.host.State, "sealmilter.db")
 	whole, err := os.ReadFile(file)
 	if err != nil {
