@@ -87,7 +87,7 @@ func readEntity(parts []component) (*openpgp.Entity, error) {
 		}
 		known = append(known, about)
 		for _, sig := range part.signatures {
-			if s, err := packet.Read(bytes.NewReader(sig.appendTo(nil))); err == nil {
+			if s, err := sig.parse(); err == nil {
 				known = append(known, s)
 			}
 		}
@@ -102,7 +102,7 @@ func readEntity(parts []component) (*openpgp.Entity, error) {
 // readComponent refuses a key that is not written in the one way that its fingerprint and signatures are about: it
 // would be the same key once more, perhaps without its revocation.
 func readComponent(p rawPacket) (packet.Packet, error) {
-	parsed, err := packet.Read(bytes.NewReader(p.appendTo(nil)))
+	parsed, err := p.parse()
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package crypto
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -51,9 +50,8 @@ func (c *Cert) Certifies(other *Cert, addr mail.Addr, at time.Time) bool {
 func (c *Cert) vouches(other *Cert, userID component, at time.Time, limit *int) bool {
 	var certified, revoked time.Time
 	for _, raw := range userID.signatures {
-		parsed, err := packet.Read(bytes.NewReader(raw.appendTo(nil)))
-		s, ok := parsed.(*packet.Signature)
-		if err != nil || !ok || !s.CheckKeyIdOrFingerprint(c.entity.PrimaryKey) || s.SigExpired(at) {
+		s, err := parseSignature(raw)
+		if err != nil || !s.CheckKeyIdOrFingerprint(c.entity.PrimaryKey) || s.SigExpired(at) {
 			continue
 		}
 		revoking := s.SigType == sigCertRevocation

@@ -1,5 +1,10 @@
 package crypto
 
+import (
+	"encoding/binary"
+	"slices"
+)
+
 // component is a part of a certificate about which signatures are made: the primary key, a User ID, a user attribute
 // or a subkey, and the signatures that follow it (RFC 9580, section 10.1).
 type component struct {
@@ -15,36 +20,24 @@ type content struct {
 
 func (p rawPacket) content() content { return content{p.tag, string(p.body)} }
 
-// Types of signatures (RFC 9580, section 5.2.1).
-const (
-	sigGenericCert      = 0x10
-	sigPositiveCert     = 0x13
-	sigSubkeyBinding    = 0x18
-	sigDirectKey        = 0x1f
-	sigKeyRevocation    = 0x20
-	sigSubkeyRevocation = 0x28
-	sigCertRevocation   = 0x30
-)
-
-// signatureType returns -1 for what is too short to be a signature.
-func signatureType(p rawPacket) int {
-	const version3 = 3
+// hashed is the component as it goes into the hash of signatures about it (RFC 9580, section 5.2.4). It is false for keys
+// of a version that makes no signatures, and for what is no component.
+func (p rawPacket) hashed() (data []byte, known bool) {
+	const version4, version6 = 4, 6
+	long := binary.BigEndian.AppendUint32(nil, uint32(len(p.body)))
 	switch {
-	case len(p.body) > 2 && p.body[0] == version3:
-		return int(p.body[2])
-	case len(p.body) > 1 && p.body[0] > version3:
-		return int(p.body[1])
+	case p.tag == tagUserID:
+		return slices.Concat([]byte{0xb4}, long, p.body), true
+	case p.tag == tagUserAttr:
+		return slices.Concat([]byte{0xd1}, long, p.body), true
+	case p.tag != tagPublicKey && p.tag != tagPublicSubkey || len(p.body) == 0:
+		return nil, false
+	case p.body[0] == version4 && len(p.body) < 1<<16:
+		return slices.Concat([]byte{0x99}, long[2:], p.body), true
+	case p.body[0] == version6:
+		return slices.Concat([]byte{0x9b}, long, p.body), true
 	}
-	return -1
-}
-
-// isRevocation reports whether the packet says of itself that it withdraws something.
-func isRevocation(sig rawPacket) bool {
-	switch signatureType(sig) {
-	case sigKeyRevocation, sigSubkeyRevocation, sigCertRevocation:
-		return true
-	}
-	return false
+	return nil, false
 }
 
 // components takes a certificate apart, which begins with its primary key. Equal components become one, and so do

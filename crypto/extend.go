@@ -155,8 +155,7 @@ type subject struct {
 // packets returns those of the key with the new signatures among them.
 func (x *extension) packets() ([]rawPacket, error) {
 	k := x.key
-	version := k.cert.entity.PrimaryKey.Version
-	primary := keyData(version, k.secrets[0].public)
+	primary, _ := k.secrets[0].public.hashed()
 	var made []rawPacket
 	var about subject
 	secrets := 0
@@ -168,13 +167,13 @@ func (x *extension) packets() ([]rawPacket, error) {
 			about.current, _ = k.cert.entity.LatestValidDirectSignature(time.Time{}, policy())
 			secrets++
 		case tagUserID:
-			about = subject{public: k.cert.entity.PrimaryKey, data: slices.Concat(primary, userIDData(p))}
+			about = subject{public: k.cert.entity.PrimaryKey, data: over(primary, p)}
 			if id, known := k.cert.entity.Identities[string(p.body)]; known {
 				about.current, _ = id.Verify(time.Time{}, policy())
 			}
 		case tagSecretSubkey:
 			part := k.secrets[secrets]
-			about = x.subkey(part.keyID, slices.Concat(primary, keyData(version, part.public)))
+			about = x.subkey(part.keyID, over(primary, part.public))
 			about.secret = x.secrets[secrets]
 			secrets++
 		case tagSignature:
@@ -191,6 +190,12 @@ func (x *extension) packets() ([]rawPacket, error) {
 		}
 	}
 	return made, nil
+}
+
+// over returns what signatures of the primary key about another part of the key are over.
+func over(primary []byte, about rawPacket) []byte {
+	data, _ := about.hashed()
+	return slices.Concat(primary, data)
 }
 
 // subkey leaves out of the extension what must not be in it.
@@ -214,9 +219,8 @@ func (x *extension) subkey(id uint64, data []byte) subject {
 
 // isSignature tells whether the packet is the signature that the library has read, by what is hashed of it.
 func isSignature(p rawPacket, sig *packet.Signature) bool {
-	parsed, err := packet.Read(bytes.NewReader(p.appendTo(nil)))
-	found, ok := parsed.(*packet.Signature)
-	return err == nil && ok && found.HashTag == sig.HashTag && bytes.Equal(found.HashSuffix, sig.HashSuffix)
+	found, err := parseSignature(p)
+	return err == nil && found.HashTag == sig.HashTag && bytes.Equal(found.HashSuffix, sig.HashSuffix)
 }
 
 // endOf is when what the signature says ends, by the key's expiry or its own; the zero time is never.
@@ -272,7 +276,7 @@ func (x *extension) followEmbedded(binding *selfSignature, about subject, at tim
 	body, found := binding.find(subEmbedded)
 	if !found {
 		for _, sub := range binding.unhashed {
-			if sub.kind&^subCritical == subEmbedded {
+			if sub.is(subEmbedded) {
 				body = sub.body
 			}
 		}

@@ -104,7 +104,7 @@ func (m *EncryptedMessage) readSessionKey(r *bufio.Reader, h packetHeader) error
 	if err != nil {
 		return err
 	}
-	p, err := packet.Read(bytes.NewReader(body.appendTo(nil)))
+	p, err := body.parse()
 	key, ok := p.(*packet.EncryptedKey)
 	switch {
 	case err != nil:

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
 
 // Packet types (RFC 9580, section 5).
@@ -35,6 +37,11 @@ const (
 type rawPacket struct {
 	tag  byte
 	body []byte
+}
+
+// parse has the library read the packet.
+func (p rawPacket) parse() (packet.Packet, error) {
+	return packet.Read(bytes.NewReader(p.appendTo(nil)))
 }
 
 // errFraming is wrapped by errors about packet headers and lengths.

@@ -154,7 +154,7 @@ func (k *SecretKey) privateKeys() ([]*packet.PrivateKey, error) {
 		if s.state != locked && s.state != unlocked {
 			continue
 		}
-		p, err := packet.Read(bytes.NewReader(s.packet.appendTo(nil)))
+		p, err := s.packet.parse()
 		if err != nil {
 			return nil, malformed("its secret part cannot be read: " + plain(err))
 		}

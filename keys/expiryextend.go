@@ -114,16 +114,19 @@ func (s *Senders) tryExtend(ctx context.Context, e *Extended, o ExtendOptions) (
 		}
 	}
 	e.Until, _ = next.Expires(now)
+	complete := true
 	if stored != nil {
-		if stored, err = stored.Absorb(next.Cert()); err != nil {
+		merged, err := stored.Merge(next.Cert().Bytes())
+		if err != nil {
 			return false, err
 		}
+		complete = bytes.Equal(merged.Bytes(), row.Blob)
 	}
-	if next == key && (stored == nil || bytes.Equal(stored.Bytes(), row.Blob)) {
+	if next == key && complete {
 		return false, nil
 	}
 	return true, s.store.UpdateKeys(ctx, func(tx *store.KeyTx) error {
-		return s.putExtended(ctx, tx, next, stored, row, version)
+		return s.putExtended(ctx, tx, next, row, version)
 	})
 }
 
@@ -136,7 +139,7 @@ func bringTogether(row store.Certificate, key *crypto.SecretKey) (*crypto.Cert, 
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err = key.Absorb(stored)
+	key, err = key.Merge(stored.Bytes())
 	return stored, key, err
 }
 
@@ -158,12 +161,13 @@ func (s *Senders) extendKey(ctx context.Context, key *crypto.SecretKey, now time
 		return nil, err
 	}
 	// Only the signatures are new: the key at rest takes them as it is, locked.
-	return key.Absorb(extended.Cert())
+	return key.Merge(extended.Cert().Bytes())
 }
 
 // putExtended stores the key first: where the process ends before the certificate is stored, there is a key that works
-// and a certificate that is completed by the next call.
-func (s *Senders) putExtended(ctx context.Context, tx *store.KeyTx, key *crypto.SecretKey, cert *crypto.Cert, before store.Certificate, version secretVersion) error {
+// and a certificate that is completed by the next call. Which addresses the certificate serves does not change: what is
+// stored may have User IDs that its owner has signed elsewhere, and that no administrator has seen.
+func (s *Senders) putExtended(ctx context.Context, tx *store.KeyTx, key *crypto.SecretKey, before store.Certificate, version secretVersion) error {
 	unchanged, err := s.secrets.unchanged(ctx, tx, key.Fingerprint(), version)
 	switch {
 	case err != nil:
@@ -181,9 +185,9 @@ func (s *Senders) putExtended(ctx context.Context, tx *store.KeyTx, key *crypto.
 	if err := s.secrets.write(ctx, tx, key); err != nil {
 		return err
 	}
-	if cert == nil {
+	if before.Fingerprint == "" {
 		return nil
 	}
-	result := about(cert)
-	return cmp.Or(s.local.put(ctx, tx, cert, nil, &result), result.Err)
+	_, _, err = join(ctx, tx, key.Fingerprint(), key.Cert().Bytes(), s.options.Now())
+	return err
 }

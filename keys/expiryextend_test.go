@@ -219,6 +219,41 @@ func TestExtendWhileAnotherImports(t *testing.T) {
 	}
 }
 
+// TestExtendServesNoFurtherAddress has a stored certificate with a User ID that its owner added elsewhere, for somebody
+// else's address.
+func TestExtendServesNoFurtherAddress(t *testing.T) {
+	home := fastHome(t)
+	gpg := func(args ...string) []byte {
+		t.Helper()
+		out, err := home.command(t.Context(), append([]string{"--faked-system-time", noon.Format("20060102T150405")}, args...)...).Output()
+		if err != nil {
+			t.Fatalf("gpg %q: %v", args, err)
+		}
+		return out
+	}
+	gpg("--quick-generate-key", "alice@example.org", "default", "default", "10d")
+	h := newHost(t)
+	alice := importOne(t, h.senders, keys.ImportOptions{}, gpg("--export-secret-keys"))
+	gpg("--quick-add-uid", alice.Fingerprint, "bob@example.com")
+	vks := &keyserver{provider: provider{name: "vks", err: errNone}, ring: gpg("--export")}
+	d := h.directory(h.local, vks)
+	d.Lookup(t.Context(), addr(t, "alice@example.org"))
+	if _, err := d.Refresh(t.Context(), addr(t, "alice@example.org")); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := h.local.Get(t.Context(), alice.Fingerprint)
+	if err != nil || len(entries) != 1 || len(entries[0].Cert.Addrs()) != 2 {
+		t.Fatalf("the other User ID was not learned: %+v, %v", entries, err)
+	}
+	h.clock.advance(day)
+	if e := h.extend(t, keys.ExtendOptions{Imported: true})["alice@example.org"]; e.Err != nil || !e.Until.Equal(noon.Add(366*day)) {
+		t.Errorf("%+v", e)
+	}
+	if certs, err := h.local.Lookup(t.Context(), addr(t, "bob@example.com")); !errors.Is(err, keys.ErrNotFound) {
+		t.Errorf("it serves bob: %v, %v", fingerprints(certs), err)
+	}
+}
+
 // TestExtendReportsFailures has keys that cannot be extended beside one that can.
 func TestExtendReportsFailures(t *testing.T) {
 	h := newHost(t)

@@ -2,10 +2,8 @@ package crypto
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"slices"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -84,26 +82,12 @@ func verifyOver(primary *packet.PublicKey, about rawPacket, s *packet.Signature)
 	if err := primary.SerializeForHash(h); err != nil {
 		return err
 	}
-	if err := hashComponent(h, about); err != nil {
-		return err
-	}
-	return primary.VerifySignature(h, s)
-}
-
-func hashComponent(h hash.Hash, about rawPacket) error {
-	const version4, version6 = 4, 6
-	switch {
-	case about.tag == tagUserAttr:
-		h.Write(binary.BigEndian.AppendUint32([]byte{0xd1}, uint32(len(about.body))))
-	case len(about.body) > 0 && about.body[0] == version4 && len(about.body) < 1<<16:
-		h.Write(binary.BigEndian.AppendUint16([]byte{0x99}, uint16(len(about.body))))
-	case len(about.body) > 0 && about.body[0] == version6:
-		h.Write(binary.BigEndian.AppendUint32([]byte{0x9b}, uint32(len(about.body))))
-	default:
+	data, known := about.hashed()
+	if !known {
 		return errNotByOwner
 	}
-	h.Write(about.body)
-	return nil
+	h.Write(data)
+	return primary.VerifySignature(h, s)
 }
 
 // parsePublicKey reports false for a key of a kind that the library does not know, or with octets too many.

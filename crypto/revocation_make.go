@@ -39,7 +39,7 @@ func (k *SecretKey) RevocationCertificate(now time.Time, rand io.Reader) ([]byte
 	primary := secrets[0]
 	public := k.secrets[0].public
 	version := primary.Version
-	revocation := selfSignature{kind: 0x20, hash: hashSHA512, hashed: []subpacket{
+	revocation := selfSignature{kind: sigKeyRevocation, hash: hashSHA512, hashed: []subpacket{
 		{subCreated, binary.BigEndian.AppendUint32(nil, uint32(now.Unix()))},
 		{subIssuerFullName, append([]byte{byte(version)}, primary.Fingerprint...)},
 		{subReason, []byte{0}},
@@ -47,7 +47,8 @@ func (k *SecretKey) RevocationCertificate(now time.Time, rand io.Reader) ([]byte
 	if version == 4 {
 		revocation.unhashed = []subpacket{{subIssuer, binary.BigEndian.AppendUint64(nil, primary.KeyId)}}
 	}
-	p, err := revocation.sign(primary, keyData(version, public), rand)
+	data, _ := public.hashed()
+	p, err := revocation.sign(primary, data, rand)
 	if err != nil {
 		return nil, fmt.Errorf("revoke key %s: %w", k.Fingerprint(), err)
 	}

@@ -172,7 +172,7 @@ func (g keyGroup) fingerprint() string {
 	}
 	// What follows the public part of a secret key is of no interest here.
 	p := rawPacket{tag: tagPublicKey, body: g.packets[0].body}
-	parsed, err := packet.Read(bytes.NewReader(p.appendTo(nil)))
+	parsed, err := p.parse()
 	if pub, ok := parsed.(*packet.PublicKey); ok && err == nil {
 		return fmt.Sprintf("%X", pub.Fingerprint)
 	}

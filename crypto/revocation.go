@@ -3,8 +3,6 @@ package crypto
 import (
 	"bytes"
 	"fmt"
-
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
 
 // Revocation is a revocation certificate: the key revocation signature alone, without its key (RFC 9580, section
@@ -21,16 +19,14 @@ type Revocation struct {
 }
 
 func newRevocation(p rawPacket) (*Revocation, error) {
-	raw := p.appendTo(nil)
-	parsed, err := packet.Read(bytes.NewReader(raw))
-	sig, ok := parsed.(*packet.Signature)
+	sig, err := parseSignature(p)
 	switch {
 	case err != nil:
 		return nil, malformed("its revocation certificate cannot be read: " + plain(err))
-	case !ok, sig.IssuerKeyId == nil, *sig.IssuerKeyId == 0:
+	case sig.IssuerKeyId == nil, *sig.IssuerKeyId == 0:
 		return nil, malformed("its revocation certificate does not name the key")
 	}
-	r := &Revocation{IssuerKeyID: *sig.IssuerKeyId, raw: raw}
+	r := &Revocation{IssuerKeyID: *sig.IssuerKeyId, raw: p.appendTo(nil)}
 	if len(sig.IssuerFingerprint) > 0 {
 		r.IssuerFingerprint = fmt.Sprintf("%X", sig.IssuerFingerprint)
 	}

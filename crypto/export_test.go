@@ -7,6 +7,5 @@ func RewriteSignature(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := append([]byte{s.version, s.kind, s.algorithm, s.hash}, s.area(encodeSubpackets(s.hashed))...)
-	return append(head, s.area(encodeSubpackets(s.unhashed))...), nil
+	return s.areas().join(), nil
 }

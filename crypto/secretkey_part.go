@@ -36,7 +36,7 @@ func parseSecretPart(p rawPacket) (secretPart, error) {
 		part.public.tag = tagPublicSubkey
 	}
 	// A public key parser stops where the secret begins.
-	parsed, err := packet.Read(bytes.NewReader(part.public.appendTo(nil)))
+	parsed, err := part.public.parse()
 	pub, ok := parsed.(*packet.PublicKey)
 	if err != nil || !ok {
 		return part, malformed("its public part cannot be read")
