@@ -15,14 +15,6 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// Limits of one certificate.
-const (
-	maxCertSize   = 1 << 20 // octets
-	maxUserIDs    = 100
-	maxSignatures = 1000
-	maxSubkeys    = 100
-)
-
 // Cert is one certificate: a transferable public key (RFC 9580, section 10.1). It is immutable and safe for
 // concurrent use.
 type Cert struct {
@@ -124,35 +116,19 @@ func readComponent(p rawPacket) (packet.Packet, error) {
 // unknown, non-critical types.
 func tidy(packets []rawPacket) ([]rawPacket, error) {
 	kept := make([]rawPacket, 0, len(packets))
-	var size, userIDs, signatures, subkeys int
+	var holds extent
 	for i, p := range packets {
 		switch {
 		case ignorable(p):
 			continue
-		case i == 0:
-		case p.tag == tagUserID, p.tag == tagUserAttr:
-			userIDs++
-		case p.tag == tagSignature:
-			signatures++
-		case p.tag == tagPublicSubkey:
-			subkeys++
+		case i == 0, p.tag == tagUserID, p.tag == tagUserAttr, p.tag == tagSignature, p.tag == tagPublicSubkey:
 		default:
 			return nil, malformed(fmt.Sprintf("it holds a packet of type %d, which is no part of it", p.tag))
 		}
-		size += packetOverhead + len(p.body)
+		holds.add(p)
 		kept = append(kept, p)
 	}
-	switch {
-	case size > maxCertSize:
-		return nil, malformed("it is larger than 1 MiB")
-	case userIDs > maxUserIDs:
-		return nil, malformed(fmt.Sprintf("it has %d User IDs, more than %d", userIDs, maxUserIDs))
-	case signatures > maxSignatures:
-		return nil, malformed(fmt.Sprintf("it has %d signatures, more than %d", signatures, maxSignatures))
-	case subkeys > maxSubkeys:
-		return nil, malformed(fmt.Sprintf("it has %d subkeys, more than %d", subkeys, maxSubkeys))
-	}
-	return kept, nil
+	return kept, holds.exceeded()
 }
 
 // ignorable reports whether the packet is no part of a certificate, but may stand in one.

@@ -6,8 +6,12 @@
 // it is parsed, and for a moment in time by [Cert.Check] and [SecretKey.Signer].
 //
 // Copies of a certificate from several sources are joined by [Cert.Merge], which loses no revocation and takes nothing
-// that the owner has not signed; [Cert.For] reduces one to an address. [Cert.Explain] says what the policy makes of each
-// key.
+// that the owner has not signed; [SecretKey.Merge] brings the same to the owner's own copy. [Cert.For] reduces a
+// certificate to an address, and [Cert.Explain] says what the policy makes of each of its keys.
+//
+// [Generate] makes a sender's key, [SecretKey.Extend] gives it a longer life, and [SecretKey.RevocationCertificate]
+// makes what ends it. [Keys] and [ReadKeyring] read whatever keys a file holds, and [InspectMessage] says to whom a
+// message is encrypted already.
 //
 // # Policy
 //

@@ -19,8 +19,9 @@ var ErrOtherKey = errors.New("the update holds neither this certificate nor a re
 //
 // From the update come only signatures that verify as made by the primary key, and components with such a signature.
 // Signatures by others stay in c and are never added. Signatures that say the same in their hashed part become one, and
-// of their unhashed parts only the issuer and the embedded signature of a signing subkey are kept. So nobody but the owner can make a certificate grow, merging again changes nothing, and the order in which copies are
-// merged makes no difference to what the owner signed.
+// of their unhashed parts only the issuer and the embedded signature of a signing subkey are kept. So nobody but the
+// owner can make a certificate grow, merging again changes nothing, and the order in which copies are merged makes no
+// difference to what the owner signed.
 //
 // A revocation on either side is in the result. Should everything together break a limit of [ParseCert], room is given
 // to revocations of what c holds, then to the rest of what the owner signed in c, then to the update's revocations and
