@@ -69,7 +69,7 @@ func TestDANEWithRealResolver(t *testing.T) {
 		"bogus@signed.example":    {"unknown", "SERVFAIL", nil},
 	} {
 		certs, err := source.Lookup(t.Context(), addr(t, address))
-		if kind := answerKind(err); kind != want.kind || err != nil && !strings.Contains(err.Error(), want.text) {
+		if kind := meaning(err); kind != want.kind || err != nil && !strings.Contains(err.Error(), want.text) {
 			t.Errorf("%s: %s: %v, want %s: %s", address, kind, err, want.kind, want.text)
 		}
 		if fingerprints(certs) != fingerprints(want.certs) {

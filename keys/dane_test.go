@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -149,7 +148,7 @@ func TestDANELookup(t *testing.T) {
 		}
 		certs, err := source.Lookup(ctx, addr(t, tc.address))
 		cancel()
-		if kind := answerKind(err); kind != tc.kind || err != nil && !strings.Contains(err.Error(), tc.text) {
+		if kind := meaning(err); kind != tc.kind || err != nil && !strings.Contains(err.Error(), tc.text) {
 			t.Errorf("%s: %s: %v, want %s: %s", tc.address, kind, err, tc.kind, tc.text)
 		}
 		if fingerprints(certs) != fingerprints(tc.certs) {
@@ -166,21 +165,6 @@ func TestDANELookup(t *testing.T) {
 	}
 }
 
-// answerKind says which answer of a source an error is.
-func answerKind(err error) string {
-	switch {
-	case err == nil:
-		return "found"
-	case errors.Is(err, keys.ErrNotFound) && errors.Is(err, keys.ErrNoService):
-		return "both"
-	case errors.Is(err, keys.ErrNotFound):
-		return "none"
-	case errors.Is(err, keys.ErrNoService):
-		return "no service"
-	}
-	return "unknown"
-}
-
 // TestDANEWithoutProof asks resolvers whose word on DNSSEC is worth nothing. An unsigned zone and a resolver that does
 // not validate look the same, but only one of them has no key.
 func TestDANEWithoutProof(t *testing.T) {
@@ -191,7 +175,7 @@ func TestDANEWithoutProof(t *testing.T) {
 	ask := func(source *keys.DANE, want string) {
 		t.Helper()
 		certs, err := source.Lookup(t.Context(), addr(t, "alice@example.org"))
-		if len(certs) > 0 || answerKind(err) != "unknown" || !strings.Contains(err.Error(), want) {
+		if len(certs) > 0 || meaning(err) != "unknown" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%d certificates, %v, want %q", len(certs), err, want)
 		}
 		if announced, err := source.Announces(t.Context(), "example.org"); announced || err == nil {
@@ -207,7 +191,7 @@ func TestDANEWithoutProof(t *testing.T) {
 	know(t, server, ".", lab.DNSName{Fault: lab.DNSServFail})
 	ask(source, "whether the resolver validates")
 	know(t, server, ".", lab.DNSName{})
-	if _, err := source.Lookup(t.Context(), addr(t, "alice@example.org")); answerKind(err) != "no service" {
+	if _, err := source.Lookup(t.Context(), addr(t, "alice@example.org")); meaning(err) != "no service" {
 		t.Errorf("with a resolver that validates: %v", err)
 	}
 

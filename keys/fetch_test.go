@@ -27,22 +27,6 @@ func startWeb(t testing.TB, authority *lab.Authority) *lab.Web {
 	return web
 }
 
-// meaning says which of the three answers an error is.
-func meaning(err error) string {
-	switch {
-	case err == nil:
-		return "found"
-	case errors.Is(err, keys.ErrNotFound) && errors.Is(err, keys.ErrNoService):
-		return "both"
-	case errors.Is(err, keys.ErrNotFound):
-		return "none"
-	case errors.Is(err, keys.ErrNoService):
-		return "no service"
-	default:
-		return "unknown"
-	}
-}
-
 // shortly is a context for questions that are never answered.
 func shortly(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)

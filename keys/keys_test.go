@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -202,4 +203,20 @@ func mailAddrs(t testing.TB, texts ...string) []mail.Addr {
 		addrs = append(addrs, addr(t, s))
 	}
 	return addrs
+}
+
+// meaning says which of the three answers an error is.
+func meaning(err error) string {
+	switch {
+	case err == nil:
+		return "found"
+	case errors.Is(err, keys.ErrNotFound) && errors.Is(err, keys.ErrNoService):
+		return "both"
+	case errors.Is(err, keys.ErrNotFound):
+		return "none"
+	case errors.Is(err, keys.ErrNoService):
+		return "no service"
+	default:
+		return "unknown"
+	}
 }

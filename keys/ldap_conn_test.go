@@ -23,7 +23,7 @@ func TestLDAPServerStopsAndStartsAgain(t *testing.T) {
 	source := newLDAP(t, keys.LDAPOptions{URL: "ldap://" + server.Addr})
 	lookup := func(want string) {
 		t.Helper()
-		if _, err := source.Lookup(t.Context(), addr(t, "alice@example.org")); answerKind(err) != want {
+		if _, err := source.Lookup(t.Context(), addr(t, "alice@example.org")); meaning(err) != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -162,7 +162,7 @@ func TestLDAPServerMisbehaves(t *testing.T) {
 		address, _ := fakeLDAP(t, tc.answer, tc.endless)
 		source := newLDAP(t, keys.LDAPOptions{URL: "ldap://" + address})
 		_, err := source.Lookup(t.Context(), addr(t, "alice@example.org"))
-		if answerKind(err) != "unknown" || !strings.Contains(err.Error(), tc.want) {
+		if meaning(err) != "unknown" || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", name, err, tc.want)
 		}
 		if keys.IdleLDAP(source) != 0 {

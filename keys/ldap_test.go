@@ -158,7 +158,7 @@ func TestLDAPLookup(t *testing.T) {
 		{nowhere, "alice@example.org", "unknown", "No Such Object", nil},
 	} {
 		certs, err := tc.source.Lookup(t.Context(), addr(t, tc.address))
-		if kind := answerKind(err); kind != tc.kind || err != nil && !strings.Contains(err.Error(), tc.text) {
+		if kind := meaning(err); kind != tc.kind || err != nil && !strings.Contains(err.Error(), tc.text) {
 			t.Errorf("%s: %s: %v, want %s: %s", tc.address, kind, err, tc.kind, tc.text)
 		}
 		if fingerprints(certs) != fingerprints(tc.certs) {
@@ -204,7 +204,7 @@ func TestLDAPLookupFingerprint(t *testing.T) {
 		{custom, alice.Fingerprint(), "unknown", "no filter", nil},
 	} {
 		ring, err := tc.source.LookupFingerprint(t.Context(), tc.fingerprint)
-		if kind := answerKind(err); kind != tc.kind || err != nil && !strings.Contains(err.Error(), tc.text) {
+		if kind := meaning(err); kind != tc.kind || err != nil && !strings.Contains(err.Error(), tc.text) {
 			t.Errorf("%s: %s: %v, want %s: %s", tc.fingerprint, kind, err, tc.kind, tc.text)
 			continue
 		}
@@ -268,7 +268,7 @@ func TestLDAPOverTLS(t *testing.T) {
 			BindDN: lab.SlapdBindDN, Password: lab.SlapdPassword})
 		for range 2 {
 			_, err := source.Lookup(t.Context(), addr(t, "alice@example.org"))
-			if kind := answerKind(err); kind != tc.want {
+			if kind := meaning(err); kind != tc.want {
 				t.Errorf("%s: %s: %v, want %s", tc.name, kind, err, tc.want)
 			}
 		}
@@ -287,7 +287,7 @@ func TestLDAPOverTLS(t *testing.T) {
 func TestLDAPDialErrorIsNoAnswer(t *testing.T) {
 	for _, err := range []error{keys.ErrNoService, keys.ErrNotFound, &net.DNSError{IsNotFound: true}} {
 		source := newLDAP(t, keys.LDAPOptions{URL: "ldaps://ldap.example", Dial: func(context.Context, string, string) (net.Conn, error) { return nil, err }})
-		if _, err := source.Lookup(t.Context(), addr(t, "alice@example.org")); answerKind(err) != "unknown" {
+		if _, err := source.Lookup(t.Context(), addr(t, "alice@example.org")); meaning(err) != "unknown" {
 			t.Error(err)
 		}
 	}

@@ -135,6 +135,7 @@ func TestResolverFailures(t *testing.T) {
 	}
 }
 
+// kindOf says how a host was not found, as [net.DNSError] tells it.
 func kindOf(err error) string {
 	var unresolved *net.DNSError
 	switch {

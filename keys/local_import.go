@@ -99,13 +99,8 @@ func (l *Local) revoke(ctx context.Context, r *crypto.Revocation) (Imported, err
 		if err != nil {
 			return err
 		}
-		cert, event, err := join(ctx, tx, r.IssuerFingerprint, r.Bytes(), l.now())
-		var unfit *certificateError
-		switch {
-		case errors.As(err, &unfit):
-			result.refuse(unfit.error)
-			return nil
-		case err != nil:
+		cert, event, err := l.join(ctx, tx, r.IssuerFingerprint, r.Bytes(), &result)
+		if err != nil || cert == nil {
 			return err
 		}
 		result.UserIDs, result.Outcome = cert.UserIDs(), Unchanged
@@ -183,13 +178,8 @@ func (l *Local) put(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, ass
 		result.Outcome = Unchanged
 	}
 	revoked := revocation(cert, now) != nil
-	cert, event, err := join(ctx, tx, fingerprint, cert.Bytes(), now)
-	var unfit *certificateError
-	switch {
-	case errors.As(err, &unfit):
-		result.refuse(unfit.error)
-		return nil
-	case err != nil:
+	cert, event, err := l.join(ctx, tx, fingerprint, cert.Bytes(), result)
+	if err != nil || cert == nil {
 		return err
 	}
 	if event != nil {
@@ -216,6 +206,18 @@ func (l *Local) put(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, ass
 		return err
 	}
 	return markAllSeen(ctx, tx, all, now)
+}
+
+// join adds a copy of a certificate, or a revocation of it, to what the store has. What cannot be joined is refused in
+// the result, and the certificate is nil then.
+func (l *Local) join(ctx context.Context, tx *store.KeyTx, fingerprint string, update []byte, result *Imported) (*crypto.Cert, *Event, error) {
+	cert, event, err := join(ctx, tx, fingerprint, update, l.now())
+	var unfit *certificateError
+	if errors.As(err, &unfit) {
+		result.refuse(unfit.error)
+		return nil, nil, nil
+	}
+	return cert, event, err
 }
 
 // serve records which addresses a certificate serves from now on, and reports whether that changed anything. Those that

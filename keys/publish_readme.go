@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-//go:embed publish.txt
+//go:embed publish_readme.txt
 var publishText string
 
 // publicationReadme says what to do with the tree, for the first of the domains.
