@@ -18,6 +18,7 @@ var imports = map[string][]string{
 	"internal/store":        {},
 	"internal/lab":          {},
 	"deploy/postfix":        {},
+	"internal/lab/labtest":  {"internal/lab"},
 	"internal/lab/scenario": {"internal/lab"},
 	"milter":                {"internal/mail"},
 	"crypto":                {"internal/mail"},

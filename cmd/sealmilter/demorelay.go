@@ -92,7 +92,7 @@ alice = ["%s"]
 	if err != nil {
 		return err
 	}
-	r.closers = append(r.closers, r.postfix.Stop)
+	r.closers = append(r.closers, r.postfix.Close)
 	return nil
 }
 

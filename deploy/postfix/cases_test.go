@@ -49,7 +49,7 @@ func TestCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() {
-				if err := p.Stop(); err != nil {
+				if err := p.Close(); err != nil {
 					t.Error(err)
 				}
 			})

@@ -32,7 +32,7 @@ func TestMilterKilledInMidMessage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Stop()
+	defer p.Close()
 
 	milter, err := w.Serve(ctx, "killed", "")
 	if err != nil {

@@ -57,7 +57,7 @@ func startRelay(t *testing.T, mainCF string) *relay {
 		if t.Failed() {
 			t.Log(r.Log())
 		}
-		if err := r.Stop(); err != nil {
+		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -7,9 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"time"
 )
 
 // BIND is a real validating resolver and, behind it, a real name server with a small DNS of its own on loopback: a
@@ -18,9 +16,9 @@ type BIND struct {
 	// Addr is the resolver's address for UDP and TCP, "127.0.0.1:port".
 	Addr string
 
-	tree      Tree
-	dir       string
-	ports     []*Port
+	tree Tree
+	scratch
+	server    string // the address of the name server
 	processes []*Process
 }
 
@@ -48,17 +46,9 @@ func StartBIND(ctx context.Context, config BINDConfig) (*BIND, error) {
 }
 
 func (b *BIND) start(ctx context.Context, config BINDConfig) (err error) {
-	if b.dir, err = scratchDir(); err != nil {
+	if err := b.claim(&b.server, &b.Addr); err != nil {
 		return err
 	}
-	for range 2 {
-		port, err := ReservePort()
-		if err != nil {
-			return err
-		}
-		b.ports = append(b.ports, port)
-	}
-	b.Addr = b.ports[1].Addr
 	key, err := b.makeKey(ctx)
 	if err != nil {
 		return err
@@ -66,16 +56,15 @@ func (b *BIND) start(ctx context.Context, config BINDConfig) (err error) {
 	// The delegation of the bogus zone promises a key that the zone does not have.
 	root := append([]string{"unsigned.example. NS ns.example.", "bogus.example. NS ns.example.", "ns.example. A 127.0.0.1",
 		fmt.Sprintf("bogus.example. DS 1 13 2 %064x", 1)}, config.Signed...)
-	for name, text := range map[string]string{
+	err = b.write(0o644, map[string]string{
 		"root.zone":     zoneFile(".", root),
 		"unsigned.zone": zoneFile("unsigned.example.", config.Unsigned),
 		"bogus.zone":    zoneFile("bogus.example.", config.Bogus),
 		"server.conf":   b.serverConf(),
 		"resolver.conf": b.resolverConf(key),
-	} {
-		if err := os.WriteFile(b.path(name), []byte(text), 0o644); err != nil {
-			return err
-		}
+	})
+	if err != nil {
+		return err
 	}
 	sign := b.command(ctx, "/usr/bin/dnssec-signzone", "-z", "-S", "-K", b.dir, "-o", ".", "-f", b.path("root.signed"), b.path("root.zone"))
 	if out, err := sign.CombinedOutput(); err != nil {
@@ -114,8 +103,6 @@ func (b *BIND) makeKey(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("there is no key in %s.key", name)
 }
 
-func (b *BIND) path(name string) string { return filepath.Join(b.dir, name) }
-
 func (b *BIND) command(ctx context.Context, path string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, b.tree.Path(path), args...)
 	cmd.Env = append(b.tree.Env(), "LC_ALL=C")
@@ -125,7 +112,7 @@ func (b *BIND) command(ctx context.Context, path string, args ...string) *exec.C
 
 // serverConf is the configuration of the name server.
 func (b *BIND) serverConf() string {
-	return b.options("server", b.ports[0], "recursion no;") + fmt.Sprintf(`
+	return b.options("server", b.server, "recursion no;") + fmt.Sprintf(`
 zone "." { type primary; file %q; };
 zone "unsigned.example" { type primary; file %q; };
 zone "bogus.example" { type primary; file %q; };
@@ -135,11 +122,11 @@ zone "bogus.example" { type primary; file %q; };
 // resolverConf is the configuration of the resolver, which trusts the key of the root zone.
 func (b *BIND) resolverConf(key string) string {
 	fields := strings.Fields(key)
-	return b.options("resolver", b.ports[1], fmt.Sprintf("recursion yes; dnssec-validation yes; empty-zones-enable no; forward only; forwarders { 127.0.0.1 port %s; };",
-		b.ports[0].number())) + fmt.Sprintf("\ntrust-anchors { \".\" static-key %s %q; };\n", strings.Join(fields[:3], " "), strings.Join(fields[3:], ""))
+	return b.options("resolver", b.Addr, fmt.Sprintf("recursion yes; dnssec-validation yes; empty-zones-enable no; forward only; forwarders { 127.0.0.1 port %s; };",
+		portOf(b.server))) + fmt.Sprintf("\ntrust-anchors { \".\" static-key %s %q; };\n", strings.Join(fields[:3], " "), strings.Join(fields[3:], ""))
 }
 
-func (b *BIND) options(name string, port *Port, more string) string {
+func (b *BIND) options(name, addr, more string) string {
 	return fmt.Sprintf(`options {
 	directory %q;
 	pid-file %q;
@@ -149,7 +136,7 @@ func (b *BIND) options(name string, port *Port, more string) string {
 	%s
 };
 controls { };
-`, b.dir, b.path(name+".pid"), b.path(name+".key"), port.number(), more)
+`, b.dir, b.path(name+".pid"), b.path(name+".key"), portOf(addr), more)
 }
 
 // zoneFile returns a zone with these records.
@@ -157,9 +144,6 @@ func zoneFile(origin string, records []string) string {
 	return "$TTL 300\n" + origin + " SOA ns.example. hostmaster.example. 1 1800 900 604800 300\n" +
 		origin + " NS ns.example.\n" + strings.Join(records, "\n") + "\n"
 }
-
-// number returns the port number.
-func (p *Port) number() string { return p.Addr[strings.LastIndex(p.Addr, ":")+1:] }
 
 // Log returns what both servers have logged so far.
 func (b *BIND) Log() string {
@@ -172,20 +156,12 @@ func (b *BIND) Log() string {
 
 // Close ends both servers and removes their zones. It may be called again.
 func (b *BIND) Close() error {
-	const patience = 10 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := untilKilled()
 	defer cancel()
 	var failures []error
 	for _, process := range b.processes {
 		failures = append(failures, process.Stop(ctx))
 	}
-	for _, port := range b.ports {
-		failures = append(failures, port.Close())
-	}
-	b.processes, b.ports = nil, nil
-	if b.dir != "" {
-		failures = append(failures, os.RemoveAll(b.dir))
-		b.dir = ""
-	}
-	return errors.Join(failures...)
+	b.processes = nil
+	return errors.Join(append(failures, b.release())...)
 }

@@ -39,7 +39,7 @@ func startPostfix(t *testing.T, config lab.PostfixConfig) *lab.Postfix {
 		if t.Failed() {
 			t.Log(postfix.Log())
 		}
-		if err := postfix.Stop(); err != nil {
+		if err := postfix.Close(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 )
 
@@ -43,6 +44,9 @@ func bindAny(fd int) (string, error) {
 	}
 	return fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port), nil
 }
+
+// portOf returns the port number of an address "127.0.0.1:port".
+func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 
 // Close gives the port back.
 func (p *Port) Close() error { return syscall.Close(p.fd) }

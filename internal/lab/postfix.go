@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // PostfixConfig says how an instance differs from a plain relay host that takes mail from loopback.
@@ -33,13 +32,12 @@ type Postfix struct {
 	Addr string
 
 	programs postfixPrograms
-	dir      string
-	port     *Port
-	master   *Process
+	scratch
+	master *Process
 }
 
 // StartPostfix starts an instance and returns when it accepts connections. It uses the machine's Postfix if there is
-// one, and Debian's package otherwise. The caller stops it.
+// one, and Debian's package otherwise. The caller closes it.
 func StartPostfix(ctx context.Context, config PostfixConfig) (*Postfix, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("start Postfix: run as root, its master(8) refuses to run as anybody else")
@@ -53,29 +51,24 @@ func StartPostfix(ctx context.Context, config PostfixConfig) (*Postfix, error) {
 	}
 	p := &Postfix{programs: programs}
 	if err := p.start(ctx, config); err != nil {
-		return nil, fmt.Errorf("start Postfix: %w", errors.Join(err, p.Stop()))
+		return nil, fmt.Errorf("start Postfix: %w", errors.Join(err, p.Close()))
 	}
 	return p, nil
 }
 
 func (p *Postfix) start(ctx context.Context, config PostfixConfig) (err error) {
-	if p.port, err = ReservePort(); err != nil {
-		return err
-	}
-	p.Addr = p.port.Addr
-	if p.dir, err = scratchDir(); err != nil {
+	if err := p.claim(&p.Addr); err != nil {
 		return err
 	}
 	if err := p.makeFolders(); err != nil {
 		return err
 	}
-	for name, text := range map[string]string{
+	err = p.write(0o644, map[string]string{
 		"conf/main.cf":   mainCF(p.programs, p.dir, config),
 		"conf/master.cf": masterCF(p.Addr, config),
-	} {
-		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o644); err != nil {
-			return err
-		}
+	})
+	if err != nil {
+		return err
 	}
 	// Before there is a postlogd(8), master(8) tells only syslog why it cannot start.
 	if out, err := p.Command(ctx, "postconf", "-M").CombinedOutput(); err != nil {
@@ -87,16 +80,6 @@ func (p *Postfix) start(ctx context.Context, config PostfixConfig) (err error) {
 		return err
 	}
 	return p.WaitLog(ctx, "daemon started")
-}
-
-// scratchDir makes a folder for one instance. It lies in /tmp whatever $TMPDIR says: a Unix socket's path has at
-// most 107 octets, and other accounts must be able to walk to it.
-func scratchDir() (string, error) {
-	dir, err := os.MkdirTemp("/tmp", "sealmilter-lab-")
-	if err != nil {
-		return "", err
-	}
-	return dir, os.Chmod(dir, 0o755)
 }
 
 // makeFolders lays out the queue as "postfix set-permissions" would.
@@ -134,7 +117,7 @@ func (p *Postfix) makeFolders() error {
 		folders = append(folders, folder{"queue/" + name, uid, 0, 0o700})
 	}
 	for _, f := range folders {
-		path := filepath.Join(p.dir, f.name)
+		path := p.path(f.name)
 		err := errors.Join(os.Mkdir(path, f.mode), os.Chown(path, f.uid, f.gid), os.Chmod(path, f.mode))
 		if err != nil {
 			return err
@@ -150,7 +133,7 @@ func (p *Postfix) Command(ctx context.Context, name string, args ...string) *exe
 }
 
 func (p *Postfix) command(ctx context.Context, path string, args ...string) *exec.Cmd {
-	conf := filepath.Join(p.dir, "conf")
+	conf := p.path("conf")
 	cmd := exec.CommandContext(ctx, path, append([]string{"-c", conf}, args...)...)
 	cmd.Env = append(p.programs.tree.Env(), "MAIL_CONFIG="+conf)
 	return cmd
@@ -170,7 +153,7 @@ func (p *Postfix) Sendmail(ctx context.Context, message []byte, args ...string) 
 
 // Log returns what the instance has logged so far. postlogd(8) writes it some time after the fact.
 func (p *Postfix) Log() string {
-	text, err := os.ReadFile(filepath.Join(p.dir, "log"))
+	text, err := os.ReadFile(p.path("log"))
 	if err != nil {
 		return "" // nothing was ever logged
 	}
@@ -186,23 +169,14 @@ func (p *Postfix) WaitLog(ctx context.Context, text string) error {
 	return nil
 }
 
-// Stop ends the instance and removes its queue, configuration and log. It may be called again.
-func (p *Postfix) Stop() error {
-	const patience = 10 * time.Second
-	var failures []error
+// Close ends the instance and removes its queue, configuration and log. It may be called again.
+func (p *Postfix) Close() error {
+	var ended error
 	if p.master != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := untilKilled()
 		defer cancel()
-		failures = append(failures, p.master.Stop(ctx))
+		ended = p.master.Stop(ctx)
 		p.master = nil
 	}
-	if p.dir != "" {
-		failures = append(failures, os.RemoveAll(p.dir))
-		p.dir = ""
-	}
-	if p.port != nil {
-		failures = append(failures, p.port.Close())
-		p.port = nil
-	}
-	return errors.Join(failures...)
+	return errors.Join(ended, p.release())
 }

@@ -88,7 +88,7 @@ func (p *Postfix) GrepQueue(text string) ([]string, error) {
 // eachQueueFile shows every file that holds a message. A file that moves during the walk may be met twice, under two
 // names.
 func (p *Postfix) eachQueueFile(see func(name string, raw []byte)) error {
-	queue := filepath.Join(p.dir, "queue")
+	queue := p.path("queue")
 	// In the order in which a message moves. The second round meets what moved back meanwhile: a deferred message
 	// that is tried again, or a bounce that took the place of its cause.
 	for _, folder := range strings.Fields("maildrop incoming hold active deferred corrupt incoming active deferred") {

@@ -137,11 +137,11 @@ func TestPostfixLeavesNothing(t *testing.T) {
 	}
 	dial(t, postfix.Addr) // an smtpd is in the middle of a session
 	conf := postfix.Command(t.Context(), "postconf").Args[2]
-	if err := postfix.Stop(); err != nil {
+	if err := postfix.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := postfix.Stop(); err != nil {
-		t.Errorf("the second Stop: %v", err)
+	if err := postfix.Close(); err != nil {
+		t.Errorf("the second Close: %v", err)
 	}
 	if conn, err := net.Dial("tcp", postfix.Addr); err == nil {
 		conn.Close()

@@ -9,11 +9,9 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 )
 
 // postgresRole owns every database of [PostgreSQL.NewDatabase].
@@ -26,8 +24,7 @@ type PostgreSQL struct {
 	Addr string
 
 	programs postgresPrograms
-	dir      string
-	port     *Port
+	scratch
 	admin    string // password of the superuser
 	password string // of the ordinary role
 
@@ -53,27 +50,23 @@ func StartPostgreSQL(ctx context.Context, progress io.Writer) (*PostgreSQL, erro
 
 // create makes the data folder and the ordinary role.
 func (p *PostgreSQL) create(ctx context.Context) (err error) {
-	if p.port, err = ReservePort(); err != nil {
-		return err
-	}
-	p.Addr = p.port.Addr
-	if p.dir, err = scratchDir(); err != nil {
+	if err := p.claim(&p.Addr); err != nil {
 		return err
 	}
 	if err := p.programs.open(ctx, p.dir); err != nil {
 		return err
 	}
 	for _, name := range []string{"data", "socket"} {
-		path := filepath.Join(p.dir, name)
+		path := p.path(name)
 		if err := errors.Join(os.Mkdir(path, 0o700), p.programs.own(path)); err != nil {
 			return err
 		}
 	}
-	password := filepath.Join(p.dir, "password")
+	password := p.path("password")
 	if err := errors.Join(os.WriteFile(password, []byte(p.admin+"\n"), 0o600), p.programs.own(password)); err != nil {
 		return err
 	}
-	cmd := p.programs.server("initdb", "--pgdata="+filepath.Join(p.dir, "data"), "--username=postgres", "--pwfile="+password,
+	cmd := p.programs.server("initdb", "--pgdata="+p.path("data"), "--username=postgres", "--pwfile="+password,
 		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	cmd.Dir = p.dir
 	initdb, err := StartProcess(cmd)
@@ -101,9 +94,9 @@ func (p *PostgreSQL) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"-D", filepath.Join(p.dir, "data")}
+	args := []string{"-D", p.path("data")}
 	for _, setting := range []string{
-		"listen_addresses=" + host, "port=" + port, "unix_socket_directories=" + filepath.Join(p.dir, "socket"),
+		"listen_addresses=" + host, "port=" + port, "unix_socket_directories=" + p.path("socket"),
 		"fsync=off", "full_page_writes=off", "shared_buffers=16MB", "jit=off",
 		"dynamic_shared_memory_type=mmap",  // /dev/shm is small in containers, and outlives a server that is killed
 		"timezone=GMT", "log_timezone=GMT", // a minimal machine knows no other
@@ -196,19 +189,10 @@ func (p *PostgreSQL) SQL(ctx context.Context, database, statement string) (strin
 
 // Close ends the server and removes its data. It may be called again.
 func (p *PostgreSQL) Close() error {
-	const patience = 10 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := untilKilled()
 	defer cancel()
-	failures := []error{p.Stop(ctx)}
+	ended := p.Stop(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.dir != "" {
-		failures = append(failures, os.RemoveAll(p.dir))
-		p.dir = ""
-	}
-	if p.port != nil {
-		failures = append(failures, p.port.Close())
-		p.port = nil
-	}
-	return errors.Join(failures...)
+	return errors.Join(ended, p.release())
 }

@@ -11,31 +11,12 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
-
-func startPostgreSQL(t *testing.T) *lab.PostgreSQL {
-	t.Helper()
-	server, err := lab.StartPostgreSQL(bounded(t), t.Output())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(server.Log())
-		}
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server
-}
 
 func newDatabase(t *testing.T, server *lab.PostgreSQL) (name string) {
 	t.Helper()
-	database, err := server.NewDatabase(bounded(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	database := labtest.NewDatabase(t, server)
 	u, err := url.Parse(database)
 	if err != nil || u.Host != server.Addr || u.User.Username() != "sealmilter" {
 		t.Fatalf("%s: %v", database, err)
@@ -52,7 +33,7 @@ func wantSQL(t *testing.T, server *lab.PostgreSQL, database, statement, want str
 }
 
 func TestPostgreSQL(t *testing.T) {
-	server := startPostgreSQL(t)
+	server := labtest.StartPostgreSQL(t)
 	first, second := newDatabase(t, server), newDatabase(t, server)
 	const owner = `SELECT datdba::regrole FROM pg_database WHERE datname = current_database()`
 	wantSQL(t, server, first, owner, "sealmilter")
@@ -67,7 +48,7 @@ func TestPostgreSQL(t *testing.T) {
 }
 
 func TestPostgreSQLOutage(t *testing.T) {
-	server := startPostgreSQL(t)
+	server := labtest.StartPostgreSQL(t)
 	database := newDatabase(t, server)
 	wantSQL(t, server, database, `CREATE TABLE t (x INTEGER)`, "")
 	for _, end := range []func(context.Context) error{server.Stop, server.Crash} {
@@ -92,7 +73,7 @@ func TestPostgreSQLOutage(t *testing.T) {
 }
 
 func TestPostgreSQLLeavesNothing(t *testing.T) {
-	server := startPostgreSQL(t)
+	server := labtest.StartPostgreSQL(t)
 	data, err := server.SQL(bounded(t), "postgres", `SHOW data_directory`)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +94,7 @@ func TestPostgreSQLLeavesNothing(t *testing.T) {
 
 // A start that fails says why, and leaves nothing behind.
 func TestPostgreSQLSaysWhyItFails(t *testing.T) {
-	server := startPostgreSQL(t)
+	server := labtest.StartPostgreSQL(t)
 	if _, err := server.SQL(bounded(t), "postgres", `ALTER SYSTEM SET shared_preload_libraries = 'nothing'`); err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"time"
 )
 
 // The LDAP names of every [Slapd].
@@ -63,9 +61,8 @@ type Slapd struct {
 	// Roots verify the server's certificate.
 	Roots *x509.CertPool
 
-	tree    Tree
-	dir     string
-	ports   []*Port
+	tree Tree
+	scratch
 	process *Process
 	logs    strings.Builder // of processes that have ended
 }
@@ -91,16 +88,8 @@ func StartSlapd(ctx context.Context, config SlapdConfig) (*Slapd, error) {
 
 // prepare reserves the ports and fills the folder.
 func (s *Slapd) prepare(ctx context.Context, config SlapdConfig) (err error) {
-	if s.dir, err = scratchDir(); err != nil {
+	if err := s.claim(&s.Addr, &s.TLSAddr); err != nil {
 		return err
-	}
-	for _, addr := range []*string{&s.Addr, &s.TLSAddr} {
-		port, err := ReservePort()
-		if err != nil {
-			return err
-		}
-		s.ports = append(s.ports, port)
-		*addr = port.Addr
 	}
 	certificate, roots, err := issueLoopback(SlapdServerName)
 	if err != nil {
@@ -114,16 +103,15 @@ func (s *Slapd) prepare(ctx context.Context, config SlapdConfig) (err error) {
 	if err := os.Mkdir(s.path("data"), 0o700); err != nil {
 		return err
 	}
-	for name, text := range map[string]string{
+	err = s.write(0o600, map[string]string{
 		"cert.pem":     certificatePEM,
 		"key.pem":      keyPEM,
 		"pgp.schema":   pgpSchema,
 		"slapd.conf":   slapdConf(s.tree, s.dir),
 		"entries.ldif": slapdEntries(config),
-	} {
-		if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
-			return err
-		}
+	})
+	if err != nil {
+		return err
 	}
 	// slapd plays slapadd when it is told so first.
 	add := s.command(ctx, "-Tadd", "-f", s.path("slapd.conf"), "-l", s.path("entries.ldif"))
@@ -132,8 +120,6 @@ func (s *Slapd) prepare(ctx context.Context, config SlapdConfig) (err error) {
 	}
 	return nil
 }
-
-func (s *Slapd) path(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *Slapd) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.tree.Path("/usr/sbin/slapd"), args...)
@@ -177,17 +163,7 @@ func (s *Slapd) Log() string {
 
 // Close ends the server and removes its entries. It may be called again.
 func (s *Slapd) Close() error {
-	const patience = 10 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := untilKilled()
 	defer cancel()
-	failures := []error{s.Stop(ctx)}
-	for _, port := range s.ports {
-		failures = append(failures, port.Close())
-	}
-	s.ports = nil
-	if s.dir != "" {
-		failures = append(failures, os.RemoveAll(s.dir))
-		s.dir = ""
-	}
-	return errors.Join(failures...)
+	return errors.Join(s.Stop(ctx), s.release())
 }

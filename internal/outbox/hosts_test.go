@@ -77,7 +77,7 @@ func TestRetryThroughOtherHost(t *testing.T) {
 // TestHostsShareALedger has two hosts send at the same time: what one records is never lost to the other.
 func TestHostsShareALedger(t *testing.T) {
 	const messages, copies = 5, 4
-	database := newDatabase(t)
+	database := postgres.NewDatabase(t)
 	var to []mail.Recipient
 	for i := range copies {
 		to = append(to, recipient(t, fmt.Sprintf("r%d@example.net", i)))
@@ -115,7 +115,7 @@ func TestHostsShareALedger(t *testing.T) {
 // TestLedgerOutOfReach has a ledger that cannot be read: nothing is sent.
 func TestLedgerOutOfReach(t *testing.T) {
 	q := newQueue(t, nil)
-	ledger := openLedger(t, newDatabase(t))
+	ledger := openLedger(t, postgres.NewDatabase(t))
 	o := outbox.New(q.addr, ledger, time.Now)
 	if err := ledger.Close(); err != nil {
 		t.Fatal(err)

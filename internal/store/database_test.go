@@ -1,74 +1,36 @@
 package store_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/store"
 )
 
 // patience bounds a test that waits for something that never comes; fetching packages on a fresh machine included.
 const patience = 5 * time.Minute
 
-// startServer starts the one PostgreSQL server of this run, when the first test asks for it.
-var startServer = sync.OnceValues(func() (*lab.PostgreSQL, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	started, err := lab.StartPostgreSQL(ctx, os.Stderr)
-	if err == nil {
-		stopServer = func() { started.Close() }
-	}
-	return started, err
-})
+// postgres is the server that the tests of this package share.
+var postgres labtest.PostgreSQL
 
-var stopServer = func() {}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	stopServer()
-	os.Exit(code)
-}
-
-// server returns the PostgreSQL server that tests share. One that stops or changes it takes its own.
-func server(t testing.TB) *lab.PostgreSQL {
-	t.Helper()
-	s, err := startServer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// newDatabase returns the URL of a new database.
-func newDatabase(t testing.TB, server *lab.PostgreSQL) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	database, err := server.NewDatabase(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return database
-}
+func TestMain(m *testing.M) { os.Exit(postgres.Run(m)) }
 
 // eachDatabase runs a test on an empty database of each kind.
 func eachDatabase(t *testing.T, test func(t *testing.T, database string)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, private(t)) })
-	t.Run("postgresql", func(t *testing.T) { test(t, newDatabase(t, server(t))) })
+	t.Run("postgresql", func(t *testing.T) { test(t, postgres.NewDatabase(t)) })
 }
 
 // another returns an empty database of the same kind.
 func another(t *testing.T, database string) string {
 	t.Helper()
 	if strings.HasPrefix(database, "postgres:") {
-		return newDatabase(t, server(t))
+		return postgres.NewDatabase(t)
 	}
 	return private(t)
 }

@@ -247,7 +247,7 @@ func BenchmarkKeyGeneration(b *testing.B) {
 		b.Run(kind.name, func(b *testing.B) {
 			database := private(b)
 			if kind.name != "sqlite" {
-				database = newDatabase(b, server(b)) + kind.options
+				database = postgres.NewDatabase(b) + kind.options
 			}
 			s := open(b, database)
 			for b.Loop() {

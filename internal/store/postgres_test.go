@@ -11,26 +11,9 @@ import (
 	"time"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/store"
 )
-
-// ownServer starts a server for one test, which may stop it.
-func ownServer(t *testing.T) *lab.PostgreSQL {
-	t.Helper()
-	s, err := lab.StartPostgreSQL(bounded(t), t.Output())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(s.Log())
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 func bounded(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -93,8 +76,8 @@ func use(s *store.Store) error {
 }
 
 func TestOutage(t *testing.T) {
-	server := ownServer(t)
-	database := newDatabase(t, server)
+	server := labtest.StartPostgreSQL(t)
+	database := labtest.NewDatabase(t, server)
 	s := open(t, database)
 	if err := use(s); err != nil {
 		t.Fatal(err)
@@ -128,8 +111,8 @@ func TestOutage(t *testing.T) {
 
 // A restart that nobody notices is nobody's error.
 func TestRestart(t *testing.T) {
-	server := ownServer(t)
-	s := open(t, newDatabase(t, server))
+	server := labtest.StartPostgreSQL(t)
+	s := open(t, labtest.NewDatabase(t, server))
 	for _, end := range []func(context.Context) error{server.Stop, server.Crash} {
 		if err := use(s); err != nil {
 			t.Fatal(err)
@@ -145,8 +128,8 @@ func TestRestart(t *testing.T) {
 
 // A server that goes away in the middle of a transaction takes all of it along.
 func TestOutageInTransaction(t *testing.T) {
-	server := ownServer(t)
-	s := open(t, newDatabase(t, server))
+	server := labtest.StartPostgreSQL(t)
+	s := open(t, labtest.NewDatabase(t, server))
 	err := s.UpdateKeys(t.Context(), func(tx *store.KeyTx) error {
 		return errors.Join(tx.PutCertificate(t.Context(), "AA", []byte("blob"), noon), server.Crash(bounded(t)))
 	})
@@ -163,8 +146,8 @@ func TestOutageInTransaction(t *testing.T) {
 
 // What was committed survives a crash, also where the administrator has made that a matter of luck.
 func TestCommitSurvivesCrash(t *testing.T) {
-	server := ownServer(t)
-	database := newDatabase(t, server)
+	server := labtest.StartPostgreSQL(t)
+	database := labtest.NewDatabase(t, server)
 	sql(t, server, database, `ALTER DATABASE DB SET synchronous_commit = off`)
 	sql(t, server, database, `ALTER SYSTEM SET wal_writer_delay = '10s'`)
 	sql(t, server, database, `SELECT pg_reload_conf()`)
@@ -180,9 +163,9 @@ func TestCommitSurvivesCrash(t *testing.T) {
 
 // A network that is dead, and tells nobody, holds up no call for ever.
 func TestDeadNetwork(t *testing.T) {
-	server := server(t)
+	server := postgres.Server(t)
 	wire := newWire(t, server)
-	s := impatient(t, wire.url(newDatabase(t, server)), 0, 2*time.Second, 0)
+	s := impatient(t, wire.url(labtest.NewDatabase(t, server)), 0, 2*time.Second, 0)
 	if err := use(s); err != nil {
 		t.Fatal(err)
 	}
@@ -211,9 +194,9 @@ func TestDeadNetwork(t *testing.T) {
 
 // The end of a context ends a call at once.
 func TestContextEndsCalls(t *testing.T) {
-	server := server(t)
+	server := postgres.Server(t)
 	wire := newWire(t, server)
-	s := open(t, wire.url(newDatabase(t, server)))
+	s := open(t, wire.url(labtest.NewDatabase(t, server)))
 	for name, call := range map[string]func(ctx context.Context) error{
 		"generation": func(ctx context.Context) error { _, err := s.KeyGeneration(ctx); return err },
 		"lookup": func(ctx context.Context) error {
@@ -240,8 +223,8 @@ func TestContextEndsCalls(t *testing.T) {
 
 // A host that vanishes in the middle of a transaction does not keep the lock.
 func TestAbandonedTransactionEnds(t *testing.T) {
-	server := server(t)
-	database := newDatabase(t, server)
+	server := postgres.Server(t)
+	database := labtest.NewDatabase(t, server)
 	wire := newWire(t, server)
 	lost := impatient(t, wire.url(database), 0, 2*time.Second, time.Second)
 	other := open(t, database)
@@ -264,7 +247,7 @@ func TestAbandonedTransactionEnds(t *testing.T) {
 }
 
 func TestLockWaitIsBounded(t *testing.T) {
-	database := newDatabase(t, server(t))
+	database := postgres.NewDatabase(t)
 	s, other := open(t, database), impatient(t, database, 50*time.Millisecond, 0, 0)
 	update(t, s, func(*store.KeyTx) error {
 		err := other.MarkSeen(t.Context(), "a@example.org", noon)
@@ -281,7 +264,7 @@ func TestLockWaitIsBounded(t *testing.T) {
 
 // Writers of one process queue for one connection; that wait has an end, too.
 func TestQueueIsBounded(t *testing.T) {
-	s := impatient(t, newDatabase(t, server(t)), 0, time.Second, 0)
+	s := impatient(t, postgres.NewDatabase(t), 0, time.Second, 0)
 	update(t, s, func(*store.KeyTx) error {
 		err := s.MarkSeen(context.Background(), "a@example.org", noon)
 		if err == nil || !strings.Contains(err.Error(), "could not be locked in time") || errors.Is(err, context.Canceled) {
@@ -293,10 +276,10 @@ func TestQueueIsBounded(t *testing.T) {
 
 // Defaults of an administrator do not take away what a transaction relies on.
 func TestTransactionsWithOtherDefaults(t *testing.T) {
-	server := server(t)
+	server := postgres.Server(t)
 	for _, level := range []string{"repeatable read", "serializable"} {
 		t.Run(level, func(t *testing.T) {
-			database := newDatabase(t, server)
+			database := labtest.NewDatabase(t, server)
 			sql(t, server, database, `ALTER DATABASE DB SET default_transaction_isolation = '`+level+`'`)
 			countTogether(t, database)
 		})
@@ -305,8 +288,8 @@ func TestTransactionsWithOtherDefaults(t *testing.T) {
 
 // Order is that of octets, whatever language the database sorts by.
 func TestOrderOfOctets(t *testing.T) {
-	server := server(t)
-	database := newDatabase(t, server)
+	server := postgres.Server(t)
+	database := labtest.NewDatabase(t, server)
 	sql(t, server, "/postgres", `CREATE DATABASE german OWNER sealmilter TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de'`)
 	u, err := url.Parse(database)
 	if err != nil {
@@ -336,8 +319,8 @@ func TestOrderOfOctets(t *testing.T) {
 
 // A role that owns nothing but a schema of its name can use it, beside other roles' tables.
 func TestSchemaOfARole(t *testing.T) {
-	server := server(t)
-	database := newDatabase(t, server)
+	server := postgres.Server(t)
+	database := labtest.NewDatabase(t, server)
 	sql(t, server, database, `CREATE ROLE guest LOGIN PASSWORD 'guest'`)
 	sql(t, server, database, `CREATE SCHEMA AUTHORIZATION guest`)
 	u, err := url.Parse(database)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/store"
 )
 
@@ -72,7 +73,7 @@ func FuzzPostgresURL(f *testing.F) {
 
 // What an administrator reads when the database cannot be opened.
 func TestOpenPostgresRefuses(t *testing.T) {
-	server := server(t)
+	server := postgres.Server(t)
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +116,7 @@ func TestOpenPostgresRefuses(t *testing.T) {
 		}, "UTF8 but LATIN1; create the database"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			database := tc.prepare(t, newDatabase(t, server))
+			database := tc.prepare(t, labtest.NewDatabase(t, server))
 			s, err := store.Open(t.Context(), database)
 			if err == nil {
 				s.Close()

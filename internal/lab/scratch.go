@@ -1,0 +1,73 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// scratch is what an instance of a real server has of this machine for itself: a folder and ports. The zero scratch has
+// nothing.
+type scratch struct {
+	dir   string
+	ports []*Port
+}
+
+// claim makes the folder and reserves a port for each of the addresses, which it sets. What it has got before an error
+// is the caller's to release.
+func (s *scratch) claim(addrs ...*string) (err error) {
+	for _, addr := range addrs {
+		port, err := ReservePort()
+		if err != nil {
+			return err
+		}
+		s.ports = append(s.ports, port)
+		*addr = port.Addr
+	}
+	s.dir, err = scratchDir()
+	return err
+}
+
+// scratchDir makes a folder for one instance. It lies in /tmp whatever $TMPDIR says: a Unix socket's path has at
+// most 107 octets, and other accounts must be able to walk to it.
+func scratchDir() (string, error) {
+	dir, err := os.MkdirTemp("/tmp", "sealmilter-lab-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
+}
+
+// path returns where a file of the folder lies.
+func (s *scratch) path(name string) string { return filepath.Join(s.dir, name) }
+
+// write fills files of the folder.
+func (s *scratch) write(mode os.FileMode, files map[string]string) error {
+	for name, text := range files {
+		if err := os.WriteFile(s.path(name), []byte(text), mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// release gives all back. It may be called again.
+func (s *scratch) release() error {
+	var failures []error
+	if s.dir != "" {
+		failures = append(failures, os.RemoveAll(s.dir))
+	}
+	for _, port := range s.ports {
+		failures = append(failures, port.Close())
+	}
+	*s = scratch{}
+	return errors.Join(failures...)
+}
+
+// untilKilled is how long a server may take to end when it is asked to.
+func untilKilled() (context.Context, context.CancelFunc) {
+	const patience = 10 * time.Second
+	return context.WithTimeout(context.Background(), patience)
+}
