@@ -28,9 +28,9 @@ empty one written by the sender; "-" reads it from standard input. With --login 
 in; without, a program on this host. The exit status is 3 if a recipient would be rejected or deferred.`,
 		Args: cobra.MaximumNArgs(1),
 	}
-	from := cmd.Flags().String("from", "", "the envelope sender, MAIL FROM")
-	to := cmd.Flags().StringArray("to", nil, "an envelope recipient, RCPT TO (repeatable)")
-	login := cmd.Flags().String("login", "", "the login that submits the message")
+	from := cmd.Flags().String("from", "", "the envelope sender `ADDR`, MAIL FROM")
+	to := cmd.Flags().StringArray("to", nil, "an envelope recipient `ADDR`, RCPT TO (repeatable)")
+	login := cmd.Flags().String("login", "", "the `LOGIN` that submits the message")
 	asJSON := jsonFlag(cmd)
 	for _, name := range []string{"from", "to"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -61,7 +61,7 @@ func explainedMessage(cmd *cobra.Command, from string, to []string, login string
 	env := &mail.Envelope{RawSender: from, Login: login, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	var err error
 	if env.Sender, err = mail.ParsePath(from); err != nil {
-		return nil, fmt.Errorf("--from: %w", err)
+		return nil, usageError{fmt.Errorf("--from: %w", err)}
 	}
 	for _, text := range to {
 		addr, err := mail.ParsePath(text)
@@ -69,7 +69,7 @@ func explainedMessage(cmd *cobra.Command, from string, to []string, login string
 			_, err = mail.ParseAddr(text)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("--to: %w", err)
+			return nil, usageError{fmt.Errorf("--to: %w", err)}
 		}
 		env.Recipients = append(env.Recipients, mail.Recipient{Addr: addr, Raw: text})
 	}
@@ -129,11 +129,11 @@ func printTraces(w io.Writer, lines []explainedLine) error {
 		if len(line.Trace) == 0 {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "\nKeys of %s:\n", line.To); err != nil {
+		if _, err := fmt.Fprintf(w, "\nWhat the key sources said of %s:\n", line.To); err != nil {
 			return err
 		}
 		for _, step := range line.Trace {
-			if _, err := io.WriteString(w, step.text()); err != nil {
+			if _, err := io.WriteString(w, step.text(line.To)); err != nil {
 				return err
 			}
 		}

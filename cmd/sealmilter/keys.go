@@ -16,7 +16,7 @@ func newKeys() *cobra.Command {
 		Short: "Manage certificates of recipients and secret keys of senders",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return errors.New("say what to do: import, list, lookup, generate, export, pin, unpin, remove, refresh or publish; see 'sealmilter keys --help'")
+			return usageError{errors.New("say what to do: import, list, lookup, generate, export, pin, unpin, remove, refresh or publish")}
 		},
 	}
 	cmd.AddCommand(newKeysImport(), newKeysList(), newKeysLookup(), newKeysGenerate(), newKeysExport(), newKeysPin(),

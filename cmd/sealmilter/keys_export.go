@@ -21,6 +21,9 @@ with the key.`,
 	secret := cmd.Flags().Bool("secret", false, "print the secret key, locked as it is stored")
 	cmd.MarkFlagsMutuallyExclusive("secret", "revocation")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkWhich(args[0]); err != nil {
+			return err
+		}
 		return withInstallation(cmd, func(i *installation) error {
 			out := cmd.OutOrStdout()
 			if *revocation {

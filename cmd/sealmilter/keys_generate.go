@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealmilter/crypto"
-	"sealmilter/internal/mail"
 	"sealmilter/keys"
 )
 
@@ -15,14 +14,16 @@ func newKeysGenerate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate ADDR",
 		Short: "Make the key that signs for an address",
-		Args:  cobra.ExactArgs(1),
+		Long: `Make a secret key that signs for an address, and its certificate, with a revocation certificate. An address
+that has a secret key already keeps it.`,
+		Args: cobra.ExactArgs(1),
 	}
 	name := cmd.Flags().String("name", "", "the sender's `NAME` in the User ID")
-	lifetime := cmd.Flags().Duration("lifetime", 0, "how long the key is valid (default: key_lifetime of the configuration)")
-	algorithm := cmd.Flags().String("algorithm", "ed25519", "ed25519, rsa4096 or v6 (RFC 9580; GnuPG cannot use it)")
+	lifetime := cmd.Flags().Duration("lifetime", 0, "`TIME` that the key is valid, such as 8760h (default: key_lifetime of the configuration)")
+	algorithm := cmd.Flags().String("algorithm", "ed25519", "`KIND` of key: ed25519, rsa4096 or v6 (RFC 9580; GnuPG cannot use it)")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		addr, err := mail.ParseAddr(args[0])
+		addr, err := parseAddr(args[0])
 		if err != nil {
 			return err
 		}
@@ -35,7 +36,7 @@ func newKeysGenerate() *cobra.Command {
 		case "v6":
 			options.Algorithm = crypto.V6
 		default:
-			return fmt.Errorf("--algorithm %q is none of ed25519, rsa4096 and v6", *algorithm)
+			return usageError{fmt.Errorf("--algorithm %q is none of ed25519, rsa4096 and v6", *algorithm)}
 		}
 		return withInstallation(cmd, func(i *installation) error {
 			if options.Lifetime == 0 {

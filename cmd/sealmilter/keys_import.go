@@ -19,7 +19,7 @@ import (
 func newKeysImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE...|-|--gnupg HOME",
-		Short: "Import certificates and secret keys, armored or binary",
+		Short: "Import certificates, secret keys and revocations, armored or binary",
 		Long: `Import certificates and secret keys from files, "-" for standard input. A file may hold any number of
 armored blocks or a binary keyring, such as the output of
 
@@ -29,6 +29,9 @@ armored blocks or a binary keyring, such as the output of
 A secret key becomes the signing key of the addresses in its User IDs. If it is locked with a passphrase, the
 passphrase is taken from --passphrase-file, or asked for on the terminal; it is stored under the passphrase of the
 configuration, if there is one.
+
+A revocation certificate, as "keys export --revocation" and GnuPG make them, withdraws the key that it names for good.
+Remove the colon before its first dashes first.
 
 With --gnupg, all certificates and secret keys of a home of GnuPG are imported; gpg itself reads them.`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -47,7 +50,7 @@ With --gnupg, all certificates and secret keys of a home of GnuPG are imported; 
 		for _, text := range *assign {
 			addr, err := mail.ParseAddr(text)
 			if err != nil {
-				return fmt.Errorf("--for: %w", err)
+				return usageError{fmt.Errorf("--for: %w", err)}
 			}
 			options.For = append(options.For, addr)
 		}

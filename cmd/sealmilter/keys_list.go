@@ -19,8 +19,9 @@ func newKeysList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the certificates, those in conflict, or the senders' secret keys",
-		Long: `List all certificates, those in conflict, or the senders' secret keys. An address with a star is one for which the
-certificate is in use; FROM says who gave it.`,
+		Long: `List the certificates with the addresses that they serve; a star marks an address for which the certificate is in
+use, and FROM says who gave it. With --secret it is the senders' secret keys; with --conflicts, certificates that sources
+give for an address beside the one in use, and that only you can put in its place with "keys pin".`,
 		Args: cobra.NoArgs,
 	}
 	secret := cmd.Flags().Bool("secret", false, "list the secret keys of senders")

@@ -24,12 +24,9 @@ The exit status is 3 if an address has no key, or the lookup failed.`,
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		addrs := make([]mail.Addr, len(args))
-		for i, arg := range args {
-			var err error
-			if addrs[i], err = mail.ParseAddr(arg); err != nil {
-				return err
-			}
+		addrs, err := parseAddrs(args)
+		if err != nil {
+			return err
 		}
 		return withDirectory(cmd, looks, func(_ *installation, directory *keys.Directory) error {
 			missing := false
@@ -105,16 +102,20 @@ func traceLines(trace []keys.Step) []lookupStep {
 	return lines
 }
 
-// text is the step as one line for people.
-func (s lookupStep) text() string {
-	return fmt.Sprintf("  %-6s %s: %s\n", cmp.Or(s.Source, "-"), s.Address, cmp.Or(s.Detail, s.Status))
+// text is the step as one line for people who look at an address. Another one that a source was asked for is named.
+func (s lookupStep) text(address string) string {
+	source := cmp.Or(s.Source, "key directory")
+	if s.Address != address {
+		source += " for " + s.Address
+	}
+	return fmt.Sprintf("  %s: %s\n", source, cmp.Or(s.Detail, s.Status))
 }
 
 func (l lookupLine) print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", l.Address, l.Status)
 	if l.Fingerprint != "" {
-		fmt.Fprintf(&b, " %s (%s, from %s, level %s)", l.Fingerprint, l.Algorithm, l.Source, l.Level)
+		fmt.Fprintf(&b, " %s (%s, from %s, trust level %s)", l.Fingerprint, l.Algorithm, l.Source, l.Level)
 	}
 	if l.Why != "" {
 		fmt.Fprintf(&b, ": %s", l.Why)
@@ -124,7 +125,7 @@ func (l lookupLine) print(w io.Writer) error {
 		fmt.Fprintf(&b, "  %s\n", state)
 	}
 	for _, s := range l.Trace {
-		b.WriteString(s.text())
+		b.WriteString(s.text(l.Address))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

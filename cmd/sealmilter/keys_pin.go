@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sealmilter/internal/mail"
 	"sealmilter/keys"
 )
 
@@ -19,13 +18,13 @@ import or a lookup.`,
 		Args: cobra.ExactArgs(2),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		addr, err := mail.ParseAddr(args[0])
+		addr, err := parseAddr(args[0])
 		if err != nil {
 			return err
 		}
 		fingerprint, err := keys.ParseFingerprint(args[1])
 		if err != nil {
-			return err
+			return usageError{err}
 		}
 		return withDirectory(cmd, changes, func(_ *installation, d *keys.Directory) error {
 			if err := d.Pin(cmd.Context(), addr, fingerprint); err != nil {
@@ -47,7 +46,7 @@ message is used, and pinned anew.`,
 		Args: cobra.ExactArgs(1),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		addr, err := mail.ParseAddr(args[0])
+		addr, err := parseAddr(args[0])
 		if err != nil {
 			return err
 		}

@@ -20,12 +20,9 @@ your key servers and their domains with whom you correspond.`,
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		addrs := make([]mail.Addr, len(args))
-		for i, arg := range args {
-			var err error
-			if addrs[i], err = mail.ParseAddr(arg); err != nil {
-				return err
-			}
+		addrs, err := parseAddrs(args)
+		if err != nil {
+			return err
 		}
 		return withDirectory(cmd, changes, func(_ *installation, d *keys.Directory) error {
 			if len(args) == 0 {
@@ -39,6 +36,10 @@ your key servers and their domains with whom you correspond.`,
 					}
 					addrs = append(addrs, addr)
 				}
+			}
+			if len(addrs) == 0 && !*asJSON {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "No certificate is in use yet.")
+				return err
 			}
 			failed := 0
 			for _, addr := range addrs {
@@ -79,8 +80,11 @@ func printRefreshed(cmd *cobra.Command, r keys.Refreshed, asJSON bool) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s %s\n", r.Address, r.Fingerprint, state)
+	if len(r.Trace) == 0 {
+		b.WriteString("  no remote source can be asked about it\n")
+	}
 	for _, s := range traceLines(r.Trace) {
-		b.WriteString(s.text())
+		b.WriteString(s.text(r.Address))
 	}
 	_, err := cmd.OutOrStdout().Write([]byte(b.String()))
 	return err

@@ -16,6 +16,9 @@ sender's secret key that goes, for good: mail that was encrypted to it can no lo
 	}
 	secret := cmd.Flags().Bool("secret", false, "remove the secret key and keep the certificate")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkWhich(args[0]); err != nil {
+			return err
+		}
 		return withInstallation(cmd, func(i *installation) error {
 			remove, what := i.local.Remove, "certificate"
 			if *secret {

@@ -41,13 +41,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	var misused usageError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errNo):
 		return exitNo
-	case !*started:
-		fmt.Fprintf(stderr, "sealmilter: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
+	case !*started, errors.As(err, &misused):
+		fmt.Fprintf(stderr, "sealmilter: %v\nUsage: %s\nSee '%s --help'.\n", err, cmd.UseLine(), cmd.CommandPath())
 		return exitUsage
 	default:
 		fmt.Fprintf(stderr, "sealmilter: %v\n", err)
@@ -55,8 +56,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-// newRoot returns the command tree. The bool tells, after execution, whether a command began its work: an error
-// before that is one of usage.
+// newRoot returns the command tree. The bool tells, after execution, whether a command began its work.
 func newRoot() (*cobra.Command, *bool) {
 	started := false
 	root := &cobra.Command{
@@ -64,12 +64,10 @@ func newRoot() (*cobra.Command, *bool) {
 		Short:         "Sign and encrypt outgoing mail in Postfix and sendmail",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRun: func(*cobra.Command, []string) {
-			started = true
-		},
 	}
 	root.PersistentFlags().StringP("config", "c", "", "configuration `FILE` (default \""+config.DefaultFile+"\", or the built-in defaults where that is missing)")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newServe(), newCheck(), newExplain(), newKeys(), newDemo(), newVersion())
+	begun(root, &started)
 	return root, &started
 }
