@@ -43,7 +43,7 @@ in; without, a program on this host. The exit status is 3 if a recipient would b
 			return err
 		}
 		return withDirectory(cmd, looks, func(i *installation, d *keys.Directory) error {
-			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{ReplaceAttr: withoutMessage}))
 			g := i.gate(i.config, d, outbox.New(i.config.Reinject, i.store, time.Now), log)
 			plan, err := g.Plan(cmd.Context(), m)
 			var failure *mail.Failure
@@ -54,6 +54,14 @@ in; without, a program on this host. The exit status is 3 if a recipient would b
 		})
 	}
 	return cmd
+}
+
+// withoutMessage leaves out of a log line what is about the message, of which there is none here, and the time.
+func withoutMessage(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey || a.Value.Kind() == slog.KindString && a.Value.String() == "" {
+		return slog.Attr{}
+	}
+	return a
 }
 
 // explainedMessage makes the message to explain, as the milter would get it from the MTA.
