@@ -54,7 +54,7 @@ func newHost(t *testing.T, ctx context.Context, c *scenario.Cluster, name string
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := h.Postfix.Stop(); err != nil {
+		if err := h.Postfix.Close(); err != nil {
 			t.Error(err)
 		}
 	})
