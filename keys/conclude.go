@@ -14,10 +14,24 @@ import (
 // conclude turns what the sources said and what is pinned into an answer, and pins what is used for the first time.
 // SeenBefore is left to the caller unless this inquiry has seen a key.
 func (q *inquiry) conclude(ctx context.Context) (Answer, error) {
+	if err := q.rereadPins(ctx); err != nil {
+		return Answer{}, err
+	}
 	held := q.heldPin()
+	if q.found != nil && len(q.silent) == 0 {
+		senior, why := q.seniorPin()
+		if senior == nil {
+			return q.compete(ctx)
+		}
+		q.trace = append(q.trace, Step{Source: q.found.source, Address: q.forms[q.form].String(), Status: None, Detail: why})
+		if err := senior.cert.Check(q.now); err != nil {
+			return Answer{Status: None, Trace: q.trace, SeenBefore: true,
+				Why: fmt.Sprintf("%v (%s); %s has another certificate, %s; to use that: sealmilter keys unpin %s", err,
+					senior.cert.Fingerprint(), q.forms[q.form], q.found.cert.Fingerprint(), senior.pin.Address)}, nil
+		}
+		held = senior
+	}
 	switch {
-	case q.found != nil && len(q.silent) == 0:
-		return q.compete(ctx)
 	case held != nil && held.cert.Check(q.now) == nil:
 		if q.found == nil || q.found.cert.Fingerprint() != held.cert.Fingerprint() {
 			q.trace = append(q.trace, Step{Source: held.source, Address: held.pin.Address, Status: Found,
@@ -38,17 +52,47 @@ func (q *inquiry) conclude(ctx context.Context) (Answer, error) {
 	return Answer{Status: None, Trace: q.trace, Why: "no source has a key"}, nil
 }
 
-// heldPin returns the pin that counts: that of the found certificate's address, or else that of the best form.
-func (q *inquiry) heldPin() *pinned {
-	if q.found != nil && q.pins[q.form] != nil {
-		return q.pins[q.form]
+// rereadPins reads the pins again if the store has changed since the sources were asked: what they said, or another
+// process has learnt, may be the end of a pinned certificate.
+func (q *inquiry) rereadPins(ctx context.Context) error {
+	generation, err := q.directory.store.KeyGeneration(ctx)
+	if err != nil || generation == q.generation {
+		return err
 	}
-	for _, pin := range q.pins {
-		if pin != nil {
-			return pin
+	return q.loadPins(ctx)
+}
+
+// heldPin returns the pin of the best form; that of the next one if the first is of no more use and gives way to it by
+// the rules.
+func (q *inquiry) heldPin() *pinned {
+	var held *pinned
+	for i, pin := range q.pins {
+		switch {
+		case pin == nil:
+		case held == nil:
+			held = pin
+		case spent(held.cert, q.now) && q.givesWay(held, pin.candidate, i):
+			held = pin
 		}
 	}
-	return nil
+	return held
+}
+
+// seniorPin returns the pin of a better form than that of the found certificate which does not give way to it, and why;
+// nil for none.
+func (q *inquiry) seniorPin() (*pinned, string) {
+	for i, pin := range q.pins[:q.form] {
+		if pin != nil && !q.givesWay(pin, *q.found, q.form) {
+			return pin, fmt.Sprintf("%s is not used for %s, which has a pinned certificate of its own", q.found.cert.Fingerprint(), q.forms[i])
+		}
+	}
+	return nil, ""
+}
+
+// givesWay reports whether a pin lets a certificate for another form of the address be used in its place.
+func (q *inquiry) givesWay(pin *pinned, to candidate, form int) bool {
+	verdict, _ := rival(pin.candidate, to, q.forms[form], q.now).judge()
+	return verdict == replacing || verdict == unchanged
 }
 
 func (q *inquiry) use(c candidate) Answer {

@@ -75,7 +75,8 @@ func NewDirectory(s *store.Store, sources []Source, o Options) *Directory {
 
 // Lookup finds the key of an address. Every source in turn is asked for the address and then for the address without
 // its "+tag". The first certificate that can be used is pinned: as long as it is valid, another takes its place only
-// by the rules of trust, and it stays in use when its source no longer answers.
+// by the rules of trust, and it stays in use when its source no longer answers. What is pinned for the address with its
+// tag comes before what there is for the address without.
 //
 // Without a pin the first certificate is the answer, but not over the head of a more trusted source that did not
 // answer: an attacker who can silence the one may be able to fill the other. Then, and if no source has a key and one
@@ -90,7 +91,7 @@ func (d *Directory) Lookup(ctx context.Context, addr mail.Addr) Answer {
 	if answer, known := d.memory.get(generation, d.now(), addr.Key()); known {
 		return answer
 	}
-	answer, expires := d.lookup(ctx, addr)
+	answer, expires := d.lookup(ctx, addr, generation)
 	if answer.Status != Unknown {
 		d.memory.put(generation, addr.Key(), answer, expires)
 	}
@@ -98,8 +99,8 @@ func (d *Directory) Lookup(ctx context.Context, addr mail.Addr) Answer {
 }
 
 // lookup also returns when the answer ends to count; the zero time if only a change in the store ends it.
-func (d *Directory) lookup(ctx context.Context, addr mail.Addr) (Answer, time.Time) {
-	q, err := d.inquire(ctx, addr)
+func (d *Directory) lookup(ctx context.Context, addr mail.Addr, generation int64) (Answer, time.Time) {
+	q, err := d.inquire(ctx, addr, generation)
 	if err != nil {
 		return unreadable(addr, err), time.Time{}
 	}
@@ -109,14 +110,17 @@ func (d *Directory) lookup(ctx context.Context, addr mail.Addr) (Answer, time.Ti
 	if err != nil {
 		return unreadable(addr, err), time.Time{}
 	}
-	switch {
-	case answer.Status == Found && !d.options.Peek:
+	switch seen := answer.Status == Found || q.found != nil; {
+	case seen && !d.options.Peek:
 		answer.SeenBefore = true
-		if err := d.markSeen(ctx, addr); err != nil {
-			return unreadable(addr, err), time.Time{}
+		// Whoever writes to the address without its tag, or to that which it is mapped to, has to know of it, too.
+		for _, a := range []mail.Addr{addr, q.forms[q.form]} {
+			if err := d.markSeen(ctx, a); err != nil {
+				return unreadable(addr, err), time.Time{}
+			}
 		}
 	default:
-		answer.SeenBefore = answer.SeenBefore || answer.Status == Found || d.seenBefore(ctx, q.forms) || d.seenBefore(ctx, []mail.Addr{addr})
+		answer.SeenBefore = answer.SeenBefore || seen || d.seenBefore(ctx, q.forms) || d.seenBefore(ctx, []mail.Addr{addr})
 	}
 	answer.Announced = answer.Status != Found && d.announced(ctx, q.forms)
 	return answer, q.expires

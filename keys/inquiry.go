@@ -19,6 +19,8 @@ type inquiry struct {
 	directory *Directory
 	now       time.Time
 	forms     []mail.Addr
+	// generation is that of the store before anything was read.
+	generation int64
 	// pins are those of the forms; nil for none.
 	pins  []*pinned
 	trace []Step
@@ -41,8 +43,8 @@ type pinned struct {
 }
 
 // inquire asks every source in turn for each form of the address, until one has a certificate that can be used.
-func (d *Directory) inquire(ctx context.Context, addr mail.Addr) (*inquiry, error) {
-	q := &inquiry{directory: d, now: d.now(), forms: d.options.Map.forms(addr)}
+func (d *Directory) inquire(ctx context.Context, addr mail.Addr, generation int64) (*inquiry, error) {
+	q := &inquiry{directory: d, now: d.now(), forms: d.options.Map.forms(addr), generation: generation}
 	if err := q.loadPins(context.WithoutCancel(ctx)); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package keys_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,8 @@ type provider struct {
 	err       error
 	announces bool
 	asked     []string
+	// only holds the addresses that it knows; nil for any.
+	only []string
 }
 
 func (p *provider) Name() string { return p.name }
@@ -28,6 +31,9 @@ func (p *provider) Lookup(_ context.Context, addr mail.Addr) ([]*crypto.Cert, er
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked = append(p.asked, addr.String())
+	if p.only != nil && !slices.Contains(p.only, addr.String()) {
+		return nil, errNone
+	}
 	return p.certs, p.err
 }
 

@@ -1,0 +1,145 @@
+package keys_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sealmilter/keys"
+)
+
+// TestRevocationInTheAnswerCounts: the first answer that brings the revocation of the pinned certificate ends its use.
+func TestRevocationInTheAnswerCounts(t *testing.T) {
+	h := newHost(t)
+	rita, revoked := readCert(t, "rita.asc"), readCert(t, "rita-revoked.asc")
+	wkd := &provider{name: "wkd"}
+	d := h.directory(h.local, wkd)
+	wkd.gives(rita)
+	if a := d.Lookup(t.Context(), addr(t, "rita@example.org")); a.Status != keys.Found {
+		t.Fatalf("%+v", a)
+	}
+	h.clock.advance(2 * day)
+	wkd.gives(revoked)
+	if a := d.Lookup(t.Context(), addr(t, "rita@example.org")); a.Status != keys.None || !strings.Contains(a.Why, "revoked") {
+		t.Errorf("%v, why %q, trace %+v", a.Status, a.Why, a.Trace)
+	}
+}
+
+// TestPinOfTheTagHolds: what is pinned for "alice+tag" is not replaced by a certificate for "alice", unless it is of no
+// more use and the other is believed as far.
+func TestPinOfTheTagHolds(t *testing.T) {
+	tagged := generate(t, "alice+tag@example.org", 4*day, 0).Cert()
+	short := generate(t, "alice+tag@example.org", 4*day, 6*day).Cert()
+	base := generate(t, "alice@example.org", 3*day, 0).Cert()
+	for _, tc := range []struct {
+		name          string
+		first, second func(wkd *provider, vks *keyserver)
+		status        keys.Status
+		cert          string
+		why           string
+	}{
+		{"the same source gives the other one",
+			func(wkd *provider, _ *keyserver) { wkd.only = []string{"alice+tag@example.org"}; wkd.gives(tagged) },
+			func(wkd *provider, _ *keyserver) { wkd.only = []string{"alice@example.org"}; wkd.gives(base) },
+			keys.Found, tagged.Fingerprint(), ""},
+		{"a weaker source gives the other one",
+			func(wkd *provider, _ *keyserver) { wkd.gives(tagged) },
+			func(wkd *provider, vks *keyserver) { wkd.fails(errNone); vks.provider.gives(base) },
+			keys.Found, tagged.Fingerprint(), ""},
+		{"expired, and the other one is believed as far",
+			func(wkd *provider, _ *keyserver) { wkd.only = []string{"alice+tag@example.org"}; wkd.gives(short) },
+			func(wkd *provider, _ *keyserver) { wkd.only = []string{"alice@example.org"}; wkd.gives(base) },
+			keys.Found, base.Fingerprint(), ""},
+		{"expired, and the other one is believed less",
+			func(wkd *provider, _ *keyserver) { wkd.gives(short) },
+			func(wkd *provider, vks *keyserver) { wkd.fails(errNone); vks.provider.gives(base) },
+			keys.None, "none", "sealmilter keys unpin alice+tag@example.org"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHost(t)
+			wkd, vks := &provider{name: "wkd"}, &keyserver{provider: provider{name: "vks", err: errNone}}
+			d := h.directory(h.local, wkd, vks)
+			tc.first(wkd, vks)
+			if a := d.Lookup(t.Context(), addr(t, "alice+tag@example.org")); a.Status != keys.Found {
+				t.Fatalf("%+v", a)
+			}
+			h.clock.advance(3 * day)
+			tc.second(wkd, vks)
+			peek := keys.NewDirectory(h.store, []keys.Source{h.local, wkd, vks}, keys.Options{Now: h.clock.Now, Peek: true})
+			for range 2 {
+				for _, d := range []*keys.Directory{peek, d} {
+					a := d.Lookup(t.Context(), addr(t, "alice+tag@example.org"))
+					if a.Status != tc.status || fingerprint(a.Cert) != tc.cert || !strings.Contains(a.Why, tc.why) {
+						t.Errorf("%v %s, why %q, trace %+v", a.Status, fingerprint(a.Cert), a.Why, a.Trace)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestPinOfTheAdministratorForATag: the word of an administrator is not undone by a certificate of another form.
+func TestPinOfTheAdministratorForATag(t *testing.T) {
+	h := newHost(t)
+	base := generate(t, "alice@example.org", 4*day, 0).Cert()
+	chosen := generate(t, "alice+tag@example.org", 4*day, 0).Cert()
+	importAll(t, h.local, keys.ImportOptions{}, armored(t, base))
+	wkd := &provider{name: "wkd"}
+	wkd.gives(chosen)
+	if a := h.directory(wkd).Lookup(t.Context(), addr(t, "alice+tag@example.org")); a.Status != keys.Found {
+		t.Fatalf("%+v", a)
+	}
+	d := h.directory(h.local, wkd)
+	if err := d.Pin(t.Context(), addr(t, "alice+tag@example.org"), chosen.Fingerprint()); err != nil {
+		t.Fatal(err)
+	}
+	if a := d.Lookup(t.Context(), addr(t, "alice+tag@example.org")); !sameCert(a.Cert, chosen) || a.Level != keys.Fingerprint {
+		t.Errorf("%s from %s at %v", fingerprint(a.Cert), a.Source, a.Level)
+	}
+	if a := d.Lookup(t.Context(), addr(t, "alice+other@example.org")); !sameCert(a.Cert, base) {
+		t.Errorf("%s from %s at %v", fingerprint(a.Cert), a.Source, a.Level)
+	}
+}
+
+// TestPinOfTheMailboxServesItsTags: where the certificate of the tag is of no more use, the pin of the mailbox counts
+// even if its source no longer gives it.
+func TestPinOfTheMailboxServesItsTags(t *testing.T) {
+	h := newHost(t)
+	short := generate(t, "alice+tag@example.org", 4*day, 6*day).Cert()
+	base := generate(t, "alice@example.org", 3*day, 0).Cert()
+	wkd := &provider{name: "wkd"}
+	d := h.directory(wkd)
+	wkd.gives(short, base)
+	for _, address := range []string{"alice+tag@example.org", "alice@example.org"} {
+		if a := d.Lookup(t.Context(), addr(t, address)); a.Status != keys.Found {
+			t.Fatalf("%s: %+v", address, a)
+		}
+	}
+	h.clock.advance(3 * day)
+	wkd.fails(errNone)
+	if a := d.Lookup(t.Context(), addr(t, "alice+tag@example.org")); !sameCert(a.Cert, base) {
+		t.Errorf("%v %s, why %q, trace %+v", a.Status, fingerprint(a.Cert), a.Why, a.Trace)
+	}
+}
+
+// TestSeenIsRecordedWhereverAKeyWasSeen: a key that could not be used because a better source was silent was seen all
+// the same, and so were the keys of the address behind a tag or a mapping.
+func TestSeenIsRecordedWhereverAKeyWasSeen(t *testing.T) {
+	h := newHost(t)
+	weak := generate(t, "alice@example.org", day, 0).Cert()
+	wkd, vks := &provider{name: "wkd", err: errSilent}, &keyserver{provider: provider{name: "vks"}}
+	d := keys.NewDirectory(h.store, []keys.Source{wkd, vks}, keys.Options{Now: h.clock.Now, Retry: time.Minute, Absent: time.Hour,
+		Map: keys.Mapping{"sales@example.org": "alice@example.org"}})
+	vks.provider.gives(weak)
+	if a := d.Lookup(t.Context(), addr(t, "alice+tag@example.org")); a.Status != keys.Unknown || !a.SeenBefore {
+		t.Fatalf("%+v", a)
+	}
+	h.clock.advance(25 * time.Hour) // the key server is asked again, and the domain's silence
+	vks.provider.fails(errNone)
+	wkd.fails(errSilent)
+	for _, address := range []string{"alice+tag@example.org", "alice@example.org", "sales@example.org"} {
+		if seen := d.Lookup(t.Context(), addr(t, address)).SeenBefore; !seen {
+			t.Errorf("%s was not seen", address)
+		}
+	}
+}
