@@ -88,12 +88,13 @@ func (d *Directory) Lookup(ctx context.Context, addr mail.Addr) Answer {
 	if err != nil {
 		return unreadable(addr, err)
 	}
-	if answer, known := d.memory.get(generation, d.now(), addr.Key()); known {
+	now := d.now()
+	if answer, known := d.memory.get(generation, now, addr.Key()); known {
 		return answer
 	}
 	answer, expires := d.lookup(ctx, addr, generation)
 	if answer.Status != Unknown {
-		d.memory.put(generation, addr.Key(), answer, expires)
+		d.memory.put(generation, now, addr.Key(), answer, expires)
 	}
 	return answer
 }
@@ -123,6 +124,10 @@ func (d *Directory) lookup(ctx context.Context, addr mail.Addr, generation int64
 		answer.SeenBefore = answer.SeenBefore || seen || d.seenBefore(ctx, q.forms) || d.seenBefore(ctx, []mail.Addr{addr})
 	}
 	answer.Announced = answer.Status != Found && d.announced(ctx, q.forms)
+	if answer.Status == None {
+		// A certificate may become valid without anybody's doing.
+		q.countUntil(q.now.Add(d.options.Retry))
+	}
 	return answer, q.expires
 }
 

@@ -132,6 +132,7 @@ func (q *inquiry) take(source asker, form int, answer reply) bool {
 		q.note(source, addr, None, answer.detail, answer)
 	default:
 		q.note(source, addr, Unknown, answer.detail, answer)
+		q.countUntil(q.now.Add(q.directory.options.Retry))
 		q.silent = append(q.silent, source.Name())
 	}
 	return false

@@ -17,6 +17,7 @@ type memory struct {
 
 type remembered struct {
 	answer  Answer
+	since   time.Time // an earlier time is after the clock was set back
 	expires time.Time // the zero time if only the generation ends it
 }
 
@@ -27,7 +28,7 @@ func (m *memory) get(generation int64, now time.Time, address string) (Answer, b
 	known = known && generation == m.generation
 	m.mu.Unlock()
 	switch {
-	case !known, !r.expires.IsZero() && !now.Before(r.expires):
+	case !known, now.Before(r.since), !r.expires.IsZero() && !now.Before(r.expires):
 		return Answer{}, false
 	case r.answer.Cert != nil && r.answer.Cert.Check(now) != nil:
 		return Answer{}, false
@@ -37,7 +38,7 @@ func (m *memory) get(generation int64, now time.Time, address string) (Answer, b
 
 // put keeps an answer that rests on what was read after the store was in a generation. An older generation than that
 // of the memory comes too late.
-func (m *memory) put(generation int64, address string, answer Answer, expires time.Time) {
+func (m *memory) put(generation int64, now time.Time, address string, answer Answer, expires time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if generation < m.generation {
@@ -52,5 +53,5 @@ func (m *memory) put(generation int64, address string, answer Answer, expires ti
 			break
 		}
 	}
-	m.answers[address] = remembered{answer, expires}
+	m.answers[address] = remembered{answer, now, expires}
 }

@@ -59,6 +59,9 @@ func (d *Directory) Pin(ctx context.Context, addr mail.Addr, fingerprint string)
 	return nil
 }
 
+// ownRefresh is when the sources are first asked about the certificate of a sender's own key.
+const ownRefresh = 24 * time.Hour
+
 // pinOwn makes the certificate of a sender's own key the one for the address: who gave us the secret key has left no
 // doubt about whose it is.
 func pinOwn(ctx context.Context, tx *store.KeyTx, addr mail.Addr, fingerprint string, now time.Time) error {
@@ -66,7 +69,7 @@ func pinOwn(ctx context.Context, tx *store.KeyTx, addr mail.Addr, fingerprint st
 		return err
 	}
 	return tx.SetPin(ctx, store.Pin{Address: addr.Key(), Fingerprint: fingerprint, Level: uint8(Fingerprint), Source: localName,
-		Pinned: now, Refresh: now.Add(24 * time.Hour)})
+		Pinned: now, Refresh: now.Add(ownRefresh)})
 }
 
 // serves reports whether a certificate names an address or was assigned to it.

@@ -23,6 +23,9 @@ type provider struct {
 	asked     []string
 	// only holds the addresses that it knows; nil for any.
 	only []string
+	// policyErr is why the domain's policy cannot be read; policy is called when it is asked for. Nil for neither.
+	policyErr error
+	policy    func()
 }
 
 func (p *provider) Name() string { return p.name }
@@ -38,10 +41,13 @@ func (p *provider) Lookup(_ context.Context, addr mail.Addr) ([]*crypto.Cert, er
 }
 
 func (p *provider) Announces(_ context.Context, domain string) (bool, error) {
+	if p.policy != nil {
+		p.policy()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked = append(p.asked, "policy of "+domain)
-	return p.announces, nil
+	return p.announces, p.policyErr
 }
 
 // gives makes the provider answer with certificates, fails with an error.

@@ -13,42 +13,50 @@ import (
 )
 
 // record writes down what the source said, and returns the reply as it counts from now on: with certificates as they
-// are in the store. A source that does not answer leaves what it said before in force.
-func (r *remote) record(ctx context.Context, addr mail.Addr, last store.Lookup, answer reply, service store.KeyService) (reply, error) {
-	stale := answer.outcome == unanswered && outcome(last.Outcome) == found
-	answer.expires = r.directory.now().Add(r.lifetime(answer))
-	row := store.Lookup{Address: addr.Key(), Source: r.Name(), Outcome: uint8(answer.outcome), Detail: answer.detail,
-		Asked: answer.asked, Expires: answer.expires}
-	if stale {
-		row.Outcome, row.Detail = last.Outcome, "what it gave before still counts, for now it did not answer: "+answer.detail
+// are in the store. A source that does not answer leaves in force what it said before, as long as that is of use: it may
+// have the next certificate by the time when the last one has ended.
+func (r *remote) record(ctx context.Context, addr mail.Addr, answer reply, heard announcement) (reply, error) {
+	now := r.directory.now()
+	last, err := r.directory.store.Lookup(ctx, addr.Key(), r.Name())
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return reply{}, err
 	}
+	before, err := r.kept(ctx, addr, last)
+	if err != nil {
+		before = reply{} // what cannot be read is nothing to fall back on
+	}
+	stale := false
 	var events []Event
-	err := r.directory.store.UpdateKeys(ctx, func(tx *store.KeyTx) error {
-		events = nil
+	err = r.directory.store.UpdateKeys(ctx, func(tx *store.KeyTx) (err error) {
+		// Another lookup may have learnt something of the domain meanwhile.
+		if answer, err = r.putService(ctx, tx, addr, answer, heard); err != nil {
+			return err
+		}
 		if answer.outcome == found {
-			var err error
 			if answer.certs, events, err = r.keep(ctx, tx, addr, answer.certs); err != nil {
 				return err
 			}
 		}
-		if service.Domain != "" {
-			if err := tx.PutKeyService(ctx, service); err != nil {
-				return err
-			}
+		answer.expires = now.Add(r.lifetime(answer))
+		row := store.Lookup{Address: addr.Key(), Source: r.Name(), Outcome: uint8(answer.outcome), Detail: answer.detail,
+			Asked: answer.asked, Expires: answer.expires}
+		if stale = answer.outcome == unanswered && anyUsable(before.certs, now); stale {
+			row.Outcome, row.Detail = last.Outcome, "what it gave before still counts, for now it did not answer: "+answer.detail
 		}
+		before.detail, before.asked, before.expires = row.Detail, row.Asked, row.Expires
 		return tx.PutLookup(ctx, row)
 	})
 	if err != nil {
 		return reply{}, err
 	}
-	if outcome(last.Outcome) == found && (answer.outcome == noKey || answer.outcome == noService) {
+	if before.outcome == found && (answer.outcome == noKey || answer.outcome == noService) {
 		events = append(events, Event{Kind: Withdrawn, Address: addr.Key(), Source: r.Name(), Why: answer.detail})
 	}
 	for _, e := range events {
 		r.directory.observer.Happened(e)
 	}
 	if stale {
-		return r.kept(ctx, addr, row)
+		return before, nil
 	}
 	return answer, nil
 }

@@ -61,7 +61,10 @@ func (r *Refresher) pause(ctx context.Context) time.Duration {
 // next refreshes what has been due for the longest, if anything is.
 func (r *Refresher) next(ctx context.Context) error {
 	d := r.Directory
-	pin, err := d.store.ClaimRefresh(ctx, d.now(), d.nextRefresh())
+	now := d.now()
+	// Senders' own keys are put off by a day, whatever the configuration says.
+	latest := now.Add(max(d.options.Refresh, ownRefresh) + time.Hour)
+	pin, err := d.store.ClaimRefresh(ctx, now, d.nextRefresh(), latest)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

@@ -31,6 +31,8 @@ type reply struct {
 	detail string // for people
 	// asked is when the source said so; the zero time for one that is not remote.
 	asked time.Time
+	// changed is when the store last changed one of certs; the zero time if they come from the source itself.
+	changed time.Time
 	// expires is until when the reply counts; the zero time if only the store's generation ends it.
 	expires time.Time
 }
@@ -52,8 +54,7 @@ type remote struct {
 // recordTime bounds the writing of an answer, for which nobody waits any more when the time of the lookup is over.
 const recordTime = 15 * time.Second
 
-// ask takes what the source said before as long as that counts. A certificate that has expired since the source was
-// asked is asked for again at once.
+// ask takes what the source said before as long as that counts. What a clock said that was ahead does not count.
 //
 // However many ask for an address at the same time, the source is asked once.
 func (r *remote) ask(ctx context.Context, addr mail.Addr, fresh bool) reply {
@@ -62,12 +63,12 @@ func (r *remote) ask(ctx context.Context, addr mail.Addr, fresh bool) reply {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return reply{detail: err.Error()}
 	}
-	if !fresh && now.Before(last.Expires) {
+	if !fresh && now.Before(last.Expires) && !now.Before(last.Asked) {
 		kept, err := r.kept(ctx, addr, last)
 		if err != nil {
 			return reply{detail: err.Error()}
 		}
-		if expired := anyUsable(kept.certs, last.Asked) && !anyUsable(kept.certs, now); !expired {
+		if outcome(last.Outcome) != found || !kept.overtaken(now) {
 			return kept
 		}
 	}
@@ -75,7 +76,7 @@ func (r *remote) ask(ctx context.Context, addr mail.Addr, fresh bool) reply {
 	flight := r.flights.DoChan(addr.Key(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.directory.options.Timeout)
 		defer cancel()
-		return r.fly(ctx, addr, last), nil
+		return r.fly(ctx, addr), nil
 	})
 	select {
 	case landed := <-flight:
@@ -83,6 +84,15 @@ func (r *remote) ask(ctx context.Context, addr mail.Addr, fresh bool) reply {
 	case <-ctx.Done():
 		return reply{detail: fmt.Sprintf("no answer in time: %v", ctx.Err())}
 	}
+}
+
+// overtaken reports whether certificates that the source gave have to come anew though their time is not over: they
+// were removed, or have expired or been revoked since. The source may have the next ones by now.
+func (k reply) overtaken(now time.Time) bool {
+	if anyUsable(k.certs, now) {
+		return false
+	}
+	return len(k.certs) == 0 || k.changed.After(k.asked) || anyUsable(k.certs, k.asked)
 }
 
 func anyUsable(certs []*crypto.Cert, now time.Time) bool {
@@ -110,6 +120,9 @@ func (r *remote) kept(ctx context.Context, addr mail.Addr, last store.Lookup) (r
 			return reply{}, err
 		}
 		kept.certs = append(kept.certs, cert)
+		if row.Updated.After(kept.changed) {
+			kept.changed = row.Updated
+		}
 	}
 	if len(kept.certs) == 0 {
 		// An administrator has removed them: whatever the source says has to come anew.
@@ -119,20 +132,19 @@ func (r *remote) kept(ctx context.Context, addr mail.Addr, last store.Lookup) (r
 }
 
 // fly asks the source and records what it said.
-func (r *remote) fly(ctx context.Context, addr mail.Addr, last store.Lookup) reply {
+func (r *remote) fly(ctx context.Context, addr mail.Addr) reply {
 	started := r.directory.now()
 	certs, err := r.lookup(ctx, addr)
 	answer := r.read(addr, certs, err)
 	r.directory.observer.Asked(r.Name(), answer.outcome.status(), r.directory.now().Sub(started))
 
-	service, known := r.service(ctx, addr, answer.outcome)
+	heard, err := r.announcement(ctx, addr, answer.outcome)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	if known != nil {
-		return reply{detail: known.Error()}
+	if err != nil {
+		return reply{detail: err.Error()}
 	}
-	answer = r.judgeService(answer, &service)
-	recorded, err := r.record(ctx, addr, last, answer, service)
+	recorded, err := r.record(ctx, addr, answer, heard)
 	if err != nil {
 		return reply{detail: fmt.Sprintf("what it said could not be recorded: %v", err)}
 	}

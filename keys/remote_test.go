@@ -96,11 +96,85 @@ func TestExpiredAndSilentIsUnknown(t *testing.T) {
 	}
 	h.clock.advance(2 * time.Hour)
 	wkd.fails(errSilent)
-	for range 2 {
+	for range 3 {
 		// An expired certificate is no key, but the domain may have the next one by now.
-		if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); a.Status == keys.Found || !a.SeenBefore {
+		if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); a.Status != keys.Unknown || !a.SeenBefore {
 			t.Errorf("%+v", a)
 		}
+		h.clock.advance(30 * time.Second)
+	}
+	wkd.questions()
+	wkd.fails(errNone)
+	h.clock.advance(time.Minute)
+	if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); a.Status != keys.None || !strings.Contains(a.Why, "expired") {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestRevokedIsRefreshedAtOnce: when a revocation has come in from elsewhere, the source may have the next certificate.
+func TestRevokedIsRefreshedAtOnce(t *testing.T) {
+	h := newHost(t)
+	rita, revoked := readCert(t, "rita.asc"), readCert(t, "rita-revoked.asc")
+	next := generate(t, "rita@example.org", 0, 0).Cert()
+	wkd := &provider{name: "wkd"}
+	d := h.directory(h.local, wkd)
+	lookup := func(want keys.Status, cert string, asked int) {
+		t.Helper()
+		a := d.Lookup(t.Context(), addr(t, "rita@example.org"))
+		if q := wkd.questions(); a.Status != want || fingerprint(a.Cert) != cert || len(q) != asked {
+			t.Errorf("%v %s, why %q, asked %q", a.Status, fingerprint(a.Cert), a.Why, q)
+		}
+	}
+	wkd.gives(rita)
+	lookup(keys.Found, rita.Fingerprint(), 1)
+	h.clock.advance(time.Minute)
+	importOne(t, h.local, keys.ImportOptions{For: mailAddrs(t, "other@example.org")}, armored(t, revoked))
+	wkd.gives(next)
+	h.clock.advance(time.Minute)
+	lookup(keys.Found, next.Fingerprint(), 1)
+	lookup(keys.Found, next.Fingerprint(), 0)
+}
+
+// TestServedStaysKnown lets two questions to one domain cross: the answer to the first must not undo what the second has
+// shown of the domain.
+func TestServedStaysKnown(t *testing.T) {
+	h := newHost(t)
+	alice := generate(t, "alice@example.org", 0, 0).Cert()
+	wkd := &provider{name: "wkd", err: errNone}
+	d := h.directory(wkd)
+	wkd.policy = func() {
+		wkd.gives(alice)
+		if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); a.Status != keys.Found {
+			t.Errorf("%+v", a)
+		}
+	}
+	d.Lookup(t.Context(), addr(t, "bob@example.org"))
+	wkd.policy = nil
+	wkd.fails(errNoService)
+	if a := d.Lookup(t.Context(), addr(t, "carol@example.org")); a.Status != keys.Unknown || !a.Announced {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestPolicyThatCannotBeReadIsAskedForSoon: whoever can silence one question for a domain's policy must not hide it for
+// long.
+func TestPolicyThatCannotBeReadIsAskedForSoon(t *testing.T) {
+	h := newHost(t)
+	wkd := &provider{name: "wkd", err: errNone, policyErr: errSilent}
+	d := h.directory(wkd)
+	for i, want := range []int{2, 1, 2, 1} {
+		d.Lookup(t.Context(), addr(t, fmt.Sprintf("user%d@example.org", i)))
+		if asked := wkd.questions(); len(asked) != want {
+			t.Errorf("step %d: asked %q", i, asked)
+		}
+		h.clock.advance(31 * time.Minute)
+		if i == 1 {
+			wkd.policyErr, wkd.announces = nil, true
+		}
+	}
+	wkd.fails(errSilent)
+	if a := d.Lookup(t.Context(), addr(t, "last@example.org")); a.Status != keys.Unknown || !a.Announced {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -19,24 +19,63 @@ const (
 	inquireAgain = 7 * 24 * time.Hour
 )
 
-// service returns what is known of the recipient's domain as a key service, the zero KeyService for sources that are
-// not the domain's own. A domain that answers without having a key is asked whether it announces keys at all: if it
-// does, a later failure must not pass for "no key".
-func (r *remote) service(ctx context.Context, addr mail.Addr, o outcome) (store.KeyService, error) {
+// announcement is what a domain has said of whether it serves keys.
+type announcement uint8
+
+const (
+	notAsked announcement = iota
+	unheard
+	servesNone
+	servesKeys
+)
+
+// announcement asks the recipient's domain whether it announces keys at all, if it has just answered without having
+// one and nobody has asked it for long: if it does, a later failure must not pass for "no key".
+func (r *remote) announcement(ctx context.Context, addr mail.Addr, o outcome) (announcement, error) {
 	source, own := r.Source.(DomainSource)
-	if !own {
-		return store.KeyService{}, nil
+	if !own || o != noKey {
+		return notAsked, nil
 	}
 	known, err := r.directory.store.KeyService(ctx, addr.Domain(), r.Name())
 	now := r.directory.now()
-	if err != nil || o != noKey || !known.Served.IsZero() || now.Before(known.Inquired.Add(inquireAgain)) {
-		return known, err
+	if err != nil || !known.Served.IsZero() || now.Before(known.Inquired.Add(inquireAgain)) && !now.Before(known.Inquired) {
+		return notAsked, err
 	}
-	known.Inquired = now
-	if announces, err := source.Announces(ctx, addr.Domain()); err == nil && announces {
-		known.Served = now
+	switch announces, err := source.Announces(ctx, addr.Domain()); {
+	case err != nil:
+		return unheard, nil
+	case announces:
+		return servesKeys, nil
+	default:
+		return servesNone, nil
 	}
-	return known, nil
+}
+
+// putService adds an answer to what is known of the recipient's domain as a key service, and returns it as it counts.
+// Sources that are not the domain's own say nothing of it.
+func (r *remote) putService(ctx context.Context, tx *store.KeyTx, addr mail.Addr, answer reply, heard announcement) (reply, error) {
+	if _, own := r.Source.(DomainSource); !own {
+		return r.judgeService(answer, &store.KeyService{}), nil
+	}
+	service, err := tx.KeyService(ctx, addr.Domain(), r.Name())
+	if err != nil {
+		return answer, err
+	}
+	switch heard {
+	case servesKeys:
+		if service.Served.IsZero() {
+			service.Served = answer.asked
+		}
+		service.Inquired = answer.asked
+	case servesNone:
+		service.Inquired = answer.asked
+	case unheard:
+		// It is asked again soon, but not for every message.
+		service.Inquired = answer.asked.Add(r.directory.options.Absent - inquireAgain)
+	default:
+	}
+	answer = r.judgeService(answer, &service)
+	return answer, tx.PutKeyService(ctx, service)
 }
 
 // judgeService decides what a failure means for the answer, and notes in service what the answer shows of the domain.
@@ -52,7 +91,7 @@ func (r *remote) judgeService(answer reply, service *store.KeyService) reply {
 	}
 	now := answer.asked
 	serves := !service.Served.IsZero()
-	if service.Silent.IsZero() || now.After(service.Asked.Add(silenceLapses)) {
+	if service.Silent.IsZero() || service.Silent.After(now) || now.After(service.Asked.Add(silenceLapses)) {
 		service.Silent = now
 	}
 	switch {

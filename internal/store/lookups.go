@@ -57,7 +57,16 @@ func (t *KeyTx) ForgetLookups(ctx context.Context, before time.Time) error {
 
 // KeyService returns what is known of a domain, the zero KeyService with its name if it was never asked.
 func (s *Store) KeyService(ctx context.Context, domain, source string) (KeyService, error) {
-	service, err := first(collect(ctx, s.read, func(rows *sql.Rows, k *KeyService) error {
+	return keyService(ctx, s.read, domain, source)
+}
+
+// KeyService returns what is known of a domain, the zero KeyService with its name if it was never asked.
+func (t *KeyTx) KeyService(ctx context.Context, domain, source string) (KeyService, error) {
+	return keyService(ctx, t.tx, domain, source)
+}
+
+func keyService(ctx context.Context, q querier, domain, source string) (KeyService, error) {
+	service, err := first(collect(ctx, q, func(rows *sql.Rows, k *KeyService) error {
 		var served, silent, asked, inquired int64
 		err := rows.Scan(&served, &silent, &asked, &inquired)
 		k.Served, k.Silent, k.Asked, k.Inquired = fromUnix(served), fromUnix(silent), fromUnix(asked), fromUnix(inquired)

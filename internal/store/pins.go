@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"iter"
 	"time"
 )
@@ -87,12 +88,17 @@ func (t *KeyTx) RemovePin(ctx context.Context, address string) (bool, error) {
 	return t.affects(ctx, `DELETE FROM pin WHERE address = $1`, address)
 }
 
-// ClaimRefresh returns the pin whose refresh has been due for the longest, and puts its refresh off to next so that
-// no other process takes it, too. If none is due it returns [ErrNotFound].
-func (s *Store) ClaimRefresh(ctx context.Context, now, next time.Time) (p Pin, err error) {
+// ClaimRefresh returns the pin whose refresh has been due for the longest, or else one that is put off beyond latest,
+// which a clock that was ahead has done. It puts its refresh off to next so that no other process takes it, too. If
+// there is none it returns [ErrNotFound].
+func (s *Store) ClaimRefresh(ctx context.Context, now, next, latest time.Time) (p Pin, err error) {
 	err = s.update(ctx, func(tx *sql.Tx) error {
 		p, err = first(collect(ctx, tx, scanPin,
 			`SELECT `+pinColumns+` FROM pin WHERE refresh <= $1 ORDER BY refresh, address LIMIT 1`, toUnix(now)))
+		if errors.Is(err, ErrNotFound) {
+			p, err = first(collect(ctx, tx, scanPin,
+				`SELECT `+pinColumns+` FROM pin WHERE refresh > $1 ORDER BY refresh DESC, address LIMIT 1`, toUnix(latest)))
+		}
 		if err == nil {
 			_, err = tx.ExecContext(ctx, `UPDATE pin SET refresh = $1 WHERE address = $2`, toUnix(next), p.Address)
 		}

@@ -101,18 +101,24 @@ func TestPins(t *testing.T) {
 			t.Errorf("%d pins counted, %d listed, want %d, %v", n, count, more+1, err)
 		}
 
-		if p, err := s.ClaimRefresh(ctx, noon, noon); !errors.Is(err, store.ErrNotFound) {
+		due, next, never := noon.Add(time.Hour), noon.Add(24*time.Hour), noon.Add(1e6*time.Hour)
+		if p, err := s.ClaimRefresh(ctx, noon, noon, never); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%+v is refreshed too early, %v", p, err)
 		}
-		due, next := noon.Add(time.Hour), noon.Add(24*time.Hour)
-		if p, err := s.ClaimRefresh(ctx, due, next); err != nil || p != pin {
+		if p, err := s.ClaimRefresh(ctx, due, next, next); err != nil || p != pin {
 			t.Errorf("%+v, %v", p, err)
 		}
-		if p, err := s.ClaimRefresh(ctx, due, next); !errors.Is(err, store.ErrNotFound) {
+		if p, err := s.ClaimRefresh(ctx, due, next, next); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%+v is refreshed twice, %v", p, err)
 		}
 		if p, err := s.Pin(ctx, "a@example.org"); err != nil || !p.Refresh.Equal(next) {
 			t.Errorf("%+v, %v", p, err)
+		}
+		if p, err := s.ClaimRefresh(ctx, noon, due, noon.Add(2*time.Hour)); err != nil || p.Address != "a@example.org" {
+			t.Errorf("put off beyond the latest time: %+v, %v", p, err)
+		}
+		if p, err := s.ClaimRefresh(ctx, noon, due, noon.Add(2*time.Hour)); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%+v is refreshed twice, %v", p, err)
 		}
 
 		update(t, s, func(tx *store.KeyTx) error {
