@@ -177,6 +177,33 @@ func TestPanicInASourceIsNoAnswer(t *testing.T) {
 	}
 }
 
+func TestPanicOverAPolicyIsNoAnswer(t *testing.T) {
+	wkd := &provider{name: "wkd", err: errNone, policy: func() { panic("a policy is broken") }}
+	d := newHost(t).directory(wkd)
+	if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); a.Status != keys.Unknown || !strings.Contains(a.Trace[0].Detail, "a policy is broken") {
+		t.Errorf("%+v", a)
+	}
+	wkd.policy = nil
+	if a := d.Lookup(t.Context(), addr(t, "bob@example.org")); a.Status != keys.None {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestPanicOfAnObserverIsNoAnswer: whatever fails on the way of an answer, the process lives on.
+func TestPanicOfAnObserverIsNoAnswer(t *testing.T) {
+	h := newHost(t)
+	wkd := &provider{name: "wkd"}
+	d := keys.NewDirectory(h.store, []keys.Source{wkd}, keys.Options{Now: h.clock.Now, Observer: broken{}})
+	if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); a.Status != keys.Unknown {
+		t.Errorf("%+v", a)
+	}
+}
+
+type broken struct{}
+
+func (broken) Asked(string, keys.Status, time.Duration) { panic("an observer is broken") }
+func (broken) Happened(keys.Event)                      { panic("an observer is broken") }
+
 // gate is a source that answers when it is opened or its time is over.
 type gate struct {
 	open  chan struct{}

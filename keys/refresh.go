@@ -59,7 +59,8 @@ func (d *Directory) refresh(ctx context.Context, pin store.Pin) (Refreshed, erro
 			q.askAgain(ctx, r)
 		}
 	}
-	if q.found != nil {
+	// As in a lookup: whoever silences a better source must not be able to fill another one.
+	if q.found != nil && len(q.silent) == 0 {
 		if _, err := q.compete(ctx); err != nil {
 			return result, fmt.Errorf("refresh %s: %w", pin.Address, err)
 		}

@@ -97,6 +97,33 @@ func TestRefreshByAddress(t *testing.T) {
 	}
 }
 
+// TestRefreshOverASilentSource: what the sources say in the background replaces no more than it does in a lookup.
+func TestRefreshOverASilentSource(t *testing.T) {
+	h := newHost(t)
+	pinned := generate(t, "alice@example.org", 2*day, 3*day).Cert()
+	planted := generate(t, "alice@example.org", day, 0).Cert()
+	wkd, dane := &provider{name: "wkd"}, &provider{name: "dane", err: errNone}
+	notes := &diary{}
+	d := keys.NewDirectory(h.store, []keys.Source{wkd, dane}, keys.Options{Now: h.clock.Now, Observer: notes})
+	wkd.gives(pinned)
+	if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); !sameCert(a.Cert, pinned) {
+		t.Fatalf("%+v", a)
+	}
+	notes.read()
+	h.clock.advance(2 * day) // now it has expired
+	wkd.fails(errSilent)
+	dane.gives(planted)
+	r, err := d.Refresh(t.Context(), addr(t, "alice@example.org"))
+	if got := notes.read(); err != nil || r.Fingerprint != pinned.Fingerprint() || len(got) > 0 {
+		t.Errorf("%+v, events %q, %v", r, got, err)
+	}
+	wkd.fails(errNone)
+	r, err = d.Refresh(t.Context(), addr(t, "alice@example.org"))
+	if err != nil || r.Fingerprint != planted.Fingerprint() || !r.Changed {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // TestRefresher runs the background refresh with a clock of its own.
 func TestRefresher(t *testing.T) {
 	h := newHost(t)
@@ -148,5 +175,30 @@ func TestRefresher(t *testing.T) {
 	slices.Sort(pauses)
 	if distinct := len(slices.Compact(pauses)); distinct < count || pauses[distinct-1] > time.Hour {
 		t.Errorf("%d different pauses, the longest %v", distinct, pauses[distinct-1])
+	}
+}
+
+// TestRefresherSurvivesAPanic: one certificate that nobody can cope with does not end the care for all others, nor the
+// program.
+func TestRefresherSurvivesAPanic(t *testing.T) {
+	h := newHost(t)
+	vks := &keyserver{provider: provider{name: "vks"}}
+	vks.provider.gives(generate(t, "alice@example.org", 0, 0).Cert())
+	if a := h.directory(vks).Lookup(t.Context(), addr(t, "alice@example.org")); a.Status != keys.Found {
+		t.Fatalf("%+v", a)
+	}
+	d := keys.NewDirectory(h.store, []keys.Source{vks}, keys.Options{Now: h.clock.Now, Observer: broken{}})
+	rounds := 0
+	r := &keys.Refresher{Directory: d, Log: slog.New(slog.DiscardHandler), Wait: func(context.Context, time.Duration) error {
+		h.clock.advance(day)
+		if rounds++; rounds > 3 {
+			return context.Canceled
+		}
+		return nil
+	}}
+	vks.provider.questions()
+	r.Run(t.Context())
+	if n := len(vks.provider.questions()); n != 3 {
+		t.Errorf("asked %d times in three days", n)
 	}
 }

@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -59,7 +60,12 @@ func (r *Refresher) pause(ctx context.Context) time.Duration {
 }
 
 // next refreshes what has been due for the longest, if anything is.
-func (r *Refresher) next(ctx context.Context) error {
+func (r *Refresher) next(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("refresh: panic: %v", p)
+		}
+	}()
 	d := r.Directory
 	now := d.now()
 	// Senders' own keys are put off by a day, whatever the configuration says.

@@ -132,7 +132,13 @@ func (r *remote) kept(ctx context.Context, addr mail.Addr, last store.Lookup) (r
 }
 
 // fly asks the source and records what it said.
-func (r *remote) fly(ctx context.Context, addr mail.Addr) reply {
+func (r *remote) fly(ctx context.Context, addr mail.Addr) (result reply) {
+	// All this works on what strangers have written, and nobody else can recover from a panic on this goroutine.
+	defer func() {
+		if p := recover(); p != nil {
+			result = reply{detail: fmt.Sprintf("its answer could not be dealt with: %v", p)}
+		}
+	}()
 	started := r.directory.now()
 	certs, err := r.lookup(ctx, addr)
 	answer := r.read(addr, certs, err)
@@ -153,7 +159,7 @@ func (r *remote) fly(ctx context.Context, addr mail.Addr) reply {
 
 // lookup holds a source to its contract.
 func (r *remote) lookup(ctx context.Context, addr mail.Addr) (certs []*crypto.Cert, err error) {
-	// Sources parse what strangers have written, and nobody else can recover from a panic on this goroutine.
+	// That a source fails is its answer, and recorded as such.
 	defer func() {
 		if p := recover(); p != nil {
 			certs, err = nil, fmt.Errorf("the source failed: %v", p)
