@@ -179,7 +179,7 @@ func (d *Directory) settle(ctx context.Context, addr mail.Addr, fresh candidate)
 		row, err := tx.Pin(ctx, addr.Key())
 		var old *pinned
 		if err == nil {
-			old, err = pinnedBy(row, func(fingerprint string) (store.Certificate, error) { return tx.Certificate(ctx, fingerprint) })
+			old, err = pinnedBy(ctx, tx, row)
 		}
 		switch {
 		case errors.Is(err, store.ErrNotFound):

@@ -143,3 +143,51 @@ func TestSeenIsRecordedWhereverAKeyWasSeen(t *testing.T) {
 		}
 	}
 }
+
+// TestRevokedUserID: a source that does not know that the owner has withdrawn a User ID does not bring it back. The
+// certificate in use stays in use, but another one that is believed as far takes its place.
+func TestRevokedUserID(t *testing.T) {
+	h := newHost(t)
+	vera, moved := readCert(t, "vera.asc"), readCert(t, "vera-moved.asc")
+	next := generate(t, "vera@example.org", 0, 0).Cert()
+	importOne(t, h.local, keys.ImportOptions{}, armored(t, moved))
+	wkd := &provider{name: "wkd"}
+	d := h.directory(h.local, wkd)
+	lookup := func(address string, want keys.Status, cert, why string) {
+		t.Helper()
+		h.clock.advance(2 * day)
+		a := d.Lookup(t.Context(), addr(t, address))
+		if a.Status != want || fingerprint(a.Cert) != cert || !strings.Contains(a.Trace[len(a.Trace)-1].Detail, why) {
+			t.Errorf("%v %s, why %q, trace %+v", a.Status, fingerprint(a.Cert), a.Why, a.Trace)
+		}
+	}
+	wkd.gives(vera)
+	lookup("vera@example.org", keys.None, "none", "has withdrawn the User ID")
+	lookup("vera@example.net", keys.Found, vera.Fingerprint(), "")
+
+	h = newHost(t)
+	d = h.directory(h.local, wkd)
+	lookup("vera@example.org", keys.Found, vera.Fingerprint(), "")
+	importOne(t, h.local, keys.ImportOptions{}, armored(t, moved))
+	lookup("vera@example.org", keys.Found, vera.Fingerprint(), "stays in use")
+	wkd.gives(next)
+	lookup("vera@example.org", keys.Found, next.Fingerprint(), "")
+}
+
+// TestAssignedIsNotDisowned: what an administrator has assigned need not name the address.
+func TestAssignedIsNotDisowned(t *testing.T) {
+	h := newHost(t)
+	vera := readCert(t, "vera.asc")
+	other := generate(t, "bob@example.com", 0, 0).Cert()
+	importOne(t, h.local, keys.ImportOptions{For: mailAddrs(t, "bob@example.com")}, armored(t, vera))
+	d := h.directory(h.local)
+	if a := d.Lookup(t.Context(), addr(t, "bob@example.com")); !sameCert(a.Cert, vera) {
+		t.Fatalf("%+v", a)
+	}
+	if i := importOne(t, h.local, keys.ImportOptions{}, armored(t, other)); !strings.Contains(strings.Join(i.Notes, "; "), "stays in use") {
+		t.Errorf("%q", i.Notes)
+	}
+	if a := d.Lookup(t.Context(), addr(t, "bob@example.com")); !sameCert(a.Cert, vera) {
+		t.Errorf("%s, why %q", fingerprint(a.Cert), a.Why)
+	}
+}

@@ -67,9 +67,7 @@ func (q *inquiry) loadPins(ctx context.Context) error {
 			continue
 		}
 		if err == nil {
-			q.pins[i], err = pinnedBy(pin, func(fingerprint string) (store.Certificate, error) {
-				return q.directory.store.Certificate(ctx, fingerprint)
-			})
+			q.pins[i], err = pinnedBy(ctx, q.directory.store, pin)
 		}
 		if err != nil {
 			return err
@@ -78,9 +76,15 @@ func (q *inquiry) loadPins(ctx context.Context) error {
 	return nil
 }
 
+// certificates is where certificates and what they serve are read: the store, or a transaction of it.
+type certificates interface {
+	Certificate(ctx context.Context, fingerprint string) (store.Certificate, error)
+	Services(ctx context.Context, fingerprint string) ([]store.Service, error)
+}
+
 // pinnedBy reads the certificate of a pin; nil if that is gone.
-func pinnedBy(pin store.Pin, read func(fingerprint string) (store.Certificate, error)) (*pinned, error) {
-	row, err := read(pin.Fingerprint)
+func pinnedBy(ctx context.Context, from certificates, pin store.Pin) (*pinned, error) {
+	row, err := from.Certificate(ctx, pin.Fingerprint)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
@@ -91,7 +95,16 @@ func pinnedBy(pin store.Pin, read func(fingerprint string) (store.Certificate, e
 	if err != nil {
 		return nil, err
 	}
-	return &pinned{candidate{cert, Level(pin.Level), pin.Source}, pin}, nil
+	held := &pinned{candidate{cert: cert, level: Level(pin.Level), source: pin.Source}, pin}
+	// An administrator who has confirmed a fingerprint has looked at more than a User ID.
+	if held.level < Fingerprint {
+		serving, err := serves(ctx, from, cert, pin.Address)
+		if err != nil {
+			return nil, err
+		}
+		held.disowned = !serving
+	}
+	return held, nil
 }
 
 // ask asks one source and reports whether the inquiry has come to its end.
@@ -126,7 +139,7 @@ func (q *inquiry) take(source asker, form int, answer reply) bool {
 			return false
 		}
 		q.note(source, addr, Found, cert.Fingerprint(), answer)
-		q.found, q.form = &candidate{cert, sourceLevel(source.Name()), source.Name()}, form
+		q.found, q.form = &candidate{cert: cert, level: sourceLevel(source.Name()), source: source.Name()}, form
 		return true
 	case noKey, noService:
 		q.note(source, addr, None, answer.detail, answer)

@@ -62,16 +62,17 @@ func (l *Local) load(ctx context.Context, addr mail.Addr) ([]*crypto.Cert, error
 		if err != nil {
 			return nil, err
 		}
-		if row.Assigned || carries(cert, addr) {
+		if row.Assigned || carries(cert, addr.Key()) {
 			certs = append(certs, cert)
 		}
 	}
 	return certs, nil
 }
 
-// carries reports whether the certificate says by a valid User ID that it serves addr.
-func carries(cert *crypto.Cert, addr mail.Addr) bool {
-	return slices.ContainsFunc(cert.Addrs(), func(a mail.Addr) bool { return a.Key() == addr.Key() })
+// carries reports whether the certificate says by a valid User ID that it serves an address, in the form of
+// [mail.Addr.Key].
+func carries(cert *crypto.Cert, address string) bool {
+	return slices.ContainsFunc(cert.Addrs(), func(a mail.Addr) bool { return a.Key() == address })
 }
 
 // parseStored parses a certificate of the store.

@@ -272,7 +272,7 @@ func (l *Local) noteRivals(ctx context.Context, tx *store.KeyTx, cert *crypto.Ce
 		}
 		var old *pinned
 		if err == nil {
-			old, err = pinnedBy(row, func(fingerprint string) (store.Certificate, error) { return tx.Certificate(ctx, fingerprint) })
+			old, err = pinnedBy(ctx, tx, row)
 		}
 		if err != nil {
 			return err
@@ -280,7 +280,7 @@ func (l *Local) noteRivals(ctx context.Context, tx *store.KeyTx, cert *crypto.Ce
 		if old == nil {
 			continue
 		}
-		verdict, why := rival(old.candidate, candidate{cert, KnownKey, localName}, addr, now).judge()
+		verdict, why := rival(old.candidate, candidate{cert: cert, level: KnownKey, source: localName}, addr, now).judge()
 		if verdict != conflicting {
 			continue
 		}

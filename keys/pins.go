@@ -37,7 +37,7 @@ func (d *Directory) Pin(ctx context.Context, addr mail.Addr, fingerprint string)
 		if err := cert.Check(now); err != nil {
 			return fmt.Errorf("the certificate cannot be used: %w", err)
 		}
-		serves, err := serves(ctx, tx, cert, addr)
+		serves, err := serves(ctx, tx, cert, addr.Key())
 		if err != nil {
 			return err
 		}
@@ -72,14 +72,14 @@ func pinOwn(ctx context.Context, tx *store.KeyTx, addr mail.Addr, fingerprint st
 		Pinned: now, Refresh: now.Add(ownRefresh)})
 }
 
-// serves reports whether a certificate names an address or was assigned to it.
-func serves(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, addr mail.Addr) (bool, error) {
-	if carries(cert, addr) {
+// serves reports whether a certificate names an address, in the form of [mail.Addr.Key], or was assigned to it.
+func serves(ctx context.Context, from certificates, cert *crypto.Cert, address string) (bool, error) {
+	if carries(cert, address) {
 		return true, nil
 	}
-	services, err := tx.Services(ctx, cert.Fingerprint())
+	services, err := from.Services(ctx, cert.Fingerprint())
 	for _, s := range services {
-		if s.Assigned && s.Address == addr.Key() {
+		if s.Assigned && s.Address == address {
 			return true, nil
 		}
 	}

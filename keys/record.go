@@ -36,6 +36,9 @@ func (r *remote) record(ctx context.Context, addr mail.Addr, answer reply, heard
 			if answer.certs, events, err = r.keep(ctx, tx, addr, answer.certs); err != nil {
 				return err
 			}
+			if len(answer.certs) == 0 {
+				answer.outcome, answer.detail = noKey, "the owner of the certificate has withdrawn the User ID with the address"
+			}
 		}
 		answer.expires = now.Add(r.lifetime(answer))
 		row := store.Lookup{Address: addr.Key(), Source: r.Name(), Outcome: uint8(answer.outcome), Detail: answer.detail,
@@ -61,8 +64,9 @@ func (r *remote) record(ctx context.Context, addr mail.Addr, answer reply, heard
 	return answer, nil
 }
 
-// keep stores the certificates of an answer and returns them joined with what was known of them. Those that the source
-// gave for the address before and gives no more are no longer its.
+// keep stores the certificates of an answer and returns them joined with what was known of them, without those whose
+// owner is known to have revoked the User ID for the address. Those that the source gave for the address before and gives
+// no more are no longer its.
 func (r *remote) keep(ctx context.Context, tx *store.KeyTx, addr mail.Addr, certs []*crypto.Cert) ([]*crypto.Cert, []Event, error) {
 	var events []Event
 	var joined []*crypto.Cert
@@ -75,6 +79,9 @@ func (r *remote) keep(ctx context.Context, tx *store.KeyTx, addr mail.Addr, cert
 		if event != nil {
 			event.Address, event.Source = addr.Key(), r.Name()
 			events = append(events, *event)
+		}
+		if !carries(cert, addr.Key()) {
+			continue
 		}
 		if _, err := tx.AddService(ctx, cert.Fingerprint(), r.Name(), uint8(sourceLevel(r.Name())), addr.Key()); err != nil {
 			return nil, nil, err

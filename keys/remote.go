@@ -119,13 +119,16 @@ func (r *remote) kept(ctx context.Context, addr mail.Addr, last store.Lookup) (r
 		if err != nil {
 			return reply{}, err
 		}
+		if !carries(cert, addr.Key()) {
+			continue
+		}
 		kept.certs = append(kept.certs, cert)
 		if row.Updated.After(kept.changed) {
 			kept.changed = row.Updated
 		}
 	}
 	if len(kept.certs) == 0 {
-		// An administrator has removed them: whatever the source says has to come anew.
+		// An administrator has removed them, or their owner the User ID: whatever the source says has to come anew.
 		kept.outcome = unanswered
 	}
 	return kept, nil

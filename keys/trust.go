@@ -14,6 +14,8 @@ type candidate struct {
 	cert   *crypto.Cert
 	level  Level
 	source string
+	// disowned says that it no longer names the address, nor was it assigned to it.
+	disowned bool
 }
 
 // rivalry is what decides whether a certificate may take the place of the pinned one. The rules are those of LEAP's
@@ -24,7 +26,7 @@ type rivalry struct {
 	same bool
 	// old and new are how far the two are believed.
 	old, new Level
-	// spent says that the old one has expired, is revoked or is otherwise of no more use.
+	// spent says that the old one has expired, is revoked or is otherwise of no more use, for the address at least.
 	spent bool
 	// certified says that the old one has certified the new one for the address.
 	certified bool
@@ -65,7 +67,7 @@ func rival(old candidate, fresh candidate, addr mail.Addr, now time.Time) rivalr
 		same:      old.cert.Fingerprint() == fresh.cert.Fingerprint(),
 		old:       old.level,
 		new:       fresh.level,
-		spent:     spent(old.cert, now),
+		spent:     old.disowned || spent(old.cert, now),
 		certified: old.cert.Certifies(fresh.cert, addr, now),
 	}
 }

@@ -37,3 +37,11 @@ gpg --armor --export-secret-keys "$greta" >"$out/greta-secret.asc"
 gpg --armor --export-secret-subkeys "$greta" >"$out/greta-secret-without-primary.asc"
 sed 's/^:-----BEGIN/-----BEGIN/' "$GNUPGHOME/openpgp-revocs.d/$greta.rev" | gpg --import
 gpg --armor --export "$greta" >"$out/greta-revoked.asc"
+
+gpg --quick-gen-key 'Vera Moved <vera@example.org>' ed25519 cert,sign never
+vera=$(gpg --with-colons --list-keys vera@example.org | awk -F: '/^fpr/ {print $10; exit}')
+gpg --quick-add-uid "$vera" 'Vera Moved <vera@example.net>'
+gpg --quick-add-key "$vera" cv25519 encr never
+gpg --armor --export "$vera" >"$out/vera.asc"
+gpg --quick-revoke-uid "$vera" 'Vera Moved <vera@example.org>'
+gpg --armor --export "$vera" >"$out/vera-moved.asc"
