@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/sync/singleflight"
 
@@ -197,7 +199,23 @@ func (r *remote) read(addr mail.Addr, certs []*crypto.Cert, err error) reply {
 			answer.outcome, answer.detail = noKey, "it gave only certificates for other addresses"
 		}
 	}
+	answer.detail = oneLine(answer.detail)
 	return answer
+}
+
+// oneLine makes what may quote a stranger fit to be shown and stored.
+func oneLine(text string) string {
+	const most = 300
+	runes := []rune(strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text))
+	if len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return string(runes)
 }
 
 func (o outcome) status() Status {

@@ -248,6 +248,24 @@ func TestDomainsWithoutAService(t *testing.T) {
 	}
 }
 
+// TestWhatASourceSaysIsRecordedAsText: an error may quote what a stranger has written, in any octets and at any length.
+func TestWhatASourceSaysIsRecordedAsText(t *testing.T) {
+	for _, said := range []string{"octets \x00 \xff \x1b[31m", strings.Repeat("long ", 1000)} {
+		h := newHost(t)
+		wkd := &provider{name: "wkd", err: errors.New(said)}
+		d := h.directory(wkd)
+		for range 2 {
+			a := d.Lookup(t.Context(), addr(t, "alice@example.org"))
+			if detail := a.Trace[0].Detail; a.Status != keys.Unknown || strings.ContainsAny(detail, "\x00\xff\x1b") || len(detail) > 1000 {
+				t.Errorf("%v, %q", a.Status, detail)
+			}
+		}
+		if asked := wkd.questions(); len(asked) != 1 {
+			t.Errorf("%.10q: asked %q", said, asked)
+		}
+	}
+}
+
 // TestServersOfTheAdministratorsChoice are never taken for absent, however long they are silent.
 func TestServersOfTheAdministratorsChoice(t *testing.T) {
 	h := newHost(t)
