@@ -155,7 +155,11 @@ func (q *inquiry) peek(pin *pinned) Answer {
 		return q.use(*q.found)
 	}
 	verdict, why := rival(pin.candidate, *q.found, q.forms[q.form], q.now).judge()
-	if verdict == unchanged || verdict == replacing {
+	switch {
+	case verdict == unchanged && q.found.level <= pin.level:
+		pin.cert = q.found.cert
+		return q.use(pin.candidate)
+	case verdict == unchanged, verdict == replacing:
 		return q.use(*q.found)
 	}
 	q.trace = append(q.trace, Step{Source: q.found.source, Address: q.forms[q.form].String(), Status: None,

@@ -191,3 +191,29 @@ func TestAssignedIsNotDisowned(t *testing.T) {
 		t.Errorf("%s, why %q", fingerprint(a.Cert), a.Why)
 	}
 }
+
+// TestPeekSaysWhatALookupWould: the level of the pin counts, also for a source that gave another certificate meanwhile.
+func TestPeekSaysWhatALookupWould(t *testing.T) {
+	h := newHost(t)
+	chosen := generate(t, "alice@example.org", 2*day, 0).Cert()
+	other := generate(t, "alice@example.org", day, 0).Cert()
+	wkd := &provider{name: "wkd"}
+	d := h.directory(wkd)
+	wkd.gives(chosen)
+	d.Lookup(t.Context(), addr(t, "alice@example.org"))
+	if err := d.Pin(t.Context(), addr(t, "alice@example.org"), chosen.Fingerprint()); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.advance(2 * day)
+	wkd.gives(other)
+	d.Lookup(t.Context(), addr(t, "alice@example.org"))
+	h.clock.advance(2 * day)
+	wkd.gives(chosen)
+	peek := keys.NewDirectory(h.store, []keys.Source{wkd}, keys.Options{Now: h.clock.Now, Peek: true})
+	for _, d := range []*keys.Directory{peek, d} {
+		a := d.Lookup(t.Context(), addr(t, "alice@example.org"))
+		if !sameCert(a.Cert, chosen) || a.Level != keys.Fingerprint || a.Source != "administrator" {
+			t.Errorf("%s from %s at %v", fingerprint(a.Cert), a.Source, a.Level)
+		}
+	}
+}
