@@ -147,6 +147,9 @@ func (b *batch) flush(ctx context.Context) error {
 			if err := b.local.put(ctx, tx, k.cert, b.opts.For, &k.result); err != nil {
 				return err
 			}
+			if err := b.local.noteRivals(ctx, tx, k.cert, append(k.cert.Addrs(), b.opts.For...), &k.result); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -201,11 +204,7 @@ func (l *Local) put(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, ass
 	for _, warning := range cert.Warnings() {
 		result.note("%s", warning)
 	}
-	all := append(named, assign...)
-	if err := l.noteRivals(ctx, tx, cert, all, result); err != nil {
-		return err
-	}
-	return markAllSeen(ctx, tx, all, now)
+	return markAllSeen(ctx, tx, append(named, assign...), now)
 }
 
 // join adds a copy of a certificate, or a revocation of it, to what the store has. What cannot be joined is refused in
@@ -259,11 +258,19 @@ func (l *Local) serve(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, n
 	return changed, nil
 }
 
-// noteRivals records a conflict for every address whose pinned certificate stays in use in the place of this one.
+// noteRivals records a conflict for every address whose pinned certificate stays in use in the place of this one, as it
+// is in the store.
 func (l *Local) noteRivals(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, addrs []mail.Addr, result *Imported) error {
 	now := l.now()
-	if cert.Check(now) != nil {
+	if result.Outcome == Refused {
 		return nil
+	}
+	row, err := tx.Certificate(ctx, cert.Fingerprint())
+	if err != nil {
+		return err
+	}
+	if cert, err = parseStored(row); err != nil || cert.Check(now) != nil {
+		return err
 	}
 	for _, addr := range addrs {
 		row, err := tx.Pin(ctx, addr.Key())

@@ -309,7 +309,9 @@ func TestOwnKeyIsUsedAtOnce(t *testing.T) {
 	d := h.directory(h.local)
 	for range 2 {
 		key := generate(t, "alice@example.org", day, 0)
-		importOne(t, h.senders, keys.ImportOptions{}, armored(t, key))
+		if r := importOne(t, h.senders, keys.ImportOptions{}, armored(t, key)); strings.Contains(strings.Join(r.Notes, " "), "keys pin") {
+			t.Errorf("notes %q", r.Notes)
+		}
 		if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); !sameCert(a.Cert, key.Cert()) || a.Level != keys.Fingerprint {
 			t.Errorf("%s, level %v, want %s", fingerprint(a.Cert), a.Level, key.Fingerprint())
 		}

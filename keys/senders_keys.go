@@ -21,6 +21,8 @@ type SenderKey struct {
 	Cert   *crypto.Cert
 	Locked bool
 	Err    error
+	// Revoked is why the key must not be used although it can be read: the store knows of a revocation.
+	Revoked error
 }
 
 // List returns the secret keys by address. A key for several addresses is listed for each.
@@ -38,6 +40,7 @@ func (s *Senders) List(ctx context.Context) ([]SenderKey, error) {
 			continue
 		}
 		keys[i].Cert, keys[i].Locked = key.Cert(), key.Locked()
+		keys[i].Revoked = s.checkNotRevoked(ctx, row.Fingerprint)
 	}
 	return keys, nil
 }

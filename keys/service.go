@@ -36,7 +36,7 @@ func (r *remote) announcement(ctx context.Context, addr mail.Addr, o outcome) (a
 	if !own || o != noKey {
 		return notAsked, nil
 	}
-	known, err := r.directory.store.KeyService(ctx, addr.Domain(), r.Name())
+	known, err := r.directory.store.KeyService(context.WithoutCancel(ctx), addr.Domain(), r.Name())
 	now := r.directory.now()
 	if err != nil || !known.Served.IsZero() || now.Before(known.Inquired.Add(inquireAgain)) && !now.Before(known.Inquired) {
 		return notAsked, err

@@ -141,7 +141,7 @@ func (i *installation) secretLines(cmd *cobra.Command, print func(keyLine) error
 		return err
 	}
 	for _, key := range all {
-		problem := key.Err
+		problem := cmp.Or(key.Err, key.Revoked)
 		if problem == nil {
 			problem = key.Cert.Check(time.Now())
 		}
