@@ -304,12 +304,18 @@ func namelessSignature(t testing.TB, e *openpgp.Entity, kind byte, data, hashed 
 	return body
 }
 
-// withUnhashed adds a subpacket to the unhashed ones of a version 4 signature.
+// withUnhashed adds a subpacket to the unhashed ones of a signature.
 func withUnhashed(body, subpacket []byte) []byte {
-	hashed := int(body[4])<<8 | int(body[5])
-	at := 6 + hashed
-	unhashed := int(body[at])<<8 | int(body[at+1]) + len(subpacket)
-	return slices.Concat(body[:at], []byte{byte(unhashed >> 8), byte(unhashed)}, subpacket, body[at+2:])
+	read := func(b []byte) int { return int(binary.BigEndian.Uint16(b)) }
+	write := func(n int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(n)) }
+	width := 2
+	if body[0] == 6 {
+		read = func(b []byte) int { return int(binary.BigEndian.Uint32(b)) }
+		write = func(n int) []byte { return binary.BigEndian.AppendUint32(nil, uint32(n)) }
+		width = 4
+	}
+	at := 4 + width + read(body[4:])
+	return slices.Concat(body[:at], write(read(body[at:])+len(subpacket)), subpacket, body[at+width:])
 }
 
 // TestMergeKeepsTheUnknown signs a subkey of an algorithm and a user attribute of a type that nobody knows.

@@ -3,7 +3,6 @@ package keys_test
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,46 +12,6 @@ import (
 	"sealmilter/crypto"
 	"sealmilter/keys"
 )
-
-// quickKey makes a key in the home, which lives forever.
-func (home gnupgHome) quickKey(t testing.TB, userID, passphrase string) {
-	t.Helper()
-	cmd := home.command(t.Context(), "--passphrase", passphrase, "--quick-generate-key", userID, "default", "default", "never")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-}
-
-func (home gnupgHome) endAgent(t testing.TB) {
-	t.Helper()
-	if out, err := exec.Command("gpgconf", "--homedir", string(home), "--kill", "gpg-agent").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-}
-
-// agentRuns asks the agent's socket.
-func (home gnupgHome) agentRuns(t testing.TB) bool {
-	t.Helper()
-	socket, err := exec.Command("gpgconf", "--homedir", string(home), "--list-dirs", "agent-socket").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := net.Dial("unix", strings.TrimSpace(string(socket)))
-	if err == nil {
-		conn.Close()
-	}
-	return err == nil
-}
-
-// fastHome is a home whose agent does not take half a second for each use of a passphrase.
-func fastHome(t testing.TB) gnupgHome {
-	t.Helper()
-	home := newGnuPGHome(t)
-	if err := os.WriteFile(filepath.Join(string(home), "gpg-agent.conf"), []byte("s2k-count 65536\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return home
-}
 
 // importHome imports a whole home and returns what was reported, by User ID and kind.
 func (h *host) importHome(t testing.TB, home gnupgHome, passphrase []byte) (map[string]keys.Imported, error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,14 +17,9 @@ import (
 
 // TestImportOfARevocationCertificate takes the one that gpg keeps of a new key, between two certificates.
 func TestImportOfARevocationCertificate(t *testing.T) {
-	home := t.TempDir()
-	t.Cleanup(func() { exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run() })
-	out, err := exec.Command("gpg", "--homedir", home, "--batch", "--pinentry-mode", "loopback", "--passphrase", "",
-		"--quick-generate-key", "ed@example.org", "future-default").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	files, err := filepath.Glob(filepath.Join(home, "openpgp-revocs.d", "*.rev"))
+	home := fastHome(t)
+	home.quickKey(t, "ed@example.org", "")
+	files, err := filepath.Glob(filepath.Join(string(home), "openpgp-revocs.d", "*.rev"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v", files, err)
 	}

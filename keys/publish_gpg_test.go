@@ -1,7 +1,6 @@
 package keys_test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -112,34 +111,6 @@ func findPublishedKeys(t *testing.T) {
 			}
 		}
 	}
-}
-
-// gnupgHome is an empty home of the real gpg.
-type gnupgHome string
-
-func newGnuPGHome(t testing.TB) gnupgHome {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "sealmilter-gpg-") // short: sockets lie in it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		out, err := exec.Command("gpgconf", "--homedir", dir, "--kill", "all").CombinedOutput()
-		if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
-	})
-	return gnupgHome(dir)
-}
-
-func (home gnupgHome) command(ctx context.Context, args ...string) *exec.Cmd {
-	all := append([]string{"--homedir", string(home), "--batch", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", ""}, args...)
-	if dirmngr := os.Getenv(insideNetwork); dirmngr != "" {
-		all = append([]string{"--dirmngr-program", dirmngr}, all...)
-	}
-	cmd := exec.CommandContext(ctx, "gpg", all...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	return cmd
 }
 
 // startInternet brings loopback up, and a name server that knows some hosts there.
