@@ -32,8 +32,8 @@ func secretOf(t *testing.T, b []byte) *crypto.SecretKey {
 	return ring.Secrets[0]
 }
 
-// TestGPGTakesExtendedKeys extends keys that gpg has made, and ours, and gives both halves back to gpg.
-func TestGPGTakesExtendedKeys(t *testing.T) {
+// TestGnuPGTakesExtendedKeys extends keys that gpg has made, and ours, and gives both halves back to gpg.
+func TestGnuPGTakesExtendedKeys(t *testing.T) {
 	gpgMade := func(t *testing.T, algorithm, usage string) *crypto.SecretKey {
 		g := newGnuPG(t)
 		g.run(nil, "--passphrase", "", "--cert-notation", "proof@example.org=of identity", "--quick-generate-key",
@@ -97,8 +97,8 @@ func TestGPGTakesExtendedKeys(t *testing.T) {
 	}
 }
 
-// TestGPGTakesRevocationCertificates revokes a key in gpg by the certificate that was made at its birth.
-func TestGPGTakesRevocationCertificates(t *testing.T) {
+// TestGnuPGTakesRevocationCertificates revokes a key in gpg by the certificate that was made at its birth.
+func TestGnuPGTakesRevocationCertificates(t *testing.T) {
 	k := generate(t, "a@example.org")
 	text, err := k.RevocationCertificate(now, random())
 	if err != nil {

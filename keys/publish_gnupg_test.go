@@ -31,10 +31,10 @@ import (
 // insideNetwork is set, to the path of dirmngr, in the process that has a network of its own.
 const insideNetwork = "SEALMILTER_TEST_DIRMNGR"
 
-// TestGPGFindsPublishedKeys has the real gpg find keys as anybody does: by DNS, https and the Web Key Directory. The
+// TestGnuPGFindsPublishedKeys has the real gpg find keys as anybody does: by DNS, https and the Web Key Directory. The
 // Internet it sees is one that this test makes: a network namespace with a name server and a web server on loopback,
 // and a mount namespace with files that name them and the web server's authority.
-func TestGPGFindsPublishedKeys(t *testing.T) {
+func TestGnuPGFindsPublishedKeys(t *testing.T) {
 	if os.Getenv(insideNetwork) != "" {
 		findPublishedKeys(t)
 		return
@@ -52,7 +52,7 @@ func TestGPGFindsPublishedKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestGPGFindsPublishedKeys$")
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestGnuPGFindsPublishedKeys$")
 	cmd.Env = append(env, insideNetwork+"="+dirmngr)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	if os.Getuid() != 0 {
