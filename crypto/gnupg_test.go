@@ -1,14 +1,11 @@
 package crypto_test
 
 import (
-	"bytes"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"sealmilter/crypto"
+	"sealmilter/internal/lab/labtest"
 )
 
 // gnupg is the real gpg with a home of its own.
@@ -19,34 +16,13 @@ type gnupg struct {
 
 func newGnuPG(t *testing.T) *gnupg {
 	t.Helper()
-	g := &gnupg{t: t, home: t.TempDir()}
-	// The default makes each use of a passphrase take half a second.
-	if err := os.WriteFile(filepath.Join(g.home, "gpg-agent.conf"), []byte("s2k-count 65536\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("gpgconf", "--homedir", g.home, "--kill", "all").CombinedOutput(); err != nil {
-			t.Errorf("gpgconf: %v: %s", err, out)
-		}
-	})
-	return g
+	return &gnupg{t: t, home: labtest.NewGnuPGHome(t)}
 }
 
 // run returns the output and the status lines of gpg, which must succeed.
 func (g *gnupg) run(input []byte, args ...string) (out []byte, status string) {
 	g.t.Helper()
-	args = append([]string{
-		"--homedir", g.home, "--batch", "--no-tty", "--yes", "--status-fd", "2", "--trust-model", "always",
-		"--pinentry-mode", "loopback", "--faked-system-time", now.Format("20060102T150405"),
-	}, args...)
-	cmd := exec.Command("gpg", args...)
-	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		g.t.Fatalf("gpg %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
-	}
-	return out, stderr.String()
+	return labtest.GnuPG{Home: g.home, Now: now}.Run(g.t, input, args...)
 }
 
 // quickKey makes a key inside gpg.

@@ -10,9 +10,9 @@
 //
 // The [Directory] asks its sources in the order in which they are trusted and gives one [Answer] of three values: a
 // certificate was found, there is none, or it is unknown, because a source that would have had a say did not answer.
-// Silence is never "none": who can keep a source silent would turn encryption off. Since most domains publish no keys,
-// a source says [ErrNoService] where nothing looks like a key service. That counts as "none", and so does a whole day of
-// silence, until the domain has once served or announced keys, and never again after that.
+// Silence is not "none": who can keep a source silent would turn encryption off. Most domains publish no keys, though.
+// Where nothing looks like a key service, a source says [ErrNoService], which counts as "none", and so does a whole day
+// of silence; but both only until the domain has once served or announced keys.
 //
 // What the sources say is kept in the store for as long as [Options] allows, and joined to what is known of the same
 // certificate already: a revocation is never forgotten, whoever brought it. A certificate from outside is for an

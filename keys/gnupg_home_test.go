@@ -2,13 +2,13 @@ package keys_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"sealmilter/internal/lab/labtest"
 )
 
 // gnupgHome is an empty home of the real gpg.
@@ -16,17 +16,7 @@ type gnupgHome string
 
 func newGnuPGHome(t testing.TB) gnupgHome {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "sealmilter-gpg-") // short: sockets lie in it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		out, err := exec.Command("gpgconf", "--homedir", dir, "--kill", "all").CombinedOutput()
-		if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
-	})
-	return gnupgHome(dir)
+	return gnupgHome(labtest.NewGnuPGHome(t))
 }
 
 func (home gnupgHome) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -67,14 +57,4 @@ func (home gnupgHome) agentRuns(t testing.TB) bool {
 		conn.Close()
 	}
 	return err == nil
-}
-
-// fastHome is a home whose agent does not take half a second for each use of a passphrase.
-func fastHome(t testing.TB) gnupgHome {
-	t.Helper()
-	home := newGnuPGHome(t)
-	if err := os.WriteFile(filepath.Join(string(home), "gpg-agent.conf"), []byte("s2k-count 65536\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return home
 }

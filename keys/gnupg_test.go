@@ -33,7 +33,7 @@ func (h *host) importHome(t testing.TB, home gnupgHome, passphrase []byte) (map[
 
 func TestGnuPG(t *testing.T) {
 	const locked, other = "Ann <ann@example.org>", "Bob <bob@example.org>"
-	home := fastHome(t)
+	home := newGnuPGHome(t)
 	home.quickKey(t, locked, "correct horse")
 	out, err := fastOther(t, other).Output()
 	if err != nil {
@@ -73,14 +73,14 @@ func TestGnuPG(t *testing.T) {
 
 // fastOther returns a command that exports the certificate of a key in another home.
 func fastOther(t testing.TB, userID string) *exec.Cmd {
-	other := fastHome(t)
+	other := newGnuPGHome(t)
 	other.quickKey(t, userID, "")
 	return other.command(t.Context(), "--export")
 }
 
 // TestGnuPGThatIsKilled asks that a key which may be cut short is not taken.
 func TestGnuPGThatIsKilled(t *testing.T) {
-	home := fastHome(t)
+	home := newGnuPGHome(t)
 	home.quickKey(t, "Ann <ann@example.org>", "")
 	program := filepath.Join(t.TempDir(), "gpg")
 	script := "#!/bin/sh\ngpg --homedir " + string(home) + " --export\nkill -9 $$\n"
@@ -108,7 +108,7 @@ func TestGnuPGThatIsKilled(t *testing.T) {
 
 // TestGnuPGWithTheWrongPassphrase asks that the certificates come all the same.
 func TestGnuPGWithTheWrongPassphrase(t *testing.T) {
-	home := fastHome(t)
+	home := newGnuPGHome(t)
 	home.quickKey(t, "Ann <ann@example.org>", "correct horse")
 	home.endAgent(t) // it remembers the passphrase
 	h := newHost(t)
@@ -130,7 +130,7 @@ func TestGnuPGOfAnEmptyHome(t *testing.T) {
 }
 
 func TestGnuPGClosedEarly(t *testing.T) {
-	home := fastHome(t)
+	home := newGnuPGHome(t)
 	home.quickKey(t, "Ann <ann@example.org>", "")
 	home.endAgent(t)
 	ring, err := keys.GnuPG(t.Context(), string(home), keys.GnuPGOptions{})

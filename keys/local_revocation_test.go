@@ -17,7 +17,7 @@ import (
 
 // TestImportOfARevocationCertificate takes the one that gpg keeps of a new key, between two certificates.
 func TestImportOfARevocationCertificate(t *testing.T) {
-	home := fastHome(t)
+	home := newGnuPGHome(t)
 	home.quickKey(t, "ed@example.org", "")
 	files, err := filepath.Glob(filepath.Join(string(home), "openpgp-revocs.d", "*.rev"))
 	if err != nil || len(files) != 1 {

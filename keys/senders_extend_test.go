@@ -222,7 +222,7 @@ func TestExtendWhileAnotherImports(t *testing.T) {
 // TestExtendServesNoFurtherAddress has a stored certificate with a User ID that its owner added elsewhere, for somebody
 // else's address.
 func TestExtendServesNoFurtherAddress(t *testing.T) {
-	home := fastHome(t)
+	home := newGnuPGHome(t)
 	gpg := func(args ...string) []byte {
 		t.Helper()
 		out, err := home.command(t.Context(), append([]string{"--faked-system-time", noon.Format("20060102T150405")}, args...)...).Output()

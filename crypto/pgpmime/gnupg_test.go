@@ -1,13 +1,11 @@
 package pgpmime_test
 
 import (
-	"bytes"
 	"crypto/rand"
 	"io"
 	"mime"
 	"mime/multipart"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +13,7 @@ import (
 
 	"sealmilter/crypto"
 	"sealmilter/crypto/pgpmime"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/mail"
 )
 
@@ -49,41 +48,18 @@ func signer(t testing.TB, key *crypto.SecretKey) *crypto.Signer {
 	return s
 }
 
-// gnupg is the real gpg with a home of its own.
-type gnupg struct{ home string }
-
-func newGnuPG(t *testing.T, keys ...*crypto.SecretKey) gnupg {
+// newGnuPG returns the real gpg with a home of its own, which holds these keys.
+func newGnuPG(t *testing.T, keys ...*crypto.SecretKey) labtest.GnuPG {
 	t.Helper()
-	g := gnupg{t.TempDir()}
-	t.Cleanup(func() {
-		if out, err := exec.Command("gpgconf", "--homedir", g.home, "--kill", "all").CombinedOutput(); err != nil {
-			t.Errorf("gpgconf: %v: %s", err, out)
-		}
-	})
+	g := labtest.GnuPG{Home: labtest.NewGnuPGHome(t), Now: now}
 	for _, key := range keys {
 		b, err := key.Bytes()
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.run(t, b, "--import")
+		g.Run(t, b, "--import")
 	}
 	return g
-}
-
-// run returns the output and the status lines of gpg, which must succeed.
-func (g gnupg) run(t *testing.T, input []byte, args ...string) (output []byte, status string) {
-	t.Helper()
-	cmd := exec.Command("gpg", append([]string{
-		"--homedir", g.home, "--batch", "--no-tty", "--status-fd", "2", "--trust-model", "always",
-		"--faked-system-time", now.Format("20060102T150405"),
-	}, args...)...)
-	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), &stderr
-	output, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("gpg %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
-	}
-	return output, stderr.String()
 }
 
 // container cuts a composed message at its boundary, as raw as a verifier needs the parts, and checks the parts with
@@ -127,8 +103,8 @@ func container(t *testing.T, c *pgpmime.Copy, typ string, params map[string]stri
 func TestGnuPGReadsCopies(t *testing.T) {
 	alice, bob, eve := generate(t, "alice@example.org"), generate(t, "bob@example.net"), generate(t, "eve@example.com")
 	alices, bobs, eves := newGnuPG(t, alice), newGnuPG(t, bob), newGnuPG(t, eve)
-	for _, g := range []gnupg{bobs, eves} {
-		g.run(t, alice.Cert().Bytes(), "--import")
+	for _, g := range []labtest.GnuPG{bobs, eves} {
+		g.Run(t, alice.Cert().Bytes(), "--import")
 	}
 	valid := "[GNUPG:] VALIDSIG " + alice.Fingerprint()
 	cases, err := filepath.Glob("testdata/*.eml")
@@ -168,14 +144,14 @@ func TestGnuPGReadsCopies(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			_, status := alices.run(t, nil, "--verify", filepath.Join(dir, "signature"), filepath.Join(dir, "payload"))
+			_, status := alices.Run(t, nil, "--verify", filepath.Join(dir, "signature"), filepath.Join(dir, "payload"))
 			// The fields behind the fingerprint: date, time, expiry, version, reserved, algorithm, hash (8 is SHA-256), class.
 			if !strings.Contains(status, valid) || !strings.Contains(status, " 8 00 ") {
 				t.Errorf("the signature is not a valid one of the hash that micalg tells:\n%s", status)
 			}
 
 			for _, tc := range []struct {
-				gnupg  gnupg
+				gnupg  labtest.GnuPG
 				copies []*pgpmime.Copy
 			}{{bobs, visible}, {eves, hidden}} {
 				parts := container(t, tc.copies[0], "multipart/encrypted", map[string]string{"protocol": "application/pgp-encrypted"})
@@ -184,7 +160,7 @@ func TestGnuPGReadsCopies(t *testing.T) {
 					t.Errorf("the control part is\n%s", parts[0])
 				}
 				_, armored, _ := strings.Cut(parts[1], "\r\n\r\n")
-				payload, status := tc.gnupg.run(t, []byte(armored), "--decrypt")
+				payload, status := tc.gnupg.Run(t, []byte(armored), "--decrypt")
 				if !strings.Contains(status, valid) {
 					t.Errorf("not a valid signature:\n%s", status)
 				}

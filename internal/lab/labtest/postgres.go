@@ -1,4 +1,4 @@
-// Package labtest lends tests what the lab starts once for a whole test binary.
+// Package labtest lends tests what they share: a PostgreSQL for a whole test binary, and homes for the real gpg.
 package labtest
 
 import (
