@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -80,11 +81,44 @@ func TestBuiltInDatabase(t *testing.T) {
 // recorded; after that none does before the lock is free.
 func testLocked(t *testing.T, program string) {
 	l := newLone(t, program, func(string) {})
+	release := l.lock(t)
+	l.submit(t, "451 4.3.0", "locked", half)
+	l.submit(t, "451 4.3.0", "waiting", nil)
+	l.logged(t, "another process has been writing for too long")
+	release()
+	l.submit(t, "250", "locked", append(half, rest...))
+	l.submit(t, "250", "waiting", append(half, rest...))
+	t.Run("killed", l.killedAtRecord)
+}
+
+// killedAtRecord kills the milter when the first copy has reached its mailbox and waits to be recorded. The next try
+// sends this copy once more, and each other one once.
+func (l *lone) killedAtRecord(t *testing.T) {
+	release := l.lock(t)
+	before := len(l.Sink.Deliveries())
+	killed := make(chan error, 1)
+	go func() {
+		_, err := l.Sink.Wait(l.ctx, before+1)
+		killed <- errors.Join(err, l.host.Kill())
+	}()
+	l.submit(t, "451", "killed", half)
+	if err := <-killed; err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if err := l.host.Serve(l.ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.submit(t, "250", "killed", append(half, rest...))
+}
+
+// lock keeps everybody else from writing to the database, as another process may, until the function is called.
+func (l *lone) lock(t *testing.T) (release func()) {
+	t.Helper()
 	other, err := store.Open(l.ctx, filepath.Join(l.host.State, "sealmilter.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close()
 	locked, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
 		done <- other.UpdateKeys(l.ctx, func(*store.KeyTx) error {
@@ -93,16 +127,20 @@ func testLocked(t *testing.T, program string) {
 			return nil
 		})
 	}()
-	<-locked
-	l.submit(t, "451 4.3.0", "locked", half)
-	l.submit(t, "451 4.3.0", "waiting", nil)
-	l.logged(t, "another process has been writing for too long")
-	close(free)
-	if err := <-done; err != nil {
+	release = sync.OnceFunc(func() {
+		close(free)
+		if err := errors.Join(<-done, other.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(release)
+	select {
+	case <-locked:
+	case err := <-done:
+		done <- nil
 		t.Fatal(err)
 	}
-	l.submit(t, "250", "locked", append(half, rest...))
-	l.submit(t, "250", "waiting", append(half, rest...))
+	return release
 }
 
 // testDisk has a state directory on a disk that cannot be written to.
