@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"sealmilter/internal/lab"
 )
@@ -32,14 +34,27 @@ func NewCluster(ctx context.Context, program string, progress io.Writer) (*Clust
 }
 
 // Certificate makes a key for an address in the mailboxes' keyring and returns the fingerprint and the certificate. An
-// address may have several.
+// address may have several; each was created a day after the one before.
 func (c *Cluster) Certificate(ctx context.Context, addr string) (fingerprint string, cert []byte, err error) {
 	c.keys++
-	if fingerprint, err = c.world.gpg.Generate(ctx, fmt.Sprintf("Key %d <%s>", c.keys, addr), ""); err != nil {
+	created := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, c.keys)
+	userID := fmt.Sprintf("Key %d <%s>", c.keys, addr)
+	if _, err := c.world.gpg.Run(ctx, nil, "--faked-system-time", created.Format("20060102T150405"),
+		"--quick-generate-key", userID, "future-default", "default", "never"); err != nil {
 		return "", nil, err
 	}
-	cert, err = c.world.gpg.ExportPublic(ctx, fingerprint)
-	return fingerprint, cert, err
+	list, err := c.world.gpg.Run(ctx, nil, "--with-colons", "--list-keys", "="+userID)
+	if err != nil {
+		return "", nil, err
+	}
+	for line := range strings.Lines(string(list)) {
+		// The primary key comes first (GnuPG's doc/DETAILS, "Format of the colon listings").
+		if fields := strings.Split(line, ":"); fields[0] == "fpr" && len(fields) > 9 {
+			cert, err = c.world.gpg.ExportPublic(ctx, fields[9])
+			return fields[9], cert, err
+		}
+	}
+	return "", nil, fmt.Errorf("gpg does not list the key of %s:\n%s", userID, list)
 }
 
 // Meet gives the certificate of a sender to the mailboxes, as a host has it.
@@ -61,14 +76,7 @@ func (c *Cluster) EncryptedTo(ctx context.Context, message []byte, fingerprint s
 	if err != nil {
 		return false, err
 	}
-	for _, id := range opened.Recipients {
-		for _, mine := range ids {
-			if id == mine {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
+	return slices.ContainsFunc(opened.Recipients, func(id string) bool { return slices.Contains(ids, id) }), nil
 }
 
 // ParseCase reads a case as the files of the folder cases have it. Of its sections, config is for [World.Play] alone.
