@@ -63,8 +63,12 @@ mode = "require"
 	if out, err := c.a.Command(c.ctx, "postkick", "public", "pickup", "W").CombinedOutput(); err != nil {
 		t.Fatalf("wake pickup(8): %v\n%s", err, out)
 	}
-	if _, err := c.Sink.Wait(c.ctx, before+1); err != nil {
+	arrived, err := c.Sink.Wait(c.ctx, before+1)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if text := string(arrived[before].Data); strings.Contains(text, "from a program") || !strings.Contains(text, "BEGIN PGP MESSAGE") {
+		t.Errorf("the mail of the program is not encrypted:\n%s", text)
 	}
 	for id, h := range map[string]*relayHost{"after-a": c.a, "after-b": c.b} {
 		submit(t, c.ctx, c.Cluster, h, threefold(id, "250", append(half, rest...)))

@@ -15,7 +15,8 @@ import (
 	"sealmilter/internal/lab"
 )
 
-// Host is one relay host of a [Cluster]: its milter, with a state directory of its own. One goroutine uses it.
+// Host is one relay host of a [Cluster]: its milter, with a state directory of its own. One goroutine uses it, but for Kill
+// and Log, which another one may call unless Serve is being called.
 type Host struct {
 	// Listen is the milter's address and Reinject that of the MTA's loopback listener, as reserved ports.
 	Listen, Reinject string
