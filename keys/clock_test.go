@@ -105,7 +105,7 @@ func TestNotYetValidIsNoneForNow(t *testing.T) {
 
 // TestPinnedAnswerOverASilentSourceEnds: that a source did not answer in time is not remembered for ever either.
 func TestPinnedAnswerOverASilentSourceEnds(t *testing.T) {
-	h := newHost(t)
+	h := newBubbleHost(t)
 	alice := generate(t, "alice@example.org", 0, 0).Cert()
 	wkd := &provider{name: "wkd"}
 	d := h.directory(wkd)
@@ -122,6 +122,21 @@ func TestPinnedAnswerOverASilentSourceEnds(t *testing.T) {
 	d.Lookup(t.Context(), addr(t, "alice@example.org"))
 	if n := len(wkd.questions()); n != 1 {
 		t.Errorf("asked %d times", n)
+	}
+}
+
+// TestUnknownIsNotRemembered: nobody else has to wait because one lookup was given up.
+func TestUnknownIsNotRemembered(t *testing.T) {
+	d := newBubbleHost(t).directory(&provider{name: "wkd", err: errNone})
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, step := range []struct {
+		ctx  context.Context
+		want keys.Status
+	}{{over, keys.Unknown}, {t.Context(), keys.None}} {
+		if a := d.Lookup(step.ctx, addr(t, "alice@example.org")); a.Status != step.want {
+			t.Errorf("%v, want %v: %+v", a.Status, step.want, a)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"sealmilter/crypto"
 	"sealmilter/keys"
 )
 
@@ -216,4 +217,63 @@ func TestPeekSaysWhatALookupWould(t *testing.T) {
 			t.Errorf("%s from %s at %v", fingerprint(a.Cert), a.Source, a.Level)
 		}
 	}
+}
+
+// TestPinIsBelievedFurther: when a better source gives the pinned certificate as well, its word is written down, and
+// nothing else changes.
+func TestPinIsBelievedFurther(t *testing.T) {
+	h := newHost(t)
+	alice := generate(t, "alice@example.org", 2*day, 0).Cert()
+	wkd, notes := &provider{name: "wkd"}, &diary{}
+	wkd.gives(alice)
+	d := keys.NewDirectory(h.store, []keys.Source{h.local, wkd}, keys.Options{Now: h.clock.Now, Observer: notes})
+	d.Lookup(t.Context(), addr(t, "alice@example.org"))
+	before, err := h.store.Pin(t.Context(), "alice@example.org")
+	if err != nil || before.Level != uint8(keys.ProviderTrust) {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	notes.read()
+	h.clock.advance(time.Hour)
+	importOne(t, h.local, keys.ImportOptions{}, armored(t, alice))
+	for range 2 {
+		if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); a.Level != keys.KnownKey || a.Source != "local" {
+			t.Errorf("%v from %s", a.Level, a.Source)
+		}
+	}
+	want := before
+	want.Level, want.Source = uint8(keys.KnownKey), "local"
+	if after, err := h.store.Pin(t.Context(), "alice@example.org"); err != nil || after != want || len(notes.read()) > 0 {
+		t.Errorf("%+v, want %+v, %v", after, want, err)
+	}
+}
+
+// TestReplacementEndsConflicts: what stood against the old certificate does not stand against the next one.
+func TestReplacementEndsConflicts(t *testing.T) {
+	h := newHost(t)
+	pinned := generate(t, "alice@example.org", 2*day, 5*day).Cert()
+	other := generate(t, "alice@example.org", day, 0).Cert()
+	next := generate(t, "alice@example.org", 0, 0).Cert()
+	wkd, vks := &provider{name: "wkd"}, &keyserver{provider: provider{name: "vks", err: errNone}}
+	d := h.directory(wkd, vks)
+	peek := keys.NewDirectory(h.store, []keys.Source{wkd, vks}, keys.Options{Now: h.clock.Now, Peek: true})
+	lookup := func(want *crypto.Cert, conflicts int) {
+		t.Helper()
+		for _, d := range []*keys.Directory{peek, d} {
+			if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); !sameCert(a.Cert, want) || a.Status == keys.Unknown {
+				t.Errorf("%v %s, why %q", a.Status, fingerprint(a.Cert), a.Why)
+			}
+		}
+		if open, err := d.Conflicts(t.Context()); err != nil || len(open) != conflicts {
+			t.Errorf("%+v, %v", open, err)
+		}
+		h.clock.advance(2 * day)
+	}
+	wkd.gives(pinned)
+	lookup(pinned, 0)
+	wkd.fails(errNone)
+	vks.provider.gives(other)
+	lookup(pinned, 1)
+	lookup(nil, 1) // it has expired, and the other one is believed less
+	wkd.gives(next)
+	lookup(next, 0)
 }
