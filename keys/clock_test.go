@@ -145,7 +145,8 @@ func TestRemovedByFingerprintIsAskedForAnew(t *testing.T) {
 	h := newHost(t)
 	alice := generate(t, "alice@example.org", 0, 0).Cert()
 	wkd := &provider{name: "wkd"}
-	d := h.directory(wkd)
+	notes := &diary{}
+	d := keys.NewDirectory(h.store, []keys.Source{wkd}, keys.Options{Now: h.clock.Now, Observer: notes})
 	wkd.gives(alice)
 	d.Lookup(t.Context(), addr(t, "alice@example.org"))
 	if err := h.local.Remove(t.Context(), alice.Fingerprint()); err != nil {
@@ -156,5 +157,13 @@ func TestRemovedByFingerprintIsAskedForAnew(t *testing.T) {
 	}
 	if _, err := h.store.Certificate(t.Context(), alice.Fingerprint()); err != nil {
 		t.Errorf("%v (%v)", err, store.ErrNotFound)
+	}
+	if err := h.local.Remove(t.Context(), alice.Fingerprint()); err != nil {
+		t.Fatal(err)
+	}
+	notes.read()
+	wkd.fails(errNone)
+	if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); a.Status != keys.None || len(notes.read()) > 0 {
+		t.Errorf("%v: nothing that was there is withdrawn", a.Status)
 	}
 }

@@ -96,14 +96,11 @@ func pinnedBy(ctx context.Context, from certificates, pin store.Pin) (*pinned, e
 		return nil, err
 	}
 	held := &pinned{candidate{cert: cert, level: Level(pin.Level), source: pin.Source}, pin}
-	// An administrator who has confirmed a fingerprint has looked at more than a User ID.
-	if held.level < Fingerprint {
-		serving, err := serves(ctx, from, cert, pin.Address)
-		if err != nil {
-			return nil, err
-		}
-		held.disowned = !serving
+	serving, err := serves(ctx, from, cert, pin.Address)
+	if err != nil {
+		return nil, err
 	}
+	held.disowned = !serving
 	return held, nil
 }
 

@@ -51,6 +51,7 @@ type remote struct {
 	Source
 	directory *Directory
 	flights   singleflight.Group
+	outages   outages
 }
 
 // recordTime bounds the writing of an answer, for which nobody waits any more when the time of the lookup is over.
@@ -170,11 +171,24 @@ func (r *remote) lookup(ctx context.Context, addr mail.Addr) (certs []*crypto.Ce
 			certs, err = nil, fmt.Errorf("the source failed: %v", p)
 		}
 	}()
+	place := r.place(addr)
+	if err := r.outages.at(place, r.directory.now(), r.directory.options.Retry); err != nil {
+		return nil, err
+	}
 	certs, err = r.Source.Lookup(ctx, addr)
+	r.outages.note(place, err, r.directory.now())
 	if err == nil && len(certs) == 0 {
 		return nil, errors.New("it gave neither a certificate nor an answer")
 	}
 	return certs, err
+}
+
+// place is what fails as one: the server of the recipient's domain, or the one server of a source.
+func (r *remote) place(addr mail.Addr) string {
+	if _, own := r.Source.(DomainSource); own {
+		return addr.Domain()
+	}
+	return ""
 }
 
 // read turns what the source returned into a reply. Certificates count only with a valid User ID for the address, and
