@@ -277,3 +277,51 @@ func TestReplacementEndsConflicts(t *testing.T) {
 	wkd.gives(next)
 	lookup(next, 0)
 }
+
+// TestWeakerPinOfTheMailbox: when the certificate of the tag is of no more use, a pin of the mailbox that is believed
+// less does not serve in its place.
+func TestWeakerPinOfTheMailbox(t *testing.T) {
+	h := newHost(t)
+	short := generate(t, "alice+tag@example.org", 4*day, 6*day).Cert()
+	base := generate(t, "alice@example.org", 3*day, 0).Cert()
+	wkd, vks := &provider{name: "wkd", only: []string{"alice+tag@example.org"}}, &keyserver{provider: provider{name: "vks"}}
+	d := h.directory(wkd, vks)
+	wkd.gives(short)
+	vks.provider.gives(base)
+	for _, address := range []string{"alice+tag@example.org", "alice@example.org"} {
+		if a := d.Lookup(t.Context(), addr(t, address)); a.Status != keys.Found {
+			t.Fatalf("%s: %+v", address, a)
+		}
+	}
+	h.clock.advance(3 * day)
+	wkd.fails(errNone)
+	vks.provider.fails(errNone)
+	if a := d.Lookup(t.Context(), addr(t, "alice+tag@example.org")); a.Status != keys.None || !strings.Contains(a.Why, "expired") {
+		t.Errorf("%v %s, why %q, trace %+v", a.Status, fingerprint(a.Cert), a.Why, a.Trace)
+	}
+	if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); !sameCert(a.Cert, base) {
+		t.Errorf("%v %s, why %q, trace %+v", a.Status, fingerprint(a.Cert), a.Why, a.Trace)
+	}
+}
+
+// TestPinnedFromTheFuture: a clock that was set back makes the pinned certificate unusable, but no prey.
+func TestPinnedFromTheFuture(t *testing.T) {
+	h := newHost(t)
+	pinned := generate(t, "alice@example.org", 0, 0).Cert()
+	other := generate(t, "alice@example.org", 9*day, 0).Cert()
+	wkd := &provider{name: "wkd"}
+	d := h.directory(wkd)
+	wkd.gives(pinned)
+	if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); !sameCert(a.Cert, pinned) {
+		t.Fatalf("%+v", a)
+	}
+	h.clock.advance(-5 * day)
+	wkd.gives(other)
+	if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); a.Cert != nil {
+		t.Errorf("%s, trace %+v", fingerprint(a.Cert), a.Trace)
+	}
+	h.clock.advance(6 * day)
+	if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); !sameCert(a.Cert, pinned) {
+		t.Errorf("%s, why %q, trace %+v", fingerprint(a.Cert), a.Why, a.Trace)
+	}
+}
