@@ -106,6 +106,8 @@ func TestDirectoryLookup(t *testing.T) {
 			[]string{"a alice+news@example.org"}},
 		{"tag alone is a name", "+news@example.org", []*fake{none}, keys.None, nil, "", false, []string{"a +news@example.org"}},
 		{"quotes stay", `"a @x:b+c"@example.org`, []*fake{none}, keys.None, nil, "", false, []string{`a "a @x:b+c"@example.org`}},
+		{"quotes may hide a source route", `"@x.example:bob+c"@example.org`, []*fake{none}, keys.None, nil, "", false,
+			[]string{`a "@x.example:bob+c"@example.org`}},
 
 		{"address literal", "alice@[192.0.2.1]", []*fake{has(alice)}, keys.None, nil, "no source has a key", false, []string{}},
 		{"mailbox of this host", "root", []*fake{has(alice)}, keys.None, nil, "no source has a key", false, []string{}},

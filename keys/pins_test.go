@@ -172,6 +172,28 @@ func TestPinRefuses(t *testing.T) {
 	if err := d.Pin(t.Context(), addr(t, "bob@example.org"), alice.Fingerprint()); err != nil {
 		t.Error(err)
 	}
+
+	// That a source once gave it for the address does not count against its owner.
+	wkd := &provider{name: "wkd"}
+	wkd.gives(readCert(t, "vera.asc"))
+	d = h.directory(h.local, wkd)
+	d.Lookup(t.Context(), addr(t, "vera@example.org"))
+	importOne(t, h.local, keys.ImportOptions{}, testdata(t, "vera-moved.asc"))
+	vera := readCert(t, "vera.asc").Fingerprint()
+	if err := d.Pin(t.Context(), addr(t, "vera@example.org"), vera); err == nil || !strings.Contains(err.Error(), "none of the certificate's valid User IDs") {
+		t.Error(err)
+	}
+	// Nor does an older copy bring its User ID back.
+	importOne(t, h.local, keys.ImportOptions{}, testdata(t, "vera.asc"))
+	services, err := h.store.Services(t.Context(), vera)
+	for _, s := range services {
+		if s.Source == "local" && s.Address != "vera@example.net" {
+			t.Errorf("%+v", s)
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // TestPeekLeavesNoTrace holds lookups for people to changing nothing.

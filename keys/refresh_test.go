@@ -202,3 +202,47 @@ func TestRefresherSurvivesAPanic(t *testing.T) {
 		t.Errorf("asked %d times in three days", n)
 	}
 }
+
+// TestRefreshAsksNoMoreThanItMust: once a source has the certificate for the address, the next ones need not hear of it.
+func TestRefreshAsksNoMoreThanItMust(t *testing.T) {
+	h := newHost(t)
+	wkd, dane := &provider{name: "wkd"}, &provider{name: "dane", err: errNone}
+	wkd.gives(generate(t, "alice@example.org", 0, 0).Cert())
+	d := h.directory(wkd, dane)
+	d.Lookup(t.Context(), addr(t, "alice@example.org"))
+	dane.questions()
+	if _, err := d.Refresh(t.Context(), addr(t, "alice@example.org")); err != nil || len(dane.questions()) > 0 {
+		t.Errorf("a second source was asked, %v", err)
+	}
+}
+
+// TestRefresherForgets what sources said long ago, once a day, and nothing else.
+func TestRefresherForgets(t *testing.T) {
+	h := newHost(t)
+	wkd := &provider{name: "wkd", err: errNone}
+	d := h.directory(wkd)
+	row := func(address string) bool {
+		_, err := h.store.Lookup(t.Context(), address, "wkd")
+		return err == nil
+	}
+	turn := func(rounds int) {
+		r := &keys.Refresher{Directory: d, Log: slog.New(slog.DiscardHandler), Wait: func(context.Context, time.Duration) error {
+			if rounds--; rounds < 0 {
+				return context.Canceled
+			}
+			h.clock.advance(time.Hour)
+			return nil
+		}}
+		r.Run(t.Context())
+	}
+	d.Lookup(t.Context(), addr(t, "old@example.org"))
+	h.clock.advance(89 * day)
+	d.Lookup(t.Context(), addr(t, "new@example.org"))
+	if turn(1); !row("old@example.org") || !row("new@example.org") {
+		t.Error("forgotten too early")
+	}
+	h.clock.advance(2 * day)
+	if turn(1); row("old@example.org") || !row("new@example.org") {
+		t.Errorf("old kept %t, new kept %t", row("old@example.org"), row("new@example.org"))
+	}
+}
