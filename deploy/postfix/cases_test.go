@@ -18,6 +18,7 @@ func (s submission) SubmissionAddr() string { return s.Addr }
 
 // TestCases plays every end-to-end case with the shipped fragments, to a next hop with 8BITMIME and to one without.
 func TestCases(t *testing.T) {
+	t.Parallel()
 	cases, err := scenario.Cases()
 	if err != nil {
 		t.Fatal(err)
@@ -29,6 +30,7 @@ func TestCases(t *testing.T) {
 	}
 	for name, sevenBit := range map[string]bool{"8bit": false, "7bit": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, err := scenario.NewWorld(t.Context(), program, sevenBit, os.Stderr)
 			if err != nil {
 				t.Fatal(err)
