@@ -154,13 +154,18 @@ func (q *inquiry) peek(pin *pinned) Answer {
 	if pin == nil {
 		return q.use(*q.found)
 	}
-	verdict, why := rival(pin.candidate, *q.found, q.forms[q.form], q.now).judge()
+	r := rival(pin.candidate, *q.found, q.forms[q.form], q.now)
+	verdict, why := r.judge()
 	switch {
 	case verdict == unchanged && q.found.level <= pin.level:
 		pin.cert = q.found.cert
 		return q.use(pin.candidate)
+	case verdict == outdated:
+		return q.use(pin.candidate)
 	case verdict == unchanged, verdict == replacing:
-		return q.use(*q.found)
+		winner := *q.found
+		winner.level = r.inherited()
+		return q.use(winner)
 	}
 	q.trace = append(q.trace, Step{Source: q.found.source, Address: q.forms[q.form].String(), Status: None,
 		Detail: fmt.Sprintf("%s conflicts with the pinned %s: %s", q.found.cert.Fingerprint(), pin.cert.Fingerprint(), why)})
@@ -197,8 +202,12 @@ func (d *Directory) settle(ctx context.Context, addr mail.Addr, fresh candidate)
 				Old: row.Fingerprint, Why: "the pinned one is no longer in the store"}
 			return tx.SetPin(ctx, pin)
 		}
-		verdict, why := rival(old.candidate, fresh, addr, now).judge()
+		r := rival(old.candidate, fresh, addr, now)
+		verdict, why := r.judge()
 		switch verdict {
+		case outdated:
+			winner = old.candidate
+			return nil
 		case unchanged:
 			if fresh.source != localName {
 				if _, err := tx.RemoveConflicts(ctx, addr.Key(), fresh.source); err != nil {
@@ -210,7 +219,7 @@ func (d *Directory) settle(ctx context.Context, addr mail.Addr, fresh candidate)
 				winner.source = old.source
 				return nil
 			}
-			pin.Pinned, pin.Refresh = row.Pinned, row.Refresh
+			pin.Pinned, pin.Refresh, pin.Former = row.Pinned, row.Refresh, row.Former
 			return tx.SetPin(ctx, pin)
 		case replacing:
 			event = &Event{Kind: Replaced, Address: addr.Key(), Fingerprint: pin.Fingerprint, Source: fresh.source,
@@ -218,6 +227,11 @@ func (d *Directory) settle(ctx context.Context, addr mail.Addr, fresh candidate)
 			if _, err := tx.RemoveConflicts(ctx, addr.Key(), ""); err != nil {
 				return err
 			}
+			if r.successor {
+				pin.Former = strings.TrimSpace(row.Fingerprint + " " + row.Former)
+			}
+			winner.level = r.inherited()
+			pin.Level = uint8(winner.level)
 			return tx.SetPin(ctx, pin)
 		default:
 			winner = old.candidate

@@ -95,7 +95,7 @@ func pinnedBy(ctx context.Context, from certificates, pin store.Pin) (*pinned, e
 	if err != nil {
 		return nil, err
 	}
-	held := &pinned{candidate{cert: cert, level: Level(pin.Level), source: pin.Source}, pin}
+	held := &pinned{candidate{cert: cert, level: Level(pin.Level), source: pin.Source, former: strings.Fields(pin.Former)}, pin}
 	serving, err := serves(ctx, from, cert, pin.Address)
 	if err != nil {
 		return nil, err
@@ -136,7 +136,8 @@ func (q *inquiry) take(source asker, form int, answer reply) bool {
 			return false
 		}
 		q.note(source, addr, Found, cert.Fingerprint(), answer)
-		q.found, q.form = &candidate{cert: cert, level: sourceLevel(source.Name()), source: source.Name()}, form
+		q.found, q.form = &candidate{cert: cert, given: answer.given[cert.Fingerprint()], level: sourceLevel(source.Name()),
+			source: source.Name()}, form
 		return true
 	case noKey, noService:
 		q.note(source, addr, None, answer.detail, answer)

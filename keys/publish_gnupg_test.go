@@ -71,7 +71,7 @@ func TestGnuPGFindsPublishedKeys(t *testing.T) {
 
 // findPublishedKeys runs in the namespaces.
 func findPublishedKeys(t *testing.T) {
-	h := newHostOn(t, sqliteFile) // no server can be reached from here
+	h := newHostOn(t, sqliteFile)     // no server can be reached from here
 	h.clock.advance(time.Since(noon)) // gpg has no other clock
 	made := make(map[string]*crypto.SecretKey)
 	for _, address := range []string{"Joe.Doe@example.org", "ann@example.net"} {

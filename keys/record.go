@@ -46,6 +46,10 @@ func (r *remote) record(ctx context.Context, addr mail.Addr, answer reply, heard
 		if stale = answer.outcome == unanswered && anyUsable(before.certs, now); stale {
 			row.Outcome, row.Detail = last.Outcome, "what it gave before still counts, for now it did not answer: "+answer.detail
 		}
+		if r.directory.options.Peek && r.rivals(ctx, tx, addr, answer) {
+			// Who decides about them must see what others have certified of them, which the store does not keep.
+			row.Expires = answer.asked
+		}
 		before.detail, before.asked, before.expires = row.Detail, row.Asked, row.Expires
 		return tx.PutLookup(ctx, row)
 	})
@@ -62,6 +66,12 @@ func (r *remote) record(ctx context.Context, addr mail.Addr, answer reply, heard
 		return before, nil
 	}
 	return answer, nil
+}
+
+// rivals reports whether an answer has a certificate beside the pinned one of the address.
+func (r *remote) rivals(ctx context.Context, tx *store.KeyTx, addr mail.Addr, answer reply) bool {
+	pin, err := tx.Pin(ctx, addr.Key())
+	return err == nil && slices.ContainsFunc(answer.certs, func(c *crypto.Cert) bool { return c.Fingerprint() != pin.Fingerprint })
 }
 
 // keep stores the certificates of an answer and returns them joined with what was known of them, without those whose

@@ -29,7 +29,9 @@ const (
 type reply struct {
 	outcome outcome
 	// certs are as they are in the store: with what other sources know of them, revocations above all.
-	certs  []*crypto.Cert
+	certs []*crypto.Cert
+	// given are the certificates as the source has just given them, by fingerprint; nil for an older reply.
+	given  map[string]*crypto.Cert
 	detail string // for people
 	// asked is when the source said so; the zero time for one that is not remote.
 	asked time.Time
@@ -203,9 +205,11 @@ func (r *remote) read(addr mail.Addr, certs []*crypto.Cert, err error) reply {
 	case err != nil:
 		answer.detail = err.Error()
 	default:
+		answer.given = make(map[string]*crypto.Cert, len(certs))
 		for _, cert := range certs {
 			if reduced, err := cert.For(addr); err == nil {
 				answer.certs = append(answer.certs, reduced)
+				answer.given[cert.Fingerprint()] = cert
 			}
 		}
 		answer.outcome, answer.detail = found, "found"

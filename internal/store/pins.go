@@ -17,6 +17,8 @@ type Pin struct {
 	Pinned      time.Time
 	// Refresh is when the sources are next asked about it in the background.
 	Refresh time.Time
+	// Former has the fingerprints of certificates whose successor it is, with blanks between.
+	Former string
 }
 
 // Conflict is a certificate that a source gave for an address in the place of the pinned one.
@@ -29,7 +31,7 @@ type Conflict struct {
 	Since       time.Time
 }
 
-const pinColumns = `address, fingerprint, level, source, pinned, refresh`
+const pinColumns = `address, fingerprint, level, source, pinned, refresh, former`
 
 // Pin returns the pin of an address, or [ErrNotFound].
 func (s *Store) Pin(ctx context.Context, address string) (Pin, error) {
@@ -66,8 +68,8 @@ func (s *Store) CountPins(ctx context.Context) (int, error) {
 // stays: no answer could rest on there being no pin.
 func (t *KeyTx) AddPin(ctx context.Context, p Pin) (bool, error) {
 	before := t.changed
-	added, err := t.affects(ctx, `INSERT INTO pin (`+pinColumns+`) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
-		p.Address, p.Fingerprint, p.Level, p.Source, toUnix(p.Pinned), toUnix(p.Refresh))
+	added, err := t.affects(ctx, `INSERT INTO pin (`+pinColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+		p.Address, p.Fingerprint, p.Level, p.Source, toUnix(p.Pinned), toUnix(p.Refresh), p.Former)
 	t.changed = before
 	return added, err
 }
@@ -76,10 +78,10 @@ func (t *KeyTx) AddPin(ctx context.Context, p Pin) (bool, error) {
 func (t *KeyTx) SetPin(ctx context.Context, p Pin) error {
 	t.changed = true
 	_, err := t.tx.ExecContext(ctx, `
-		INSERT INTO pin (`+pinColumns+`) VALUES ($1, $2, $3, $4, $5, $6)
+		INSERT INTO pin (`+pinColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (address) DO UPDATE SET fingerprint = excluded.fingerprint, level = excluded.level,
-			source = excluded.source, pinned = excluded.pinned, refresh = excluded.refresh`,
-		p.Address, p.Fingerprint, p.Level, p.Source, toUnix(p.Pinned), toUnix(p.Refresh))
+			source = excluded.source, pinned = excluded.pinned, refresh = excluded.refresh, former = excluded.former`,
+		p.Address, p.Fingerprint, p.Level, p.Source, toUnix(p.Pinned), toUnix(p.Refresh), p.Former)
 	return err
 }
 
@@ -133,7 +135,7 @@ func (s *Store) Conflicts(ctx context.Context, address string) ([]Conflict, erro
 
 func scanPin(rows *sql.Rows, p *Pin) error {
 	var pinned, refresh int64
-	err := rows.Scan(&p.Address, &p.Fingerprint, &p.Level, &p.Source, &pinned, &refresh)
+	err := rows.Scan(&p.Address, &p.Fingerprint, &p.Level, &p.Source, &pinned, &refresh, &p.Former)
 	p.Pinned, p.Refresh = fromUnix(pinned), fromUnix(refresh)
 	return err
 }

@@ -65,7 +65,7 @@ func TestPins(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, database string) {
 		ctx := t.Context()
 		s := open(t, database)
-		pin := store.Pin{Address: "a@example.org", Fingerprint: "AA", Level: 2, Source: "wkd", Pinned: noon, Refresh: noon.Add(time.Hour)}
+		pin := store.Pin{Address: "a@example.org", Fingerprint: "AA", Level: 2, Source: "wkd", Pinned: noon, Refresh: noon.Add(time.Hour), Former: "CC DD"}
 		set := func(p store.Pin) {
 			t.Helper()
 			update(t, s, func(tx *store.KeyTx) error { return tx.SetPin(ctx, p) })

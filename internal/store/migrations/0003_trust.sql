@@ -31,7 +31,8 @@ CREATE TABLE pin (
     level       SMALLINT NOT NULL,
     source      TEXT NOT NULL,
     pinned      BIGINT NOT NULL,    -- Unix seconds
-    refresh     BIGINT NOT NULL     -- Unix seconds, when the sources are next asked about it in the background
+    refresh     BIGINT NOT NULL,    -- Unix seconds, when the sources are next asked about it in the background
+    former      TEXT NOT NULL       -- fingerprints of those that have certified it as their successor, with blanks between
 );
 CREATE INDEX pin_refresh ON pin (refresh);
 CREATE INDEX pin_fingerprint ON pin (fingerprint);
