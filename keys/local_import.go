@@ -99,7 +99,7 @@ func (l *Local) revoke(ctx context.Context, r *crypto.Revocation) (Imported, err
 		if err != nil {
 			return err
 		}
-		cert, event, err := l.join(ctx, tx, r.IssuerFingerprint, r.Bytes(), &result)
+		cert, event, err := l.join(ctx, tx, r.IssuerFingerprint, r.Bytes(), nil, &result)
 		if err != nil || cert == nil {
 			return err
 		}
@@ -181,7 +181,7 @@ func (l *Local) put(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, ass
 		result.Outcome = Unchanged
 	}
 	revoked := revocation(cert, now) != nil
-	cert, event, err := l.join(ctx, tx, fingerprint, cert.Bytes(), result)
+	cert, event, err := l.join(ctx, tx, fingerprint, cert.Bytes(), cert, result)
 	if err != nil || cert == nil {
 		return err
 	}
@@ -209,8 +209,8 @@ func (l *Local) put(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, ass
 
 // join adds a copy of a certificate, or a revocation of it, to what the store has. What cannot be joined is refused in
 // the result, and the certificate is nil then.
-func (l *Local) join(ctx context.Context, tx *store.KeyTx, fingerprint string, update []byte, result *Imported) (*crypto.Cert, *Event, error) {
-	cert, event, err := join(ctx, tx, fingerprint, update, l.now())
+func (l *Local) join(ctx context.Context, tx *store.KeyTx, fingerprint string, update []byte, parsed *crypto.Cert, result *Imported) (*crypto.Cert, *Event, error) {
+	cert, event, err := join(ctx, tx, fingerprint, update, parsed, l.now())
 	var unfit *certificateError
 	if errors.As(err, &unfit) {
 		result.refuse(unfit.error)
@@ -261,17 +261,11 @@ func (l *Local) serve(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, n
 // noteRivals records a conflict for every address whose pinned certificate stays in use in the place of this one, as it
 // is in the store.
 func (l *Local) noteRivals(ctx context.Context, tx *store.KeyTx, cert *crypto.Cert, addrs []mail.Addr, result *Imported) error {
-	now := l.now()
 	if result.Outcome == Refused {
 		return nil
 	}
-	row, err := tx.Certificate(ctx, cert.Fingerprint())
-	if err != nil {
-		return err
-	}
-	if cert, err = parseStored(row); err != nil || cert.Check(now) != nil {
-		return err
-	}
+	now := l.now()
+	var fresh *candidate
 	for _, addr := range addrs {
 		row, err := tx.Pin(ctx, addr.Key())
 		if errors.Is(err, store.ErrNotFound) {
@@ -287,8 +281,19 @@ func (l *Local) noteRivals(ctx context.Context, tx *store.KeyTx, cert *crypto.Ce
 		if old == nil {
 			continue
 		}
-		verdict, why := rival(old.candidate, candidate{cert: cert, level: KnownKey, source: localName}, addr, now).judge()
-		if verdict != conflicting {
+		if fresh == nil {
+			row, err := tx.Certificate(ctx, cert.Fingerprint())
+			if err != nil {
+				return err
+			}
+			stored, err := parseStored(row)
+			if err != nil {
+				return err
+			}
+			fresh = &candidate{cert: stored, given: cert, level: KnownKey, source: localName}
+		}
+		verdict, why := rival(old.candidate, *fresh, addr, now).judge()
+		if verdict != conflicting || fresh.cert.Check(now) != nil {
 			continue
 		}
 		_, err = tx.AddConflict(ctx, store.Conflict{Address: addr.Key(), Fingerprint: cert.Fingerprint(), Source: localName,

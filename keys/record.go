@@ -82,7 +82,7 @@ func (r *remote) keep(ctx context.Context, tx *store.KeyTx, addr mail.Addr, cert
 	var joined []*crypto.Cert
 	var given []string
 	for _, cert := range certs {
-		cert, event, err := join(ctx, tx, cert.Fingerprint(), cert.Bytes(), r.directory.now())
+		cert, event, err := join(ctx, tx, cert.Fingerprint(), cert.Bytes(), cert, r.directory.now())
 		if err != nil {
 			return nil, nil, err
 		}
@@ -114,16 +114,17 @@ func (r *remote) keep(ctx context.Context, tx *store.KeyTx, addr mail.Addr, cert
 }
 
 // join adds a copy of a certificate to what the store has of it. A revocation that was known stays, and one that the
-// copy brings is kept, whoever sent it. The event, without its address and source, says what is new about a
+// copy brings is kept, whoever sent it. Parsed is the copy as a certificate, nil if nobody has parsed it yet. The event, without its address and source, says what is new about a
 // certificate that was known; nil for nothing.
-func join(ctx context.Context, tx *store.KeyTx, fingerprint string, update []byte, now time.Time) (*crypto.Cert, *Event, error) {
+func join(ctx context.Context, tx *store.KeyTx, fingerprint string, update []byte, parsed *crypto.Cert, now time.Time) (*crypto.Cert, *Event, error) {
 	row, err := tx.Certificate(ctx, fingerprint)
 	if errors.Is(err, store.ErrNotFound) {
-		cert, err := crypto.ParseCert(update)
-		if err != nil {
-			return nil, nil, &certificateError{err}
+		if parsed == nil {
+			if parsed, err = crypto.ParseCert(update); err != nil {
+				return nil, nil, &certificateError{err}
+			}
 		}
-		return cert, nil, tx.PutCertificate(ctx, fingerprint, cert.Bytes(), now)
+		return parsed, nil, tx.PutCertificate(ctx, fingerprint, parsed.Bytes(), now)
 	}
 	if err != nil {
 		return nil, nil, err

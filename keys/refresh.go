@@ -129,7 +129,7 @@ func lookupFingerprint(ctx context.Context, source FingerprintSource, fingerprin
 // joinRing joins a keyring to the certificate with a fingerprint, which the store has.
 func (d *Directory) joinRing(ctx context.Context, fingerprint string, ring []byte) (event *Event, err error) {
 	err = d.store.UpdateKeys(ctx, func(tx *store.KeyTx) error {
-		_, event, err = join(ctx, tx, fingerprint, ring, d.now())
+		_, event, err = join(ctx, tx, fingerprint, ring, nil, d.now())
 		return err
 	})
 	return event, err

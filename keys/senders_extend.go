@@ -188,6 +188,6 @@ func (s *Senders) putExtended(ctx context.Context, tx *store.KeyTx, key *crypto.
 	if before.Fingerprint == "" {
 		return nil
 	}
-	_, _, err = join(ctx, tx, key.Fingerprint(), key.Cert().Bytes(), s.options.Now())
+	_, _, err = join(ctx, tx, key.Fingerprint(), key.Cert().Bytes(), key.Cert(), s.options.Now())
 	return err
 }
