@@ -113,7 +113,33 @@ func (q *inquiry) askByFingerprint(ctx context.Context, source FingerprintSource
 			d.observer.Happened(*event)
 		}
 	}
+	if step.Status == Found {
+		if err := d.renew(context.WithoutCancel(ctx), source.Name(), addr, fingerprint); err != nil {
+			step.Detail += "; " + err.Error()
+		}
+	}
 	q.trace = append(q.trace, step)
+}
+
+// renew lets what a source said of an address count anew if it has just given the certificate by its fingerprint: the
+// next message to the address need not make the source learn of it.
+func (d *Directory) renew(ctx context.Context, source string, addr mail.Addr, fingerprint string) error {
+	row, err := d.store.Lookup(ctx, addr.Key(), source)
+	if errors.Is(err, store.ErrNotFound) || err == nil && outcome(row.Outcome) != found {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.store.UpdateKeys(ctx, func(tx *store.KeyTx) error {
+		given, err := tx.CertificatesFor(ctx, addr.Key(), source)
+		if err != nil || len(given) != 1 || given[0].Fingerprint != fingerprint {
+			return err
+		}
+		row.Asked = d.now()
+		row.Expires = row.Asked.Add(d.options.Fresh)
+		return tx.PutLookup(ctx, row)
+	})
 }
 
 // lookupFingerprint holds a source to its contract.

@@ -246,3 +246,29 @@ func TestRefresherForgets(t *testing.T) {
 		t.Errorf("old kept %t, new kept %t", row("old@example.org"), row("new@example.org"))
 	}
 }
+
+// TestRefreshSparesTheAddress shows that a certificate which is asked about by its fingerprint is not asked for by the
+// address with the next message.
+func TestRefreshSparesTheAddress(t *testing.T) {
+	h := newHost(t)
+	alice := generate(t, "alice@example.org", day, 0).Cert()
+	vks := &keyserver{provider: provider{name: "vks"}, ring: armored(t, alice)}
+	vks.provider.gives(alice)
+	d := h.directory(h.local, vks)
+	for i := range 5 {
+		if a := d.Lookup(t.Context(), addr(t, "alice@example.org")); !sameCert(a.Cert, alice) {
+			t.Errorf("%+v", a)
+		}
+		asked := vks.provider.questions()
+		if byAddress := slices.Contains(asked, "alice@example.org"); byAddress != (i == 0 || i == 4) {
+			t.Errorf("lookup %d: asked %q", i, asked)
+		}
+		if i == 2 {
+			vks.ring = nil // it no longer has it
+		}
+		h.clock.advance(18 * time.Hour)
+		if _, err := d.Refresh(t.Context(), addr(t, "alice@example.org")); err != nil {
+			t.Error(err)
+		}
+	}
+}

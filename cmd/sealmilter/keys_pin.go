@@ -17,6 +17,7 @@ owner. Conflicts of the address are settled by it. The certificate must be known
 import or a lookup.`,
 		Args: cobra.ExactArgs(2),
 	}
+	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		addr, err := parseAddr(args[0])
 		if err != nil {
@@ -30,8 +31,8 @@ import or a lookup.`,
 			if err := d.Pin(cmd.Context(), addr, fingerprint); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is now used for %s.\n", fingerprint, addr)
-			return err
+			return printChange(cmd, *asJSON, changeLine{Address: addr.Key(), Fingerprint: fingerprint, Change: "pinned"},
+				fmt.Sprintf("%s is now used for %s.", fingerprint, addr))
 		})
 	}
 	return cmd
@@ -45,6 +46,7 @@ func newKeysUnpin() *cobra.Command {
 message is used, and pinned anew.`,
 		Args: cobra.ExactArgs(1),
 	}
+	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		addr, err := parseAddr(args[0])
 		if err != nil {
@@ -54,9 +56,25 @@ message is used, and pinned anew.`,
 			if err := d.Unpin(cmd.Context(), addr); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "The certificate for %s is chosen anew at the next message.\n", addr)
-			return err
+			return printChange(cmd, *asJSON, changeLine{Address: addr.Key(), Change: "unpinned"},
+				fmt.Sprintf("The certificate for %s is chosen anew at the next message.", addr))
 		})
 	}
 	return cmd
+}
+
+// changeLine is the line of --json of a command that changes one thing.
+type changeLine struct {
+	Address     string `json:"address,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Change      string `json:"change"` // pinned, unpinned or removed
+}
+
+// printChange says what was done, as a line for a script or a sentence.
+func printChange(cmd *cobra.Command, asJSON bool, line changeLine, sentence string) error {
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), line)
+	}
+	_, err := fmt.Fprintln(cmd.OutOrStdout(), sentence)
+	return err
 }

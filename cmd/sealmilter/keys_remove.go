@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"sealmilter/keys"
 )
 
 func newKeysRemove() *cobra.Command {
@@ -15,6 +17,7 @@ sender's secret key that goes, for good: mail that was encrypted to it can no lo
 		Args: cobra.ExactArgs(1),
 	}
 	secret := cmd.Flags().Bool("secret", false, "remove the secret key and keep the certificate")
+	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkWhich(args[0]); err != nil {
 			return err
@@ -27,8 +30,11 @@ sender's secret key that goes, for good: mail that was encrypted to it can no lo
 			if err := remove(cmd.Context(), args[0]); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "Removed the %s of %s.\n", what, args[0])
-			return err
+			line := changeLine{Address: args[0], Change: "removed"}
+			if fingerprint, err := keys.ParseFingerprint(args[0]); err == nil {
+				line = changeLine{Fingerprint: fingerprint, Change: "removed"}
+			}
+			return printChange(cmd, *asJSON, line, fmt.Sprintf("Removed the %s of %s.", what, args[0]))
 		})
 	}
 	return cmd
