@@ -24,6 +24,10 @@ const (
 
 const day = 24 * time.Hour
 
+// settled is after how long everything signed so far counts: a signature made in the second of the one before it counts
+// from the next second on.
+const settled = time.Second
+
 // expiryStep returns the step of a key that has so long to live.
 func expiryStep(left time.Duration) ExpiryStep {
 	switch {
@@ -75,7 +79,7 @@ func (s *Senders) Expiring(ctx context.Context) ([]Expiring, error) {
 			continue
 		}
 		expires := false
-		if e.Expires, expires = key.Expires(now); !expires {
+		if e.Expires, expires = key.Expires(now.Add(settled)); !expires {
 			continue
 		}
 		left := e.Expires.Sub(now)

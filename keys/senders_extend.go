@@ -113,7 +113,7 @@ func (s *Senders) tryExtend(ctx context.Context, e *Extended, o ExtendOptions) (
 			return false, err
 		}
 	}
-	e.Until, _ = next.Expires(now)
+	e.Until, _ = next.Expires(now.Add(settled))
 	complete := true
 	if stored != nil {
 		merged, err := stored.Merge(next.Cert().Bytes())

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sealmilter/crypto"
+	"sealmilter/internal/config"
+	"sealmilter/internal/mail"
+	"sealmilter/keys"
+)
+
+// TestCare looks after a key that was made here and one that is managed elsewhere, both near their end.
+func TestCare(t *testing.T) {
+	c := config.Default()
+	c.State = filepath.Join(t.TempDir(), "state")
+	i, err := openState(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { i.close() })
+	mine, theirs := parsed(t, "mine@example.org"), parsed(t, "theirs@example.org")
+	if _, err := i.senders.Generate(t.Context(), mine, keys.GenerateOptions{Lifetime: 40 * 24 * time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	imported, err := crypto.Generate(theirs, crypto.GenerateOptions{Now: time.Now().Add(-time.Hour), Rand: rand.Reader, Lifetime: 20 * 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ring bytes.Buffer
+	if err := imported.WriteArmored(&ring); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.senders.Import(t.Context(), &ring, keys.ImportOptions{}, func(keys.Imported) {}); err != nil {
+		t.Fatal(err)
+	}
+
+	m := newMetrics()
+	m.observe(i)
+	var log bytes.Buffer
+	care := newCare(i, m, slog.New(slog.NewTextHandler(&log, nil)))
+	for range 2 {
+		care.extend(t.Context())
+		care.warn(t.Context())
+	}
+	if text := log.String(); strings.Count(text, "extended a sender's key") != 1 ||
+		strings.Count(text, "a sender's key is about to expire") != strings.Count(text, "theirs@example.org") ||
+		strings.Count(text, "theirs@example.org") != 1 {
+		t.Errorf("the log says\n%s", text)
+	}
+	scrape := func() string {
+		r := httptest.NewRecorder()
+		newAdmin(i.ready, m.handler()).ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
+		return r.Body.String()
+	}
+	text := scrape()
+	for _, want := range []string{`sealmilter_sender_keys_extended_total{result="done"} 1`, "sealmilter_key_conflicts 0",
+		`sealmilter_sender_key_days_left{address="theirs@example.org",key="` + imported.Fingerprint() + `"} 19.`,
+		`sealmilter_sender_key_days_left{address="mine@example.org",key="`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("/metrics lacks %s\n%s", want, text)
+		}
+	}
+}
+
+func parsed(t *testing.T, s string) mail.Addr {
+	t.Helper()
+	a, err := mail.ParseAddr(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// TestKeyEventsCallForADecision has a conflict in the log and in the metrics.
+func TestKeyEventsCallForADecision(t *testing.T) {
+	m := newMetrics()
+	var log bytes.Buffer
+	o := &keyObserver{log: slog.New(slog.NewTextHandler(&log, nil)), metrics: m}
+	o.Happened(keys.Event{Kind: keys.Conflicting, Address: "bob@example.net", Fingerprint: "NEW", Old: "OLD", Source: "wkd", Why: "because"})
+	o.Happened(keys.Event{Kind: keys.Pinned, Address: "bob@example.net"})
+	o.Asked("wkd", keys.Unknown, time.Second)
+	if text := log.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "sealmilter keys list --conflicts") ||
+		!strings.Contains(text, "key=NEW old=OLD source=wkd") {
+		t.Errorf("the log says %s", text)
+	}
+	r := httptest.NewRecorder()
+	m.handler().ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
+	for _, want := range []string{`sealmilter_key_events_total{event="conflict"} 1`, `sealmilter_key_lookups_total{answer="unknown",source="wkd"} 1`} {
+		if !strings.Contains(r.Body.String(), want) {
+			t.Errorf("/metrics lacks %s", want)
+		}
+	}
+}
