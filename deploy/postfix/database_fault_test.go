@@ -232,7 +232,7 @@ const diskSize = 4 << 20
 func mount(t *testing.T, dir string) {
 	t.Helper()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=0700,size=4m"); err != nil {
-		t.Skipf("mount a small disk: %v", err)
+		t.Fatalf("mount a small disk, which takes root and a machine that may mount: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
