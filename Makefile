@@ -29,7 +29,7 @@ lint:
 	$(STATICCHECK) ./...
 	$(GOVULNCHECK) ./...
 
-# The race detector needs a C compiler, and the tests of crypto/ and keys/ the real gpg.
+# The race detector needs a C compiler, the tests of crypto/ and keys/ the real gpg, and those of the lab ps and pgrep.
 tools:
-	@command -v gcc >/dev/null && command -v gpg >/dev/null && command -v gpg-agent >/dev/null || \
-		{ apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev gpg gpg-agent gpgconf; }
+	@command -v gcc >/dev/null && command -v gpg >/dev/null && command -v gpg-agent >/dev/null && command -v pgrep >/dev/null || \
+		{ apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev gpg gpg-agent gpgconf procps; }
