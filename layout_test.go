@@ -18,6 +18,8 @@ var imports = map[string][]string{
 	"internal/store":        {},
 	"internal/lab":          {},
 	"deploy/postfix":        {},
+	"deploy/sendmail":       {},
+	"internal/localuser":    {},
 	"internal/lab/labtest":  {"internal/lab"},
 	"internal/lab/scenario": {"internal/lab"},
 	"milter":                {"internal/mail"},
@@ -26,9 +28,11 @@ var imports = map[string][]string{
 	"internal/config":       {"internal/mail"},
 	"keys":                  {"internal/mail", "internal/store", "crypto"},
 	"internal/outbox":       {"internal/mail", "internal/store"},
+	"internal/wiring":       {"internal/mail", "internal/config", "deploy/postfix", "deploy/sendmail"},
 	"internal/gate":         {"internal/mail", "internal/config", "internal/outbox", "crypto", "crypto/pgpmime", "keys"},
 	"cmd/sealmilter": {"internal/mail", "internal/config", "internal/gate", "internal/lab", "internal/outbox",
-		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy/postfix"},
+		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy/postfix",
+		"deploy/sendmail", "internal/localuser", "internal/wiring"},
 }
 
 // owners lists the libraries that only one package may know, so that each can be replaced in one place.

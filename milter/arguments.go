@@ -2,6 +2,7 @@ package milter
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"net/netip"
 	"strings"
@@ -55,26 +56,26 @@ func recipient(data []byte) (mail.Recipient, error) {
 	return mail.Recipient{Addr: addr, Raw: path, Args: parameters}, nil
 }
 
-// clientAddr returns the SMTP client's address from the data of a connect event: a host name, NUL, the family, the port
-// and the address, NUL. It is the zero Addr for a local socket and for a client unknown to the MTA. It reports whether
+// clientAddrPort returns the SMTP client's address from the data of a connect event: a host name, NUL, the family, the
+// port and the address, NUL. It is the zero AddrPort for a local socket and for a client unknown to the MTA. It reports whether
 // the library, too, can take the event apart.
-func clientAddr(data []byte) (netip.Addr, bool) {
+func clientAddrPort(data []byte) (netip.AddrPort, bool) {
 	_, rest, found := bytes.Cut(data, []byte{0})
 	if !found || len(rest) == 0 {
-		return netip.Addr{}, false
+		return netip.AddrPort{}, false
 	}
 	family, rest := lib.ProtoFamily(rest[0]), rest[1:]
 	if family != lib.FamilyInet && family != lib.FamilyInet6 {
-		return netip.Addr{}, true
+		return netip.AddrPort{}, true
 	}
 	if len(rest) < 2 {
-		return netip.Addr{}, false
+		return netip.AddrPort{}, false
 	}
 	text, _, _ := bytes.Cut(rest[2:], []byte{0})
 	// sendmail writes the tag of an address literal.
 	addr, err := netip.ParseAddr(strings.TrimPrefix(string(text), "IPv6:"))
 	if err != nil {
-		return netip.Addr{}, true
+		return netip.AddrPort{}, true
 	}
-	return addr.Unmap().WithZone(""), true
+	return netip.AddrPortFrom(addr.Unmap().WithZone(""), binary.BigEndian.Uint16(rest)), true
 }

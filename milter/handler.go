@@ -6,9 +6,6 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// NonSMTPDaemon is the {daemon_name} by which the shipped Postfix configuration marks mail from sendmail(1) and cron.
-const NonSMTPDaemon = "LOCALSUBMIT"
-
 // Handler decides about one message. One Handler serves one message; its calls come one after the other.
 //
 // The context ends when the MTA aborts the message or goes away, and when the message is over. Errors reach the client

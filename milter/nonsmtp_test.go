@@ -19,7 +19,7 @@ func TestNonSMTPIsRecognised(t *testing.T) {
 		{loopback, "mx", "root@mx.example", true},
 		{loopback, "mx", "", true},
 		{loopback, "mx", "<alice@example.org>", false},
-		{loopback, milter.NonSMTPDaemon, "<alice@example.org>", true},
+		{loopback, mail.DaemonLocal, "<alice@example.org>", true},
 		{"localhost\x006\x00\x00IPv6:::1", "mx", "root", true},
 		{remote, "mx", "alice@example.org", false},
 		{"unknown\x00U", "mx", "alice@example.org", false},

@@ -29,7 +29,7 @@ type session struct {
 
 	event  event // the one being answered
 	macros macros
-	client netip.Addr
+	client netip.AddrPort
 	helo   string
 	tx     *transaction // nil between messages
 }
@@ -39,7 +39,7 @@ func (s *session) observe(e event) ([]byte, error) {
 	s.event = e
 	switch e.code() {
 	case lib.CodeConn:
-		client, ok := clientAddr(e.data())
+		client, ok := clientAddrPort(e.data())
 		if !ok {
 			return nil, fmt.Errorf("%w: connect", errProtocol)
 		}
@@ -66,7 +66,7 @@ func (s *session) observe(e event) ([]byte, error) {
 	case lib.CodeQuitNewConn:
 		// Another SMTP session follows on this connection. The library would hang up.
 		clear(s.macros)
-		s.client, s.helo = netip.Addr{}, ""
+		s.client, s.helo = netip.AddrPort{}, ""
 		return appendFrame(nil, lib.CodeAbort, ""), nil
 	case codeUnknown:
 		// The library would hang up. DATA it answers with continue, without asking us.
@@ -82,18 +82,19 @@ func (s *session) observe(e event) ([]byte, error) {
 // find this one's login.
 func (s *session) envelope() *mail.Envelope {
 	env := &mail.Envelope{
-		Login:   s.macros.get("auth_authen", lib.CodeMail),
-		Client:  s.client,
-		Helo:    s.helo,
-		Daemon:  s.macros.get("daemon_name", lib.CodeMail, lib.CodeHelo, lib.CodeConn),
-		QueueID: s.macros.get("i", lib.CodeMail),
+		Login:      s.macros.get("auth_authen", lib.CodeMail),
+		Client:     s.client.Addr(),
+		ClientPort: s.client.Port(),
+		Helo:       s.helo,
+		Daemon:     s.macros.get("daemon_name", lib.CodeMail, lib.CodeHelo, lib.CodeConn),
+		QueueID:    s.macros.get("i", lib.CodeMail),
 	}
 	s.macros.forgetMessage()
 	env.RawSender, env.Args = arguments(s.event.data())
 	// SMTP mail has its angle brackets always, mail from sendmail(1) never; Postfix gives the latter the loopback
 	// address. A client elsewhere cannot pass for it.
-	bare := !strings.HasPrefix(env.RawSender, "<") && s.client.IsLoopback()
-	env.NonSMTP = bare || env.Daemon == NonSMTPDaemon
+	bare := !strings.HasPrefix(env.RawSender, "<") && s.client.Addr().IsLoopback()
+	env.NonSMTP = bare || env.Daemon == mail.DaemonLocal
 	return env
 }
 

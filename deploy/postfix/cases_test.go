@@ -19,7 +19,7 @@ func (s submission) SubmissionAddr() string { return s.Addr }
 // TestCases plays every end-to-end case with the shipped fragments, to a next hop with 8BITMIME and to one without.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	cases, err := scenario.Cases()
+	cases, err := scenario.Cases("postfix")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -184,7 +184,7 @@ func (l letter) parse(t *testing.T) *scenario.Case {
 	fmt.Fprintf(&b, "> DATA message\n< %s\n-- message --\nFrom: %s@example.org\nTo: %s\n", reply, from, strings.Join(l.to, ", "))
 	fmt.Fprintf(&b, "Subject: About the %s affair\nDate: Mon, 2 Mar 2026 10:00:00 +0100\nMessage-ID: <%[1]s@client.example>\n\n", l.id)
 	fmt.Fprintf(&b, "What nobody else must know of %s.\n-- mailboxes --\n%s\n", l.id, strings.Join(l.got, "\n"))
-	c, err := scenario.ParseCase(l.id, b.String())
+	c, err := scenario.ParseCase(l.id, "postfix", b.String())
 	if err != nil {
 		t.Fatal(err)
 	}

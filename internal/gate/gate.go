@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"sealmilter/crypto"
@@ -48,9 +49,15 @@ type Transaction struct {
 	promised map[string]bool
 }
 
-// Begin is called at MAIL FROM. It returns nil for mail that is not ours, and a [*mail.Failure] for a sender who may not
-// use the address.
+// Begin is called at MAIL FROM. It returns nil for mail that is not ours or that the gate itself is sending, and a
+// [*mail.Failure] for a sender who may not use the address or the listener.
 func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error) {
+	switch own := g.Outbox.Owns(netip.AddrPortFrom(env.Client, env.ClientPort)); {
+	case own:
+		return nil, nil
+	case env.Daemon == mail.DaemonCopies:
+		return nil, mail.Reject("5.7.1", "This listener is for the mail encryption service alone", nil)
+	}
 	origin := originOf(env, g.Config.Senders.Trust)
 	switch origin {
 	case Foreign:

@@ -29,8 +29,13 @@ type Envelope struct {
 
 	// Login is the authenticated SASL identity, "" without authentication.
 	Login string
-	// Client is the SMTP client's address, the zero Addr if it has none (a local socket).
-	Client netip.Addr
+	// Client is the SMTP client's address, the zero Addr if it has none (a local socket), and ClientPort its port, 0 if
+	// the MTA does not tell.
+	Client     netip.Addr
+	ClientPort uint16
+	// User is the name of the local user whose program is the client, "" if it is not one of this host or that is not
+	// known.
+	User string
 	// Helo is the client's HELO name.
 	Helo string
 	// Daemon is the name of the MTA's listener ({daemon_name}).

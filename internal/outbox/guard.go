@@ -32,7 +32,7 @@ func (o *Outbox) Guard(conn net.Conn) {
 			return
 		}
 		action := "REJECT 5.7.1 This listener is for the mail encryption service alone"
-		if o.owns(clientOf(attributes)) {
+		if o.Owns(clientOf(attributes)) {
 			action = "OK"
 		}
 		if _, err := io.WriteString(conn, "action="+action+"\n\n"); err != nil {

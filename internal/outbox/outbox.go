@@ -57,8 +57,9 @@ func (o *Outbox) dial(ctx context.Context) (net.Conn, error) {
 	return &ownConn{Conn: conn, outbox: o, local: local}, nil
 }
 
-// owns reports whether an address is the local end of an open connection of this outbox.
-func (o *Outbox) owns(addr netip.AddrPort) bool {
+// Owns reports whether an address is the local end of an open connection of this outbox. Nobody else can have it
+// meanwhile: the kernel gives an address and port to one socket at a time.
+func (o *Outbox) Owns(addr netip.AddrPort) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.ports[addr]

@@ -37,8 +37,8 @@ type form struct {
 	reader  string // whose key it is encrypted to, "" for the mailbox's own
 }
 
-// Cases returns all cases by name.
-func Cases() ([]*Case, error) {
+// Cases returns all cases by name, as they are for the MTA of that name ([MTA]).
+func Cases(mta string) ([]*Case, error) {
 	entries, err := files.ReadDir("cases")
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func Cases() ([]*Case, error) {
 		if err != nil {
 			return nil, err
 		}
-		c, err := parse(strings.TrimSuffix(e.Name(), ".txtar"), data)
+		c, err := parse(strings.TrimSuffix(e.Name(), ".txtar"), mta, data)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name(), err)
 		}
@@ -58,12 +58,19 @@ func Cases() ([]*Case, error) {
 	return all, nil
 }
 
-func parse(name string, data []byte) (*Case, error) {
+func parse(name, mta string, data []byte) (*Case, error) {
 	archive := txtar.Parse(data)
 	c := &Case{Name: name, Comment: string(archive.Comment), messages: map[string][]byte{}, mailboxes: map[string][]form{}}
 	var mailboxes string
 	for _, f := range archive.Files {
 		text := string(f.Data)
+		switch f.Name {
+		case "dialogue", "mailboxes", "hidden":
+			var err error
+			if text, err = linesFor(mta, text); err != nil {
+				return nil, fmt.Errorf("%s: %w", f.Name, err)
+			}
+		}
 		switch f.Name {
 		case "config":
 			c.config = text
@@ -133,6 +140,28 @@ func (c *Case) parseForm(text string) (form, error) {
 		}
 	}
 	return f, nil
+}
+
+var condition = regexp.MustCompile(`^\[(!?)([a-z]+)\] (.*)$`)
+
+// linesFor leaves the lines that hold for an MTA. A line after "[sendmail] " is for that one only, and one after
+// "[!sendmail] " for all others. Each needs an explanation: a comment above it, or another such line that has one.
+func linesFor(mta, text string) (string, error) {
+	var kept strings.Builder
+	explained := false
+	for line := range strings.Lines(text) {
+		found := condition.FindStringSubmatch(strings.TrimSpace(line))
+		switch {
+		case found == nil:
+			explained = strings.HasPrefix(line, "#")
+			kept.WriteString(line)
+		case !explained:
+			return "", fmt.Errorf("%q has no comment that explains it", line)
+		case (found[2] == mta) == (found[1] == ""):
+			kept.WriteString(found[3] + "\n")
+		}
+	}
+	return kept.String(), nil
 }
 
 // lines returns the lines of text that are neither empty nor comments.

@@ -9,7 +9,10 @@
 //	mailboxes  what each mailbox must hold in the end; those not named must be empty
 //	hidden     "ADDR: TEXT", text that must be nowhere in that mailbox, encrypted or not
 //
-// The same cases run on every MTA. The lines of a dialogue are SMTP commands, but for
+// The same cases run on every MTA. Where MTAs differ, a line of dialogue, mailboxes or hidden begins with the name of the
+// one it holds for, as in "[sendmail] < 503", or with "[!sendmail]" for all others, below a comment that says why.
+//
+// The lines of a dialogue are SMTP commands, but for
 //
 //	> AUTH alice          log in; every login has its own name as password
 //	> DATA message        send a section as message; the next "<" is the reply to its final dot

@@ -14,7 +14,8 @@ import (
 	"sealmilter/internal/lab"
 )
 
-// MTA is a running mail server that asks the milter at World.Listen and sends what it queues to World.Sink.
+// MTA is a running mail server that asks the milter at World.Listen and sends what it queues to World.Sink. The cases
+// call it by a name in lower case, such as "postfix" or "sendmail".
 type MTA interface {
 	// SubmissionAddr is where clients log in and submit.
 	SubmissionAddr() string
