@@ -9,7 +9,8 @@ import (
 )
 
 // Auth is a password server for Postfix's SASL authentication. It speaks the server side of Dovecot's authentication
-// protocol, version 1, with the mechanism PLAIN (RFC 4616) and an initial response only.
+// protocol, version 1, with the mechanism PLAIN (RFC 4616) and an initial response only. A [Sendmail] asks it in its own
+// way.
 type Auth struct {
 	// Addr is the address for [PostfixConfig].Auth.
 	Addr string
@@ -61,6 +62,11 @@ func (a *Auth) check(response string) (user string, ok bool) {
 	if len(fields) != 3 {
 		return "", false
 	}
-	password, known := a.passwords[fields[1]]
-	return fields[1], known && password == fields[2]
+	return fields[1], a.verify(fields[1], fields[2])
+}
+
+// verify reports whether there is such a user with such a password.
+func (a *Auth) verify(user, password string) bool {
+	wanted, known := a.passwords[user]
+	return known && wanted == password
 }

@@ -1,0 +1,82 @@
+package lab
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+)
+
+// saslauthd is a password server for programs that use Cyrus SASL with "pwcheck_method: saslauthd", as sendmail does. It
+// knows the users of an [Auth].
+type saslauthd struct {
+	listener net.Listener
+	running  sync.WaitGroup
+}
+
+// startSaslauthd listens on a Unix socket at path, which everybody may connect to.
+func startSaslauthd(path string, auth *Auth) (*saslauthd, error) {
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("start saslauthd: %w", err)
+	}
+	s := &saslauthd{listener: listener}
+	s.running.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			s.running.Go(func() {
+				defer conn.Close()
+				serveSaslauthd(conn, auth)
+			})
+		}
+	})
+	return s, os.Chmod(path, 0o666)
+}
+
+// close waits for the questions that have been asked. A client asks one at once and leaves.
+func (s *saslauthd) close() error {
+	err := s.listener.Close()
+	s.running.Wait()
+	return err
+}
+
+// serveSaslauthd answers one question: user, password, service and realm come as strings, each behind its length in two
+// octets, and so does the answer, which begins with OK or NO (cyrus-sasl, saslauthd/saslauthd-main.c).
+func serveSaslauthd(conn io.ReadWriter, auth *Auth) {
+	var question [4]string
+	for i := range question {
+		var err error
+		if question[i], err = readCounted(conn); err != nil {
+			return
+		}
+	}
+	user, password, realm := question[0], question[1], question[3]
+	if realm != "" {
+		user += "@" + realm // the library splits the name that the client gave
+	}
+	answer := "NO"
+	if auth.verify(user, password) {
+		answer = "OK"
+	}
+	conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...)) // a client that is gone knows
+}
+
+// readCounted reads a string behind its length in two octets.
+func readCounted(in io.Reader) (string, error) {
+	var length [2]byte
+	if _, err := io.ReadFull(in, length[:]); err != nil {
+		return "", err
+	}
+	text := make([]byte, binary.BigEndian.Uint16(length[:]))
+	_, err := io.ReadFull(in, text)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return string(text), err
+}

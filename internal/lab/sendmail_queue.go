@@ -1,0 +1,95 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// RunQueues makes the command, and then the daemon, try every message again that waits in its queue, and waits for that.
+func (s *Sendmail) RunQueues(ctx context.Context) error {
+	for _, cf := range []string{"submit.cf", "sendmail.cf"} {
+		if out, err := s.Command(ctx, cf, "-q").CombinedOutput(); err != nil {
+			return fmt.Errorf("run the queue of %s: %w%s", cf, err, quoteLog(string(out)))
+		}
+	}
+	return nil
+}
+
+// Queue returns the names of the messages that wait, such as "mqueue/4AQ0Q1xN000123", or "clientmqueue/..." for those
+// that the command has not got rid of.
+func (s *Sendmail) Queue() ([]string, error) {
+	var waiting []string
+	err := s.eachQueueFile(func(name string, _ []byte) {
+		// The control file comes last and goes last. Those with other first letters are being written.
+		if folder, file := filepath.Split(name); strings.HasPrefix(file, "qf") {
+			waiting = append(waiting, folder+file[len("qf"):])
+		}
+	})
+	return waiting, err
+}
+
+// WaitEmpty runs the queues until every message has left them: delivered, or returned to its sender and that delivered.
+// The error of an early end of ctx lists what is left.
+func (s *Sendmail) WaitEmpty(ctx context.Context) error {
+	const pause = 10 * poll
+	for {
+		left, err := s.Queue()
+		if err == nil && len(left) == 0 {
+			return nil
+		}
+		if err == nil {
+			err = s.RunQueues(ctx)
+		}
+		if err == nil {
+			select {
+			case <-time.After(pause):
+				continue
+			case <-s.daemon.done:
+				err = errEnded
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+		}
+		return fmt.Errorf("wait for empty queues (left: %s): %w%s", strings.Join(left, " "), err, quoteLog(s.Log()))
+	}
+}
+
+// GrepQueue returns the names of the files in both queues, such as "mqueue/df4AQ0Q1xN000123", whose raw bytes hold text.
+func (s *Sendmail) GrepQueue(text string) ([]string, error) {
+	var found []string
+	err := s.eachQueueFile(func(name string, raw []byte) {
+		if bytes.Contains(raw, []byte(text)) {
+			found = append(found, name)
+		}
+	})
+	return found, err
+}
+
+// eachQueueFile shows every file in the queues, the command's first, as messages move.
+func (s *Sendmail) eachQueueFile(see func(name string, raw []byte)) error {
+	for _, folder := range []string{"clientmqueue", "mqueue"} {
+		files, err := os.ReadDir(s.path(folder))
+		if err != nil {
+			return fmt.Errorf("search the queue: %w", err)
+		}
+		for _, file := range files {
+			name := folder + "/" + file.Name()
+			raw, err := os.ReadFile(s.path(name))
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("search the queue: %w", err)
+			}
+			see(name, raw)
+		}
+	}
+	return nil
+}
