@@ -91,7 +91,7 @@ func (a *Attempt) Check(ctx context.Context, env *mail.Envelope, copies []Copy) 
 			return fmt.Errorf("measure a copy: %w", err)
 		}
 		copies[i].size = size
-		if err := a.session.check(env, copies[i]); err != nil {
+		if _, _, err := a.session.commands(env, copies[i]); err != nil {
 			return err
 		}
 	}

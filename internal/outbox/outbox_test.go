@@ -145,7 +145,8 @@ func TestRefusals(t *testing.T) {
 		{"temporary", "full@example.net", nil, 452},
 		{"permanent", "never@example.net", nil, 554},
 		{"no SMTPUTF8", "bob@example.net", []string{"SMTPUTF8"}, 550},
-		{"bad ENVID", "bob@example.net", []string{"ENVID=+"}, 550},
+		{"bad ENVID", "bob@example.net", []string{"ENVID=+"}, 501},
+		{"two commands in one", "bob@example.net", []string{"ENVID=a\r\nRSET"}, 550},
 	} {
 		o := outbox.New(q.addr, newLedger(t), time.Now)
 		m.Envelope.Args = tc.args

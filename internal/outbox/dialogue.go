@@ -1,0 +1,136 @@
+package outbox
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+
+	"sealmilter/internal/mail"
+)
+
+// Time limits of the dialogue with the MTA on this host.
+const (
+	commandTimeout = time.Minute
+	queueTimeout   = 5 * time.Minute // from the final dot to the MTA's answer
+)
+
+// dialogue speaks SMTP (RFC 5321) to the MTA: one command, one reply. A library's client parses and orders the
+// parameters of MAIL and RCPT, and leaves out what it does not know; here they go on as the client gave them.
+type dialogue struct {
+	conn net.Conn
+	text *textproto.Conn
+	// extensions are what the MTA announces, by keyword in upper case, with their arguments.
+	extensions map[string]string
+}
+
+// greet reads the MTA's greeting and learns its extensions.
+func greet(conn net.Conn, name string) (*dialogue, error) {
+	d := &dialogue{conn: conn, text: textproto.NewConn(conn), extensions: map[string]string{}}
+	if _, err := d.reply(commandTimeout, 220); err != nil {
+		return nil, fmt.Errorf("greeting: %w", err)
+	}
+	announced, err := d.command(250, "EHLO "+name)
+	if err != nil {
+		return nil, fmt.Errorf("EHLO: %w", err)
+	}
+	_, lines, _ := strings.Cut(announced, "\n") // the first one is the MTA's name
+	for line := range strings.SplitSeq(lines, "\n") {
+		keyword, arguments, _ := strings.Cut(line, " ")
+		d.extensions[strings.ToUpper(keyword)] = arguments
+	}
+	return d, nil
+}
+
+// announces reports whether the MTA has announced an extension.
+func (d *dialogue) announces(keyword string) bool {
+	_, ok := d.extensions[keyword]
+	return ok
+}
+
+// maxSize is the largest message in octets that the MTA takes (RFC 1870, section 4), 0 if it does not say.
+func (d *dialogue) maxSize() int64 {
+	size, err := strconv.ParseInt(d.extensions["SIZE"], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return size
+}
+
+// command says one line and returns the text of the reply, which must have the expected code. Any other reply is a
+// [*mail.Failure] with the MTA's own text.
+func (d *dialogue) command(expected int, line string) (string, error) {
+	if err := d.text.PrintfLine("%s", line); err != nil {
+		return "", err
+	}
+	return d.reply(commandTimeout, expected)
+}
+
+func (d *dialogue) reply(limit time.Duration, expected int) (string, error) {
+	if err := d.conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		return "", err
+	}
+	code, text, err := d.text.ReadResponse(0)
+	if err != nil {
+		return "", err
+	}
+	switch code {
+	case expected:
+		return text, nil
+	case 251:
+		// A recipient elsewhere is a recipient (RFC 5321, section 3.4).
+		if expected == 250 {
+			return text, nil
+		}
+	}
+	return "", refusal(code, text)
+}
+
+// data returns the writer of a message: it adds the dots of transparency, and with Close the final one (RFC 5321,
+// section 4.5.2). Without Close, the MTA throws away what it has got when the connection ends.
+func (d *dialogue) data() (io.WriteCloser, error) {
+	if _, err := d.command(354, "DATA"); err != nil {
+		return nil, err
+	}
+	return d.text.DotWriter(), nil
+}
+
+// queued reads the reply to the final dot.
+func (d *dialogue) queued() error {
+	_, err := d.reply(queueTimeout, 250)
+	return err
+}
+
+// refusal makes a Failure of a reply. Its text is the MTA's own, about an envelope that the client knows. A reply that
+// is neither a refusal nor the expected one is no answer: the client tries again.
+func refusal(code int, text string) *mail.Failure {
+	enhanced := fmt.Sprintf("%d.0.0", code/100)
+	var said []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if status, rest, _ := strings.Cut(line, " "); isStatus(status, code/100) {
+			enhanced, line = status, rest
+		}
+		said = append(said, line)
+	}
+	if code < 400 || code > 599 {
+		code, enhanced = 451, "4.5.0"
+	}
+	return &mail.Failure{Code: code, Enhanced: enhanced, Text: "The mail server does not take a copy: " + strings.Join(said, "\n")}
+}
+
+// isStatus reports whether a word is an enhanced status code of a class (RFC 2034, section 4).
+func isStatus(word string, class int) bool {
+	numbers := strings.Split(word, ".")
+	if len(numbers) != 3 || numbers[0] != strconv.Itoa(class) {
+		return false
+	}
+	for _, n := range numbers[1:] {
+		if _, err := strconv.ParseUint(n, 10, 10); err != nil {
+			return false
+		}
+	}
+	return true
+}
