@@ -47,6 +47,8 @@ type Transaction struct {
 	origin Origin
 	// promised has the recipients whose key was found at RCPT TO, by [mail.Addr.Key].
 	promised map[string]bool
+	// test marks a test message, which is refused at its end.
+	test bool
 }
 
 // Begin is called at MAIL FROM. It returns nil for mail that is not ours or that the gate itself is sending, and a
@@ -69,13 +71,13 @@ func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error
 	if err := checkSender(g.Config.Senders, env); err != nil {
 		return nil, err
 	}
-	return &Transaction{gate: g, origin: origin, promised: map[string]bool{}}, nil
+	return &Transaction{gate: g, origin: origin, promised: map[string]bool{}, test: origin != NonSMTP && testEnvelope(env)}, nil
 }
 
 // Rcpt refuses a recipient who cannot be served: one without a key in mode require, or one whose key cannot be found out
 // and who is known to have one. In mail from local programs everybody is accepted here, and decided for at the end.
 func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Recipient) error {
-	if t.origin == NonSMTP {
+	if t.origin == NonSMTP || t.test {
 		return nil
 	}
 	r := rulingFor(t.gate.Config.Policy, env.Sender, to.Addr)
@@ -99,6 +101,9 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 // Message decides about every recipient and carries the decisions out. What a local program sends is not refused, for the
 // MTA would answer with a bounce that quotes the text: its sender gets a notice.
 func (t *Transaction) Message(ctx context.Context, m *mail.Message) (*mail.Edit, error) {
+	if token := t.testToken(m); t.test || token != "" {
+		return nil, t.gate.answerTest(ctx, m, token)
+	}
 	identity := outbox.Identify(m)
 	edit, err := t.message(ctx, m, identity)
 	var refusal *mail.Failure

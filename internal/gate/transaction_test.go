@@ -33,7 +33,9 @@ type world struct {
 	signErr error
 	queue   []delivery
 	refuse  map[string]error
-	log     bytes.Buffer
+	// refuseRcpt is the MTA's answer to any RCPT TO.
+	refuseRcpt error
+	log        bytes.Buffer
 }
 
 type delivery struct{ from, to, text string }
@@ -129,7 +131,10 @@ type queueSession struct {
 func (s *queueSession) Reset()                                      { s.delivery = delivery{} }
 func (s *queueSession) Logout() error                               { return nil }
 func (s *queueSession) Mail(from string, _ *smtp.MailOptions) error { s.from = from; return nil }
-func (s *queueSession) Rcpt(to string, _ *smtp.RcptOptions) error   { s.to = to; return nil }
+func (s *queueSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.to = to
+	return s.world.refuseRcpt
+}
 func (s *queueSession) Data(r io.Reader) error {
 	text, err := io.ReadAll(r)
 	if err != nil {
