@@ -3,8 +3,6 @@ package outbox
 import (
 	"context"
 
-	"github.com/emersion/go-smtp"
-
 	"sealmilter/internal/mail"
 )
 
@@ -16,11 +14,14 @@ func (o *Outbox) Try(ctx context.Context, from, to mail.Addr) error {
 		return err
 	}
 	defer s.quit()
-	if err := s.client.Mail(from.String(), &smtp.MailOptions{}); err != nil {
-		return refused(err)
+	mailLine, rcptLine, err := s.commands(&mail.Envelope{Sender: from}, Copy{To: mail.Recipient{Addr: to}})
+	if err != nil {
+		return err
 	}
-	if err := s.client.Rcpt(to.String(), &smtp.RcptOptions{}); err != nil {
-		return refused(err)
+	for _, line := range []string{mailLine, rcptLine} {
+		if _, err := s.command(250, line); err != nil {
+			return err
+		}
 	}
 	return nil
 }
