@@ -19,10 +19,6 @@ func (s submission) SubmissionAddr() string { return s.Addr }
 // TestCases plays every end-to-end case with the shipped fragments, to a next hop with 8BITMIME and to one without.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	cases, err := scenario.Cases("postfix")
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	program, err := lab.Build(t.Context(), dir, "sealmilter/cmd/sealmilter", "-race")
 	if err != nil {
@@ -31,6 +27,10 @@ func TestCases(t *testing.T) {
 	for name, sevenBit := range map[string]bool{"8bit": false, "7bit": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			cases, err := scenario.Cases("postfix", name)
+			if err != nil {
+				t.Fatal(err)
+			}
 			w, err := scenario.NewWorld(t.Context(), program, sevenBit, os.Stderr)
 			if err != nil {
 				t.Fatal(err)

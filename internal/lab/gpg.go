@@ -96,7 +96,7 @@ func (g *GPG) run(ctx context.Context, input []byte, passphrase string, args ...
 	defer statusReader.Close()
 	cmd := g.command(ctx, "gpg", append([]string{
 		"--batch", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", passphrase,
-		"--trust-model", "always", "--status-fd", "3",
+		"--trust-model", "always", "--status-fd", "3", "--utf8-strings",
 	}, args...)...)
 	cmd.Stdin = bytes.NewReader(input)
 	cmd.ExtraFiles = []*os.File{statusWriter}

@@ -34,7 +34,7 @@ func parameterOf(keyword string) (parameter, string) {
 		// A server without DSN gets the message all the same, and reports in its own way (RFC 3461, section 5.2.2).
 		return wished, "DSN"
 	case "MT-PRIORITY":
-		// Where priorities are not known, the message has the usual one (RFC 6710, section 4).
+		// Where priorities are not known, the message has the usual one (RFC 6710).
 		return wished, "MT-PRIORITY"
 	case "BY":
 		return needed, "DELIVERBY"

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,8 @@ type Case struct {
 	dialogue  []string
 	messages  map[string][]byte // with CRLF, by section
 	mailboxes map[string][]form
-	hidden    [][2]string // mailbox, text
+	hidden    [][2]string         // mailbox, text
+	envelopes map[string][]string // parameters of each message, by mailbox
 }
 
 // form is what one message in a mailbox must be.
@@ -37,8 +39,9 @@ type form struct {
 	reader  string // whose key it is encrypted to, "" for the mailbox's own
 }
 
-// Cases returns all cases by name, as they are for the MTA of that name ([MTA]).
-func Cases(mta string) ([]*Case, error) {
+// Cases returns all cases by name, as they are where all of the given names hold: that of the [MTA], and "7bit" or "8bit"
+// for its next hop.
+func Cases(names ...string) ([]*Case, error) {
 	entries, err := files.ReadDir("cases")
 	if err != nil {
 		return nil, err
@@ -49,7 +52,7 @@ func Cases(mta string) ([]*Case, error) {
 		if err != nil {
 			return nil, err
 		}
-		c, err := parse(strings.TrimSuffix(e.Name(), ".txtar"), mta, data)
+		c, err := parse(strings.TrimSuffix(e.Name(), ".txtar"), names, data)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name(), err)
 		}
@@ -58,16 +61,17 @@ func Cases(mta string) ([]*Case, error) {
 	return all, nil
 }
 
-func parse(name, mta string, data []byte) (*Case, error) {
+func parse(name string, names []string, data []byte) (*Case, error) {
 	archive := txtar.Parse(data)
-	c := &Case{Name: name, Comment: string(archive.Comment), messages: map[string][]byte{}, mailboxes: map[string][]form{}}
+	c := &Case{Name: name, Comment: string(archive.Comment), messages: map[string][]byte{}, mailboxes: map[string][]form{},
+		envelopes: map[string][]string{}}
 	var mailboxes string
 	for _, f := range archive.Files {
 		text := string(f.Data)
 		switch f.Name {
-		case "dialogue", "mailboxes", "hidden":
+		case "dialogue", "mailboxes", "hidden", "envelope":
 			var err error
-			if text, err = linesFor(mta, text); err != nil {
+			if text, err = linesFor(names, text); err != nil {
 				return nil, fmt.Errorf("%s: %w", f.Name, err)
 			}
 		}
@@ -85,6 +89,14 @@ func parse(name, mta string, data []byte) (*Case, error) {
 					return nil, fmt.Errorf("hidden: %q has no mailbox", line)
 				}
 				c.hidden = append(c.hidden, [2]string{mailbox, hidden})
+			}
+		case "envelope":
+			for _, line := range lines(text) {
+				mailbox, parameters, found := strings.Cut(line, ":")
+				if !found {
+					return nil, fmt.Errorf("envelope: %q has no mailbox", line)
+				}
+				c.envelopes[mailbox] = append(c.envelopes[mailbox], parameters)
 			}
 		default:
 			message, err := expand(f.Data)
@@ -118,7 +130,7 @@ func (c *Case) parseForm(text string) (form, error) {
 	f := form{kind: words[0], message: "message", signer: "alice@example.org"}
 	switch f.kind {
 	case "encrypted", "signed":
-	case "untouched", "report":
+	case "untouched", "report", "bounce":
 		f.signer = ""
 	default:
 		return form{}, fmt.Errorf("mailboxes: unknown form %q", text)
@@ -142,11 +154,12 @@ func (c *Case) parseForm(text string) (form, error) {
 	return f, nil
 }
 
-var condition = regexp.MustCompile(`^\[(!?)([a-z]+)\] (.*)$`)
+var condition = regexp.MustCompile(`^\[(!?)([a-z0-9]+)\] (.*)$`)
 
-// linesFor leaves the lines that hold for an MTA. A line after "[sendmail] " is for that one only, and one after
-// "[!sendmail] " for all others. Each needs an explanation: a comment above it, or another such line that has one.
-func linesFor(mta, text string) (string, error) {
+// linesFor leaves the lines that hold where the names do. A line after "[sendmail] " is for that MTA only, and one after
+// "[!sendmail] " for all others; "[7bit] " is for a next hop without 8BITMIME. Each needs an explanation: a comment above
+// it, or another such line that has one.
+func linesFor(names []string, text string) (string, error) {
 	var kept strings.Builder
 	explained := false
 	for line := range strings.Lines(text) {
@@ -157,7 +170,7 @@ func linesFor(mta, text string) (string, error) {
 			kept.WriteString(line)
 		case !explained:
 			return "", fmt.Errorf("%q has no comment that explains it", line)
-		case (found[2] == mta) == (found[1] == ""):
+		case slices.Contains(names, found[2]) == (found[1] == ""):
 			kept.WriteString(found[3] + "\n")
 		}
 	}

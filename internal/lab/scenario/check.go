@@ -34,6 +34,7 @@ func (w *World) check(ctx context.Context, c *Case, arrived []lab.Delivery) erro
 			}
 		}
 	}
+	failures = append(failures, w.checkEnvelopes(c, mailboxes))
 	for mailbox := range mailboxes {
 		if c.mailboxes[mailbox] == nil {
 			failures = append(failures, fmt.Errorf("mailbox %s got something:\n%s", mailbox, excerpt(mailboxes[mailbox][0].Data)))
@@ -74,9 +75,12 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 		if opened.Encrypted && !bytes.Contains(original, []byte("multipart/encrypted")) {
 			return errors.New("it is encrypted")
 		}
-	case "report":
+	case "report", "bounce":
 		if !bytes.Contains(d.Data, []byte("multipart/report")) || d.From != "" {
 			return fmt.Errorf("it is no report from the null sender but from %q", d.From)
+		}
+		if want.kind == "bounce" {
+			return nil
 		}
 		return checkNothingOutside(d.Data, original)
 	}

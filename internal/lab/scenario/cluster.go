@@ -80,7 +80,9 @@ func (c *Cluster) EncryptedTo(ctx context.Context, message []byte, fingerprint s
 }
 
 // ParseCase reads a case as the files of the folder cases have it. Of its sections, config is for [World.Play] alone.
-func ParseCase(name, mta, text string) (*Case, error) { return parse(name, mta, []byte(text)) }
+func ParseCase(name, mta, text string) (*Case, error) {
+	return parse(name, []string{mta}, []byte(text))
+}
 
 // Submit says the dialogue of a case to the MTA of a host and waits until its queue is empty. It returns what has
 // arrived meanwhile.

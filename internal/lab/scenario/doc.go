@@ -8,9 +8,12 @@
 //	message    a message for "> DATA message"; any other name will do as well
 //	mailboxes  what each mailbox must hold in the end; those not named must be empty
 //	hidden     "ADDR: TEXT", text that must be nowhere in that mailbox, encrypted or not
+//	envelope   "ADDR: PARAMETERS", the parameters of MAIL and RCPT with which a message reached the mailbox, but for SIZE,
+//	           in any order; one line for each message, if there is one at all
 //
-// The same cases run on every MTA. Where MTAs differ, a line of dialogue, mailboxes or hidden begins with the name of the
-// one it holds for, as in "[sendmail] < 503", or with "[!sendmail]" for all others, below a comment that says why.
+// The same cases run on every MTA. Where MTAs differ, a line of dialogue, mailboxes, hidden or envelope begins with the
+// name of the one it holds for, as in "[sendmail] < 503", or with "[!sendmail]" for all others, below a comment that says
+// why. "[7bit]" is a next hop without 8BITMIME and SMTPUTF8, whose parameters an envelope then does not have.
 //
 // The lines of a dialogue are SMTP commands, but for
 //
@@ -20,6 +23,11 @@
 //	> sendmail message -f alice@example.org bob@example.net
 //	                      submit a section on the MTA's host without SMTP
 //	< 550 5.7.1 text      the reply must begin with the code and contain the rest
+//	! the queue is empty  wait until nothing is left in the queue of the MTA
+//	! the directory is down
+//	                      the recipients' Web Key Directory answers 503, until it "is up"
+//	! bob@example.net is refused 550 5.1.1 No such user
+//	                      the next hop answers RCPT TO of the address so, until the end of the case
 //
 // The lines of mailboxes are "ADDR: FORM, FORM", one FORM for each message in order of arrival:
 //
@@ -28,7 +36,8 @@
 //	encrypted second by eve@example.org
 //	encrypted unsigned
 //	untouched             as it was submitted
-//	report                a delivery status notification of the milter or the MTA
+//	report                a delivery status notification of the milter or the MTA, with nothing of Subject and body
+//	bounce                one that may quote them, of a message in clear text
 //
 // A second word that is the name of a section says which message it is. In messages {{hex 00ff}} stands for bytes,
 // {{repeat 3 text}} for repeated text, and {{noise 5000}} for that many random bytes in base64.

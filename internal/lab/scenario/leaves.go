@@ -14,8 +14,14 @@ import (
 
 // leaf is one part of a message that is not a multipart, decoded by a library that the program composes nothing with.
 type leaf struct {
+	kind
+	content []byte
+}
+
+// kind is what a reader chooses a program by.
+type kind struct {
 	mediaType, charset, name string
-	content                  []byte
+	method                   string // of a calendar object (RFC 5546)
 }
 
 // compareLeaves checks that a payload holds what the original message held: the same parts in the same order with the
@@ -33,9 +39,8 @@ func compareLeaves(payload, original []byte) error {
 		return fmt.Errorf("the payload has %d parts, the original %d", len(got), len(want))
 	}
 	for i := range got {
-		if got[i].mediaType != want[i].mediaType || got[i].charset != want[i].charset || got[i].name != want[i].name {
-			return fmt.Errorf("part %d is %q %q %q, not %q %q %q", i+1, got[i].mediaType, got[i].charset, got[i].name,
-				want[i].mediaType, want[i].charset, want[i].name)
+		if got[i].kind != want[i].kind {
+			return fmt.Errorf("part %d is %q, not %q", i+1, got[i].kind, want[i].kind)
 		}
 		if !bytes.Equal(got[i].content, want[i].content) {
 			return fmt.Errorf("part %d differs: %d octets %.300q, not %d octets %.300q", i+1, len(got[i].content), got[i].content,
@@ -70,7 +75,7 @@ func leaves(entity []byte) ([]leaf, error) {
 			content = bytes.TrimRight(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")), "\n")
 		}
 		_, disposition, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
-		all = append(all, leaf{mediaType, params["charset"], disposition["filename"], content})
+		all = append(all, leaf{kind{mediaType, params["charset"], disposition["filename"], params["method"]}, content})
 		return nil
 	})
 	return all, err

@@ -16,6 +16,7 @@ func (w *World) Play(ctx context.Context, c *Case, mta MTA) (err error) {
 	if err := w.directory.become("up"); err != nil {
 		return err
 	}
+	w.refusals.lift(w.Sink)
 	milter, err := w.Serve(ctx, c.Name, c.config)
 	if err != nil {
 		return err
@@ -26,7 +27,7 @@ func (w *World) Play(ctx context.Context, c *Case, mta MTA) (err error) {
 			err = fmt.Errorf("%w\n--- milter\n%s\n--- MTA\n%s", err, milter.Log(), lastLines(mta.Log(), 40))
 		}
 	}()
-	p := player{ctx: ctx, c: c, mta: mta, directory: &w.directory}
+	p := player{ctx: ctx, c: c, mta: mta, world: w}
 	if err := p.run(); err != nil {
 		return err
 	}
@@ -44,10 +45,15 @@ type player struct {
 	client *lab.Client
 	reply  lab.Reply
 
-	directory *directory
+	world *World
 }
 
 func (p *player) run() error {
+	defer func() {
+		if p.client != nil {
+			p.client.Drop() // a milter that is told to stop waits for its clients
+		}
+	}()
 	for _, line := range p.c.dialogue {
 		say, text, _ := strings.Cut(line, " ")
 		var err error
@@ -57,7 +63,7 @@ func (p *player) run() error {
 		case "<":
 			err = p.hear(text)
 		case "!":
-			err = p.directory.become(strings.TrimPrefix(text, "the directory is "))
+			err = p.arrange(text)
 		default:
 			err = errors.New("it begins with none of >, < and ! as a word")
 		}
@@ -111,6 +117,18 @@ func (p *player) message(section string) ([]byte, error) {
 		return nil, fmt.Errorf("the case has no section %q", section)
 	}
 	return message, nil
+}
+
+// arrange changes what is around the client.
+func (p *player) arrange(text string) error {
+	if text == "the queue is empty" {
+		return p.mta.WaitEmpty(p.ctx)
+	}
+	if recipient, reply, found := strings.Cut(text, " is refused "); found {
+		p.world.refusals.add(p.world.Sink, recipient, reply)
+		return nil
+	}
+	return p.world.directory.become(strings.TrimPrefix(text, "the directory is "))
 }
 
 // hear checks the last reply: its code, and every further word of the line as one text.

@@ -30,8 +30,8 @@ type MTA interface {
 // The people of the cases. Every login has its own name as password and the address NAME@example.org.
 var (
 	logins  = []string{"alice", "eve", "nokey"}
-	signers = []string{"alice@example.org", "eve@example.org"}
-	keyed   = []string{"bob@example.net", "dave@example.net", "Carol.Upper@Example.NET"}
+	signers = []string{"alice@example.org", "eve@example.org", "alice@bücher.example"}
+	keyed   = []string{"bob@example.net", "dave@example.net", "Carol.Upper@Example.NET", "dörte@münchen.example"}
 )
 
 // World is what the cases need beside an MTA: the program, everybody's keys, the mailboxes and the password server.
@@ -44,6 +44,8 @@ type World struct {
 	Auth *lab.Auth
 
 	directory directory
+	refusals  refusals
+	sevenBit  bool
 
 	dir     string // holds the program and "state", the state directory that each case gets a copy of
 	program string
@@ -55,7 +57,7 @@ type World struct {
 // NewWorld builds a world around a program built from cmd/sealmilter. The next hop announces 8BITMIME unless sevenBit.
 // The caller closes it.
 func NewWorld(ctx context.Context, program string, sevenBit bool, progress io.Writer) (*World, error) {
-	w := &World{program: program, prints: map[string]string{}}
+	w := &World{program: program, sevenBit: sevenBit, prints: map[string]string{}}
 	err := w.build(ctx, sevenBit, progress)
 	if err == nil {
 		err = w.publish(ctx)
