@@ -72,7 +72,7 @@ func TestMessageArrivesWhole(t *testing.T) {
 			{Addr: addr(t, "Bob@Example.net"), Raw: "<Bob@Example.net>", Args: []string{"NOTIFY=NEVER"}},
 			{Addr: addr(t, `"a b"@example.net`), Raw: `<"a b"@example.net>`, Args: []string{}},
 		},
-		Login: "alice", Client: netip.MustParseAddr("2001:db8::7"), Helo: "client.example", Daemon: "submission", QueueID: "4QUEUE",
+		Login: "alice", Client: netip.MustParseAddr("2001:db8::7"), ClientPort: 25, Helo: "client.example", Daemon: "submission", QueueID: "4QUEUE",
 	}
 	if !reflect.DeepEqual(m.Envelope, want) {
 		t.Errorf("envelope\n%+v, want\n%+v", m.Envelope, want)
@@ -157,7 +157,7 @@ func TestMessagesShareNothing(t *testing.T) {
 			}
 			second := got.got[1]
 			want := &mail.Envelope{
-				RawSender: "<>", Args: []string{}, Client: netip.MustParseAddr("192.0.2.7"), Helo: "client.example", Daemon: "mx",
+				RawSender: "<>", Args: []string{}, Client: netip.MustParseAddr("192.0.2.7"), ClientPort: 25, Helo: "client.example", Daemon: "mx",
 				Recipients: []mail.Recipient{{Addr: addr(t, "two@example.org"), Raw: "<two@example.org>", Args: []string{}}},
 			}
 			if !reflect.DeepEqual(second.Envelope, want) {
