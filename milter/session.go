@@ -86,6 +86,7 @@ func (s *session) envelope() *mail.Envelope {
 		Client:     s.client.Addr(),
 		ClientPort: s.client.Port(),
 		Helo:       s.helo,
+		Host:       s.macros.get("j", lib.CodeConn),
 		Daemon:     s.macros.get("daemon_name", lib.CodeMail, lib.CodeHelo, lib.CodeConn),
 		QueueID:    s.macros.get("i", lib.CodeMail),
 	}

@@ -72,7 +72,7 @@ func TestMessageArrivesWhole(t *testing.T) {
 			{Addr: addr(t, "Bob@Example.net"), Raw: "<Bob@Example.net>", Args: []string{"NOTIFY=NEVER"}},
 			{Addr: addr(t, `"a b"@example.net`), Raw: `<"a b"@example.net>`, Args: []string{}},
 		},
-		Login: "alice", Client: netip.MustParseAddr("2001:db8::7"), ClientPort: 25, Helo: "client.example", Daemon: "submission", QueueID: "4QUEUE",
+		Login: "alice", Client: netip.MustParseAddr("2001:db8::7"), ClientPort: 25, Helo: "client.example", Host: "mx.example", Daemon: "submission", QueueID: "4QUEUE",
 	}
 	if !reflect.DeepEqual(m.Envelope, want) {
 		t.Errorf("envelope\n%+v, want\n%+v", m.Envelope, want)

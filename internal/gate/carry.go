@@ -60,7 +60,7 @@ func (g *Gate) refusals(env *mail.Envelope, plan *Plan) ([]Decision, error) {
 	if first == nil {
 		return nil, nil
 	}
-	if plan.Origin == NonSMTP && !first.Temporary() && !env.Sender.IsNull() {
+	if plan.Origin == NonSMTP && !first.Temporary() {
 		return refused, nil
 	}
 	for _, d := range refused {
@@ -235,17 +235,16 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 		var refusal *mail.Failure
 		switch {
 		case err == nil:
-		case errors.As(err, &refusal) && !refusal.Temporary() && attempt.Any() && !m.Envelope.Sender.IsNull():
+		case errors.As(err, &refusal) && !refusal.Temporary() && attempt.Any():
 			// Others have theirs, so the message cannot be refused as a whole any more: the sender gets a notice.
+			g.Log.Warn("the MTA refuses a copy", "queue_id", m.Envelope.QueueID, "to", c.To.Addr.String(), "err", refusal)
 			failed = append(failed, undelivered{c.To, refusal})
 		default:
 			return nil, fmt.Errorf("copy for %s: %w", c.To.Addr, err)
 		}
 	}
-	if len(failed) > 0 {
-		if err := g.notify(ctx, attempt, m, failed); err != nil {
-			return nil, err
-		}
+	if err := g.notify(ctx, attempt, m, failed); err != nil {
+		return nil, err
 	}
 	if err := attempt.Finish(ctx); err != nil {
 		return nil, err

@@ -99,7 +99,8 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 }
 
 // Message decides about every recipient and carries the decisions out. What a local program sends is not refused, for the
-// MTA would answer with a bounce that quotes the text: its sender gets a notice.
+// MTA would answer with a bounce that quotes the text, to the sender or, where there is none, to its postmaster: the
+// sender gets a notice instead.
 func (t *Transaction) Message(ctx context.Context, m *mail.Message) (*mail.Edit, error) {
 	if token := t.testToken(m); t.test || token != "" {
 		return nil, t.gate.answerTest(ctx, m, token)
@@ -107,7 +108,7 @@ func (t *Transaction) Message(ctx context.Context, m *mail.Message) (*mail.Edit,
 	identity := outbox.Identify(m)
 	edit, err := t.message(ctx, m, identity)
 	var refusal *mail.Failure
-	if t.origin == NonSMTP && !m.Envelope.Sender.IsNull() && errors.As(err, &refusal) && !refusal.Temporary() {
+	if t.origin == NonSMTP && errors.As(err, &refusal) && !refusal.Temporary() {
 		return t.gate.refuseAll(ctx, m, identity, refusal)
 	}
 	return edit, err

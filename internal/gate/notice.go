@@ -1,11 +1,10 @@
 package gate
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
@@ -34,12 +33,17 @@ func (g *Gate) refuseAll(ctx context.Context, m *mail.Message, identity outbox.I
 	if err := attempt.Finish(ctx); err != nil {
 		return nil, err
 	}
-	g.Log.Info("message of a local program refused", "queue_id", m.Envelope.QueueID, "from", m.Envelope.Sender.String(), "why", why.Text)
+	g.Log.Warn("message of a local program refused", "queue_id", m.Envelope.QueueID, "from", m.Envelope.Sender.String(), "why", why.Text)
 	return &mail.Edit{Discard: true}, nil
 }
 
-// notify tells the sender who gets nothing, once for a message and these recipients. The caller sees to it that there is a sender.
+// notify tells the sender who gets nothing, once for a message and these recipients. The null sender is told nothing: a
+// notice about a notice may go round for ever (RFC 5321, section 6.1).
 func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Message, failed []undelivered) error {
+	failed = slices.DeleteFunc(slices.Clone(failed), func(f undelivered) bool { return !wantsNotice(f.to) })
+	if m.Envelope.Sender.IsNull() || len(failed) == 0 {
+		return nil
+	}
 	to := mail.Recipient{Addr: m.Envelope.Sender}
 	var told []string
 	for _, f := range failed {
@@ -57,65 +61,18 @@ func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Mess
 	if err != nil {
 		return fmt.Errorf("delivery status notification: %w", err)
 	}
-	header, body := g.notice(m, failed, id, "=_"+boundary)
+	header, body := report{about: m, failed: failed, at: g.Now(), id: id, boundary: "=_" + boundary}.compose()
 	null := &mail.Envelope{}
-	if err := attempt.Send(ctx, null, outbox.Copy{To: to, Header: header, Body: octets(body), Notice: name}); err != nil {
+	c := outbox.Copy{To: to, Header: header, Body: body, EightBit: body.eightBit(), Notice: name}
+	if err := attempt.Send(ctx, null, c); err != nil {
 		return fmt.Errorf("delivery status notification: %w", err)
 	}
 	return nil
 }
 
-// notice composes a delivery status notification (RFC 3464). Of the message it shows what is needed to recognise it:
-// neither Subject nor body, for they were to travel encrypted or not at all.
-func (g *Gate) notice(m *mail.Message, failed []undelivered, id, boundary string) (mail.Header, []byte) {
-	header := mail.Header{
-		{Name: "From", Value: " Mail encryption service <postmaster@" + hostOf(m.Envelope.Sender) + ">"},
-		{Name: "To", Value: " " + m.Envelope.Sender.String()},
-		{Name: "Subject", Value: " Undelivered: your message could not be sent encrypted"},
-		{Name: "Date", Value: " " + g.Now().Format(time.RFC1123Z)},
-		{Name: "Message-ID", Value: " " + id},
-		{Name: "Auto-Submitted", Value: " auto-replied"},
-		{Name: "MIME-Version", Value: " 1.0"},
-		{Name: "Content-Type", Value: " multipart/report; report-type=delivery-status;\r\n\tboundary=\"" + boundary + "\""},
-	}
-	if about := m.Header.Get("Message-ID"); about != "" {
-		header = append(header, mail.Field{Name: "In-Reply-To", Value: " " + about})
-	}
-	var b bytes.Buffer
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
-	line("--%s", boundary)
-	line("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n")
-	line("Your message was not sent to these recipients:\r\n")
-	for _, f := range failed {
-		line("  %s\r\n    %s\r\n", f.to.Addr, strings.ReplaceAll(f.failure.Text, "\n", "\r\n    "))
-	}
-	line("All other recipients have got their copies. The text of the message is not quoted here.\r\n")
-	line("--%s", boundary)
-	line("Content-Type: message/delivery-status\r\n")
-	line("Reporting-MTA: dns; %s", hostOf(m.Envelope.Sender))
-	if id := m.Envelope.QueueID; id != "" {
-		line("X-Queue-ID: %s", id)
-	}
-	for _, f := range failed {
-		line("\r\nFinal-Recipient: rfc822; %s", f.to.Addr)
-		line("Action: failed")
-		line("Status: %s", f.failure.Enhanced)
-		line("Diagnostic-Code: smtp; %d %s %s", f.failure.Code, f.failure.Enhanced, strings.ReplaceAll(f.failure.Text, "\n", " "))
-	}
-	line("\r\n--%s", boundary)
-	line("Content-Type: text/rfc822-headers\r\n")
-	for _, name := range []string{"From", "Date", "Message-ID"} {
-		for _, field := range m.Header.All(name) {
-			b.Write(mail.Header{field}.AppendTo(nil))
-		}
-	}
-	line("\r\n--%s--", boundary)
-	return header, b.Bytes()
-}
-
-func hostOf(a mail.Addr) string {
-	if a.Domain() == "" || a.IsLiteral() {
-		return "localhost"
-	}
-	return a.Domain()
+// wantsNotice reports whether the sender wants to hear of a failure for this recipient (RFC 3461, section 4.1): by
+// default, yes.
+func wantsNotice(to mail.Recipient) bool {
+	value, given := mail.Arg(to.Args, "NOTIFY")
+	return !given || slices.Contains(strings.Split(strings.ToUpper(value), ","), "FAILURE")
 }

@@ -20,7 +20,8 @@ func TestLocalProgramRefusals(t *testing.T) {
 	}{
 		{"all refused", "alice@example.org", []string{"erin@example.com"}, 250, true},
 		{"one refused", "alice@example.org", []string{"erin@example.com", "bob@example.net"}, 250, false},
-		{"null sender", "", []string{"erin@example.com"}, 550, false},
+		{"null sender", "", []string{"erin@example.com"}, 250, true},
+		{"null sender, one refused", "", []string{"erin@example.com", "bob@example.net"}, 250, false},
 	} {
 		w := newWorld(t)
 		w.Config.Policy.Mode = config.Require
@@ -31,13 +32,12 @@ func TestLocalProgramRefusals(t *testing.T) {
 			t.Errorf("%s: %v, %+v", tc.name, err, edit)
 			continue
 		}
-		if err != nil {
-			if len(w.queue) != 0 {
-				t.Errorf("%s: queue %+v", tc.name, w.queue)
+		if tc.sender == "" {
+			// Nobody can be told, and the MTA's postmaster must not get what was to be encrypted.
+			if len(w.queue) != 0 || !strings.Contains(w.log.String(), "no source has a key") {
+				t.Errorf("%s: queue %+v, log %s", tc.name, w.queue, w.log.String())
 			}
-			continue
-		}
-		if len(w.queue) != 1 || w.queue[0].to != "alice@example.org" || strings.Contains(w.queue[0].text, "secret") {
+		} else if len(w.queue) != 1 || w.queue[0].to != "alice@example.org" || strings.Contains(w.queue[0].text, "secret") {
 			t.Errorf("%s: queue %+v", tc.name, w.queue)
 		}
 		if !edit.Discard && strings.Contains(text(t, edit), secretText) {
@@ -94,6 +94,57 @@ func TestRefusedAsAWhole(t *testing.T) {
 				strings.Count(notice.text, "Final-Recipient:") != 2 {
 				t.Errorf("%s: notice %+v", name, notice)
 			}
+		}
+	}
+}
+
+// TestNoticesAreThoseAskedFor has the MTA refuse copies late, for recipients with and without a wish of the sender's.
+func TestNoticesAreThoseAskedFor(t *testing.T) {
+	for _, tc := range []struct {
+		name, sender string
+		notify       map[string]string
+		told         []string
+	}{
+		{"no wish", "alice@example.org", nil, []string{"erin@example.com", "frank@example.com"}},
+		{"failures", "alice@example.org", map[string]string{"erin@example.com": "notify=success,failure"}, []string{"erin@example.com", "frank@example.com"}},
+		{"never", "alice@example.org", map[string]string{"erin@example.com": "NOTIFY=NEVER"}, []string{"frank@example.com"}},
+		{"other events", "alice@example.org", map[string]string{"frank@example.com": "NOTIFY=SUCCESS,DELAY"}, []string{"erin@example.com"}},
+		{"nobody", "alice@example.org", map[string]string{"erin@example.com": "NOTIFY=NEVER", "frank@example.com": "NOTIFY=DELAY"}, nil},
+		{"null sender", "", nil, nil},
+	} {
+		w := newWorld(t)
+		never := &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "never"}
+		w.refuse["erin@example.com"], w.refuse["frank@example.com"] = never, never
+		m := message(t, "alice@example.org")
+		m.Envelope.Sender, m.Envelope.RawSender = addr(t, tc.sender), "<"+tc.sender+">"
+		edit, err := w.submit(t, m, func() {
+			for i, to := range m.Envelope.Recipients {
+				if wish := tc.notify[to.Addr.String()]; wish != "" {
+					m.Envelope.Recipients[i].Args = []string{wish}
+				}
+			}
+		}, "bob@example.net", "dave@example.net", "erin@example.com", "frank@example.com")
+		if err != nil || edit.Discard {
+			t.Errorf("%s: %v, %+v", tc.name, err, edit)
+			continue
+		}
+		if w.queue[0].to != "dave@example.net" {
+			t.Errorf("%s: queue %+v", tc.name, w.queue)
+		}
+		var notice string
+		for _, d := range w.queue[1:] {
+			notice += d.text
+		}
+		if len(w.queue)-1 != min(len(tc.told), 1) || strings.Count(notice, "Final-Recipient:") != len(tc.told) {
+			t.Errorf("%s: notices %s", tc.name, notice)
+		}
+		for _, to := range tc.told {
+			if !strings.Contains(notice, "Final-Recipient: rfc822; "+to) {
+				t.Errorf("%s: nobody is told of %s", tc.name, to)
+			}
+		}
+		if n := strings.Count(w.log.String(), "the MTA refuses a copy"); n != 2 {
+			t.Errorf("%s: %d refusals in the log", tc.name, n)
 		}
 	}
 }

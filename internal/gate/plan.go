@@ -68,11 +68,14 @@ func (g *Gate) Plan(ctx context.Context, m *mail.Message) (*Plan, error) {
 
 func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promised map[string]bool) (*Plan, error) {
 	p := &Plan{Origin: origin}
-	var err error
-	if p.Author, err = author(g.Config.Senders, origin, m); err != nil {
-		return nil, err
+	automatic := isAutomatic(m.Envelope, origin)
+	if !automatic || hasAuthor(m) {
+		var err error
+		if p.Author, err = author(g.Config.Senders, origin, m); err != nil {
+			return nil, err
+		}
 	}
-	state, authorErr := g.authorKey(ctx, p)
+	state, authorErr := g.authorKey(ctx, p, automatic)
 	protection := pgpmime.Inspect(m)
 	for _, d := range g.questions(ctx, m.Envelope, p.Author) {
 		f := facts{author: state, mode: d.Mode, promised: promised[d.To.Addr.Key()]}
@@ -146,7 +149,10 @@ func (g *Gate) lookup(ctx context.Context, addr mail.Addr) (answer keys.Answer) 
 func mailbox(a mail.Addr) string { return a.Local() + "@" + a.Domain() }
 
 // authorKey fills in the author's signer and returns the state of the key, with the reason if that is unknown.
-func (g *Gate) authorKey(ctx context.Context, p *Plan) (signing, error) {
+func (g *Gate) authorKey(ctx context.Context, p *Plan, automatic bool) (signing, error) {
+	if p.Author.IsNull() && automatic {
+		return signingWaived, nil
+	}
 	signer, err := g.Signers.Signer(ctx, p.Author)
 	switch {
 	case err == nil:
@@ -154,6 +160,8 @@ func (g *Gate) authorKey(ctx context.Context, p *Plan) (signing, error) {
 		return signingReady, nil
 	case !errors.Is(err, keys.ErrNoSecretKey):
 		return signingUnknown, err
+	case automatic:
+		return signingWaived, nil
 	}
 	switch g.Config.Senders.MissingKey {
 	case config.GenerateKey:
@@ -185,6 +193,8 @@ func (d Decision) reason(author mail.Addr) string {
 		return fmt.Sprintf("there is no secret key to sign for %s", author)
 	case authorKeyUnusable:
 		return fmt.Sprintf("the secret key of %s cannot be used now", author)
+	case signatureWaived:
+		return "an automatic message without a sender goes as it is: its author has no key to sign with"
 	default:
 		return "no rule decides"
 	}

@@ -61,6 +61,9 @@ const (
 	signingMissing
 	// signingUnneeded means that the author has no key, and what is encrypted goes without a signature.
 	signingUnneeded
+	// signingWaived means that the author of an automatic message has no key: it is encrypted without a signature, and
+	// goes as it is where clear text may.
+	signingWaived
 	// signingReady is a key to sign with, or one about to be made.
 	signingReady
 )
@@ -91,6 +94,7 @@ const (
 	keyLost                   // they had a key at RCPT TO
 	noAuthorKey               // the author has no key
 	authorKeyUnusable         // the author's key cannot be used now
+	signatureWaived           // clear text may leave, and the author of an automatic message has no key
 )
 
 // decide is the policy, as a pure table.
@@ -98,7 +102,7 @@ func decide(f facts) (Action, verdict) {
 	switch action, why := decideForRecipient(f); action {
 	case Encrypt:
 		switch f.author {
-		case signingReady, signingUnneeded:
+		case signingReady, signingUnneeded, signingWaived:
 			return Encrypt, why
 		case signingMissing:
 			return Reject, noAuthorKey
@@ -109,6 +113,8 @@ func decide(f facts) (Action, verdict) {
 		switch f.author {
 		case signingReady:
 			return SignOnly, why
+		case signingWaived:
+			return Pass, signatureWaived
 		case signingMissing, signingUnneeded:
 			return Reject, noAuthorKey
 		default:

@@ -18,7 +18,7 @@ func TestDecideEveryCombination(t *testing.T) {
 	for _, mode := range []config.Mode{config.Require, config.Prefer, config.Sign, config.Pass, "", "bogus"} {
 		for _, key := range []keys.Status{keys.Unknown, keys.None, keys.Found, 9} {
 			for _, message := range []encryption{clearText, toOthers, toThem} {
-				for _, author := range []signing{signingUnknown, signingMissing, signingUnneeded, signingReady, 9} {
+				for _, author := range []signing{signingUnknown, signingMissing, signingUnneeded, signingWaived, signingReady, 9} {
 					for bits := range 4 {
 						f := facts{mode: mode, key: key, message: message, author: author, expected: bits&1 != 0, promised: bits&2 != 0}
 						got, _ := decide(f)
@@ -43,8 +43,8 @@ func expected(f facts) Action {
 	if f.mode == config.Pass || f.mode == config.Sign && f.message != clearText {
 		return Pass
 	}
-	canSign := map[signing]Action{signingReady: SignOnly, signingMissing: Reject, signingUnneeded: Reject}[f.author]
-	canEncrypt := map[signing]Action{signingReady: Encrypt, signingUnneeded: Encrypt, signingMissing: Reject}[f.author]
+	canSign := map[signing]Action{signingReady: SignOnly, signingMissing: Reject, signingUnneeded: Reject, signingWaived: Pass}[f.author]
+	canEncrypt := map[signing]Action{signingReady: Encrypt, signingUnneeded: Encrypt, signingWaived: Encrypt, signingMissing: Reject}[f.author]
 	if f.mode == config.Sign {
 		return canSign
 	}

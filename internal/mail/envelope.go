@@ -38,6 +38,8 @@ type Envelope struct {
 	User string
 	// Helo is the client's HELO name.
 	Helo string
+	// Host is the MTA's own name ({j}), "" if it does not say.
+	Host string
 	// Daemon is the name of the MTA's listener ({daemon_name}).
 	Daemon string
 	// NonSMTP marks mail from sendmail(1) and cron: nobody listens to a reply at RCPT TO.

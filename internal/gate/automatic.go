@@ -1,0 +1,17 @@
+package gate
+
+import "sealmilter/internal/mail"
+
+// isAutomatic reports whether a message is one that a program has sent about another message, a delivery status
+// notification for instance: its null sender says so (RFC 5321, section 4.5.5; RFC 3834, section 3.3). Its author is often
+// nobody with a key, such as MAILER-DAEMON of a host. A client with a login is held to the addresses of its login in any
+// case, so what it sends is treated like all its mail.
+func isAutomatic(env *mail.Envelope, origin Origin) bool {
+	return env.Sender.IsNull() && (origin == Trusted || origin == NonSMTP)
+}
+
+// hasAuthor reports whether somebody is named in the From field. Reports of old programs have "MAILER-DAEMON" there.
+func hasAuthor(m *mail.Message) bool {
+	_, err := fromMailboxes(m.Header)
+	return err == nil
+}

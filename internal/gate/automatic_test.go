@@ -1,0 +1,99 @@
+package gate_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"sealmilter/internal/config"
+	"sealmilter/internal/gate"
+	"sealmilter/internal/mail"
+	"sealmilter/keys"
+)
+
+// TestAutomaticMessages submits messages whose author has no key, or is not named at all.
+func TestAutomaticMessages(t *testing.T) {
+	const host = "MAILER-DAEMON@host.example.org"
+	trusted := mail.Envelope{Client: netip.MustParseAddr("127.0.0.1")}
+	local := mail.Envelope{Client: netip.MustParseAddr("127.0.0.1"), NonSMTP: true}
+	login := mail.Envelope{Client: netip.MustParseAddr("127.0.0.1"), Login: host}
+	for _, tc := range []struct {
+		name     string
+		envelope mail.Envelope
+		sender   string
+		from     string // the From fields, "" for none
+		mode     config.Mode
+		missing  config.MissingKey
+		to       string
+		want     gate.Action
+		refused  int // of the message as a whole
+	}{
+		{"keyed", trusted, "", host, config.Prefer, config.RejectSender, "bob@example.net", gate.Encrypt, 0},
+		{"keyed, local", local, "", host, config.Prefer, config.RejectSender, "bob@example.net", gate.Encrypt, 0},
+		{"keyed, generate", local, "", host, config.Prefer, config.GenerateKey, "bob@example.net", gate.Encrypt, 0},
+		{"keyed, require", trusted, "", host, config.Require, config.RejectSender, "bob@example.net", gate.Encrypt, 0},
+		{"keyless", trusted, "", host, config.Prefer, config.RejectSender, "erin@example.com", gate.Pass, 0},
+		{"keyless, encrypt-only", trusted, "", host, config.Prefer, config.EncryptOnly, "erin@example.com", gate.Pass, 0},
+		{"keyless, generate", trusted, "", host, config.Prefer, config.GenerateKey, "erin@example.com", gate.Pass, 0},
+		{"keyless, sign", trusted, "", host, config.Sign, config.RejectSender, "erin@example.com", gate.Pass, 0},
+		{"keyless, require", trusted, "", host, config.Require, config.RejectSender, "erin@example.com", gate.Reject, 0},
+		{"not known, require", trusted, "", host, config.Require, config.RejectSender, "frank@example.com", gate.Defer, 0},
+		{"not known, seen", trusted, "", host, config.Prefer, config.RejectSender, "frank@example.com", gate.Defer, 0},
+		{"unreadable author, keyed", trusted, "", "MAILER-DAEMON (Mail Delivery System)", config.Prefer, config.RejectSender, "bob@example.net", gate.Encrypt, 0},
+		{"unreadable author", trusted, "", "Mail Delivery System <MAILER-DAEMON>", config.Prefer, config.RejectSender, "erin@example.com", gate.Pass, 0},
+		{"no author", trusted, "", "", config.Prefer, config.RejectSender, "erin@example.com", gate.Pass, 0},
+		{"no author, keyed, generate", trusted, "", "", config.Prefer, config.GenerateKey, "bob@example.net", gate.Encrypt, 0},
+		{"author with a key", trusted, "", "alice@example.org", config.Prefer, config.RejectSender, "erin@example.com", gate.SignOnly, 0},
+
+		{"a sender", trusted, host, host, config.Prefer, config.RejectSender, "erin@example.com", gate.Reject, 0},
+		{"a sender, local", local, host, host, config.Prefer, config.RejectSender, "bob@example.net", gate.Reject, 0},
+		{"a sender without From", trusted, host, "", config.Prefer, config.RejectSender, "erin@example.com", 0, 550},
+		{"a login", login, "", host, config.Prefer, config.RejectSender, "erin@example.com", gate.Reject, 0},
+		{"a login, encrypt-only", login, "", host, config.Prefer, config.EncryptOnly, "erin@example.com", gate.Reject, 0},
+		{"a login as somebody else", login, "", "alice@example.org", config.Prefer, config.RejectSender, "erin@example.com", 0, 550},
+		{"a login as nobody", login, "", "", config.Prefer, config.RejectSender, "erin@example.com", 0, 550},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Config.Policy.Mode, w.Config.Senders.MissingKey = tc.mode, tc.missing
+			w.answers["frank@example.com"] = keys.Answer{Status: keys.Unknown, SeenBefore: true}
+			m := message(t, "alice@example.org")
+			m.Header = m.Header.Without("From")
+			if tc.from != "" {
+				m.Header = append(m.Header, mail.Field{Name: "From", Value: " " + tc.from})
+			}
+			m.Envelope = &tc.envelope
+			m.Envelope.Sender = addr(t, tc.sender)
+			m.Envelope.Recipients = []mail.Recipient{{Addr: addr(t, tc.to), Raw: "<" + tc.to + ">"}}
+			plan, err := w.Plan(t.Context(), m)
+			if tc.refused != 0 {
+				if code(err) != tc.refused {
+					t.Errorf("%v, want %d", err, tc.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := plan.Decisions[0].Do; got != tc.want {
+				t.Fatalf("%v (%s), want %v", got, plan.Decisions[0].Why, tc.want)
+			}
+			if tc.want != gate.Encrypt && tc.want != gate.Pass {
+				return
+			}
+			edit, err := w.atEnd(t, m, tc.to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.want == gate.Pass && (edit.Body != nil || edit.Discard) {
+				t.Errorf("it does not pass untouched: %+v", edit)
+			}
+			if tc.want == gate.Encrypt && (!strings.Contains(text(t, edit), "multipart/encrypted") || strings.Contains(text(t, edit), "secret")) {
+				t.Errorf("not encrypted:\n%s", text(t, edit))
+			}
+			if len(w.signers) != 1 {
+				t.Error("a key was made")
+			}
+		})
+	}
+}

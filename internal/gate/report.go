@@ -1,0 +1,148 @@
+package gate
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"sealmilter/internal/mail"
+)
+
+// report is a delivery status notification (RFC 3464). Of the message it shows what is needed to recognise it: neither
+// Subject nor body, for they were to travel encrypted or not at all, whatever RET asks for.
+type report struct {
+	about    *mail.Message
+	failed   []undelivered
+	at       time.Time
+	id       string // its own Message-ID
+	boundary string
+}
+
+// compose returns header and body.
+func (r report) compose() (mail.Header, octets) {
+	headers, headersType := r.headers(), "text/rfc822-headers"
+	if octets(headers).eightBit() {
+		headersType = "message/global-headers" // RFC 6533, section 5
+	}
+	var body octets
+	for _, part := range []struct{ contentType, content string }{
+		{"text/plain; charset=utf-8", r.text()},
+		{"message/delivery-status", r.status()},
+		{headersType, headers},
+	} {
+		body = fmt.Appendf(body, "--%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: %s\r\n\r\n%s\r\n", r.boundary,
+			part.contentType, encodingOf(octets(part.content)), part.content)
+	}
+	body = fmt.Appendf(body, "--%s--\r\n", r.boundary)
+	sender := r.about.Envelope.Sender
+	header := mail.Header{
+		{Name: "From", Value: " Mail encryption service <postmaster@" + hostOf(sender) + ">"},
+		{Name: "To", Value: " " + sender.String()},
+		{Name: "Subject", Value: " Undelivered: your message could not be sent encrypted"},
+		{Name: "Date", Value: " " + r.at.Format(time.RFC1123Z)},
+		{Name: "Message-ID", Value: " " + r.id},
+		{Name: "Auto-Submitted", Value: " auto-replied"}, // RFC 3834, section 5: no program answers
+		{Name: "MIME-Version", Value: " 1.0"},
+		{Name: "Content-Type", Value: " multipart/report; report-type=delivery-status;\r\n\tboundary=\"" + r.boundary + "\""},
+		{Name: "Content-Transfer-Encoding", Value: " " + encodingOf(body)},
+	}
+	if about := r.about.Header.Get("Message-ID"); about != "" {
+		header = append(header, mail.Field{Name: "In-Reply-To", Value: " " + about})
+	}
+	return header, body
+}
+
+// encodingOf names the transfer encoding of a text that is sent as it is (RFC 2045, section 6.2).
+func encodingOf(text octets) string {
+	if text.eightBit() {
+		return "8bit"
+	}
+	return "7bit"
+}
+
+// text is the part for people.
+func (r report) text() string {
+	var b strings.Builder
+	b.WriteString("Your message was not sent to these recipients:\r\n\r\n")
+	for _, f := range r.failed {
+		fmt.Fprintf(&b, "  %s\r\n    %s\r\n\r\n", f.to.Addr, strings.ReplaceAll(f.failure.Text, "\n", "\r\n    "))
+	}
+	b.WriteString("The text of the message is not quoted here.\r\n")
+	return b.String()
+}
+
+// status is the part for programs. The order of the fields is that of RFC 3464, sections 2.2 and 2.3.
+func (r report) status() string {
+	var b bytes.Buffer
+	env := r.about.Envelope
+	line := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, printable(value)) }
+	if value, ok := mail.Arg(env.Args, "ENVID"); ok {
+		line("Original-Envelope-Id", fromXtext(value))
+	}
+	host := env.Host
+	if host == "" {
+		host = hostOf(env.Sender)
+	}
+	line("Reporting-MTA", "dns; "+host)
+	line("Arrival-Date", r.at.Format(time.RFC1123Z))
+	if env.QueueID != "" {
+		line("X-Queue-ID", env.QueueID)
+	}
+	for _, f := range r.failed {
+		b.WriteString("\r\n")
+		if value, ok := mail.Arg(f.to.Args, "ORCPT"); ok {
+			kind, address, _ := strings.Cut(value, ";")
+			line("Original-Recipient", kind+"; "+fromXtext(address))
+		}
+		kind := "rfc822"
+		if !f.to.Addr.IsASCII() {
+			kind = "utf-8" // RFC 6533, section 3
+		}
+		line("Final-Recipient", kind+"; "+f.to.Addr.String())
+		line("Action", "failed")
+		line("Status", f.failure.Enhanced)
+		line("Diagnostic-Code", fmt.Sprintf("smtp; %d %s %s", f.failure.Code, f.failure.Enhanced,
+			strings.ReplaceAll(f.failure.Text, "\n", " ")))
+	}
+	return b.String()
+}
+
+// headers is what the message is recognised by.
+func (r report) headers() string {
+	var shown mail.Header
+	for _, name := range []string{"From", "Date", "Message-ID"} {
+		shown = append(shown, r.about.Header.All(name)...)
+	}
+	return string(shown.AppendTo(nil))
+}
+
+// fromXtext decodes xtext (RFC 3461, section 4). Text that is none, such as an address in UTF-8, stays as it is.
+func fromXtext(s string) string {
+	if text, ok := mail.DecodeXtext(s); ok {
+		return text
+	}
+	return s
+}
+
+// printable writes whatever is not ASCII in the way of RFC 6533, section 3 (utf-8-addr-xtext), for a part that must have
+// seven bits.
+func printable(s string) string {
+	var b strings.Builder
+	for _, c := range s {
+		if c < ' ' || c == 0x7f || c >= utf8.RuneSelf {
+			fmt.Fprintf(&b, `\x{%X}`, c)
+		} else {
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}
+
+func hostOf(a mail.Addr) string {
+	if a.Domain() == "" || a.IsLiteral() {
+		return "localhost"
+	}
+	return a.Domain()
+}
