@@ -25,8 +25,10 @@ func (s *Sendmail) makeFolders(config SendmailConfig) error {
 		}
 	}
 	queue, client := s.path("mqueue"), s.path("clientmqueue")
+	statistics := client + "/statistics"
 	err := errors.Join(os.Chmod(queue, 0o700),
-		os.Chown(client, s.programs.uid, s.programs.gid), os.Chmod(client, 0o770))
+		os.Chown(client, s.programs.uid, s.programs.gid), os.Chmod(client, 0o770),
+		os.WriteFile(statistics, nil, 0o600), os.Chown(statistics, s.programs.uid, s.programs.gid))
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 // RunQueues makes the command, and then the daemon, try every message again that waits in its queue, and waits for that.
@@ -35,30 +34,25 @@ func (s *Sendmail) Queue() ([]string, error) {
 	return waiting, err
 }
 
-// WaitEmpty runs the queues until every message has left them: delivered, or returned to its sender and that delivered.
-// The error of an early end of ctx lists what is left.
+// WaitEmpty waits until every message has left the queues: delivered, or returned to its sender and that delivered. What
+// stays is tried again now and then. The error of an early end of ctx lists what is left.
 func (s *Sendmail) WaitEmpty(ctx context.Context) error {
-	const pause = 10 * poll
-	for {
-		left, err := s.Queue()
-		if err == nil && len(left) == 0 {
-			return nil
+	const patience = 25 // looks at the queues between two runs
+	var left []string
+	looks := 0
+	err := until(ctx, s.daemon.done, func() (empty bool, err error) {
+		if left, err = s.Queue(); err != nil || len(left) == 0 {
+			return err == nil, err
 		}
-		if err == nil {
+		if looks++; looks%patience == 0 {
 			err = s.RunQueues(ctx)
 		}
-		if err == nil {
-			select {
-			case <-time.After(pause):
-				continue
-			case <-s.daemon.done:
-				err = errEnded
-			case <-ctx.Done():
-				err = ctx.Err()
-			}
-		}
+		return false, err
+	})
+	if err != nil {
 		return fmt.Errorf("wait for empty queues (left: %s): %w%s", strings.Join(left, " "), err, quoteLog(s.Log()))
 	}
+	return nil
 }
 
 // GrepQueue returns the names of the files in both queues, such as "mqueue/df4AQ0Q1xN000123", whose raw bytes hold text.
