@@ -59,6 +59,9 @@ func (c *conn) receive() {
 	var message context.Context
 	end := context.CancelFunc(func() {})
 	for {
+		if c.in.Buffered() == 0 {
+			acknowledgeAtOnce(c.Conn)
+		}
 		f, err := readFrame(c.in)
 		if err != nil {
 			end()
