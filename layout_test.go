@@ -22,6 +22,7 @@ var imports = map[string][]string{
 	"internal/localuser":    {},
 	"internal/lab/labtest":  {"internal/lab"},
 	"internal/lab/scenario": {"internal/lab"},
+	"internal/lab/scripted": {"internal/lab"},
 	"milter":                {"internal/mail"},
 	"crypto":                {"internal/mail"},
 	"crypto/pgpmime":        {"internal/mail", "crypto"},

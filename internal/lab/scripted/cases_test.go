@@ -1,0 +1,80 @@
+package scripted_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/scenario"
+	"sealmilter/internal/lab/scripted"
+)
+
+// TestCases plays every end-to-end case on the double in the manner of each MTA, once to a next hop with 8BITMIME and once
+// to one without.
+func TestCases(t *testing.T) {
+	t.Parallel()
+	cases, err := scenario.Cases("scripted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := build(t)
+	for _, style := range []scripted.Style{scripted.LikePostfix, scripted.LikeSendmail} {
+		t.Run(style.String(), func(t *testing.T) {
+			t.Parallel()
+			w := world(t, program, style == scripted.LikeSendmail)
+			m := start(t, w, scripted.Config{Style: style})
+			for _, c := range cases {
+				t.Run(c.Name, func(t *testing.T) {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+					defer cancel()
+					if err := w.Play(ctx, c, m); err != nil {
+						t.Errorf("%s\n%v", c.Comment, err)
+					}
+				})
+			}
+		})
+	}
+}
+
+// build compiles the program.
+func build(t *testing.T) string {
+	t.Helper()
+	program, err := lab.Build(t.Context(), t.TempDir(), "sealmilter/cmd/sealmilter")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+func world(t *testing.T, program string, sevenBit bool) *scenario.World {
+	t.Helper()
+	w, err := scenario.NewWorld(t.Context(), program, sevenBit, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// start starts a double in a world.
+func start(t *testing.T, w *scenario.World, config scripted.Config) *scripted.MTA {
+	t.Helper()
+	config.Milter, config.Relay, config.Copies = w.Listen, w.Sink.Addr, w.Reinject
+	config.Login = func(user, password string) bool { return user == password }
+	m, err := scripted.Start(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
