@@ -39,9 +39,9 @@ func TestCases(t *testing.T) {
 }
 
 // build compiles the program.
-func build(t *testing.T) string {
+func build(t *testing.T, flags ...string) string {
 	t.Helper()
-	program, err := lab.Build(t.Context(), t.TempDir(), "sealmilter/cmd/sealmilter")
+	program, err := lab.Build(t.Context(), t.TempDir(), "sealmilter/cmd/sealmilter", flags...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,8 +57,8 @@ func (m *Message) has(name string) bool {
 	return slices.ContainsFunc(m.Header, func(f Field) bool { return !f.deleted && strings.EqualFold(f.Name, name) })
 }
 
-// bytes returns header and body as they are sent.
-func (m *Message) bytes() []byte {
+// Bytes returns header and body as they are sent.
+func (m *Message) Bytes() []byte {
 	var b bytes.Buffer
 	for _, f := range m.Header {
 		if !f.deleted {

@@ -33,7 +33,7 @@ func (m *MTA) accept(message *Message, queueID, received string, f *filter) (rep
 	// sendmail adds its own to what comes back from the milter.
 	message.complete(queueID)
 	message.Header = slices.Insert(message.Header, 0, Field{Name: "Received", Value: received})
-	if len(message.bytes()) > mostOctets {
+	if len(message.Bytes()) > mostOctets {
 		return "552 5.3.4 Error: message file too big"
 	}
 	if err := m.deliver(message); err != nil {
@@ -98,7 +98,7 @@ func transaction(client *lab.Client, message *Message, args []string, to Recipie
 	for _, step := range []func() (lab.Reply, error){
 		func() (lab.Reply, error) { return client.Mail(bare(message.Sender), args...) },
 		func() (lab.Reply, error) { return client.Rcpt(bare(to.Path), to.Args...) },
-		func() (lab.Reply, error) { return client.Data(message.bytes()) },
+		func() (lab.Reply, error) { return client.Data(message.Bytes()) },
 	} {
 		reply, err := step()
 		if err == nil && reply.Code != 250 {
@@ -130,6 +130,6 @@ Content-Type: message/rfc822
 `, hostName, bare(refused.Sender), reply)
 	report := &Message{Sender: "<>", Recipients: []Recipient{{Path: "<" + bare(refused.Sender) + ">"}}}
 	report.Header, report.Body = split(bytes.ReplaceAll(text.Bytes(), []byte("\n"), []byte("\r\n")))
-	report.Body = append(append(report.Body, refused.bytes()...), "\r\n--bounce--\r\n"...)
+	report.Body = append(append(report.Body, refused.Bytes()...), "\r\n--bounce--\r\n"...)
 	return m.deliver(report)
 }

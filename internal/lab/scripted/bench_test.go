@@ -1,0 +1,264 @@
+package scripted_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/scenario"
+	"sealmilter/internal/lab/scripted"
+)
+
+// The clients of scripts: one on the MTA's own network, which may send without a login, and one that may not.
+const (
+	trusted  = "127.0.0.1:50025"
+	stranger = "192.0.2.7:50025"
+)
+
+// TestScripts does to the program what no MTA does by itself, and looks for clear text where none may be and for one
+// message in another.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	w := world(t, build(t, "-race"), false)
+	p, err := w.Serve(t.Context(), "scripts", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		err := p.Stop(ctx)
+		if log := p.Log(); err != nil || t.Failed() {
+			t.Errorf("%v\n%s", err, log[max(0, len(log)-4000):])
+		}
+	})
+	b := &bench{world: w}
+	for _, s := range []struct {
+		name string
+		play func(*testing.T, *bench)
+	}{
+		{"many messages", manyMessages},
+		{"soup", soup},
+		{"cut bodies", cutBodies},
+		{"hanging up", hangUp},
+		{"retry after hang-up", retryAfterHangUp},
+		{"missing macros", missingMacros},
+		{"unknown commands", unknownCommands},
+		{"new connection", newConnection},
+		{"slow reader", slowReader},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			b.mta = start(t, w, scripted.Config{Style: scripted.LikeSendmail}) // it is the one for the copies
+			s.play(t, b)
+		})
+	}
+}
+
+// bench is the program under test with an MTA's double that takes its copies.
+type bench struct {
+	world *scenario.World
+	mta   *scripted.MTA
+	// letters counts those written, so that no two are alike.
+	letters int
+}
+
+// letter is a message with a text that is in no other one.
+type letter struct {
+	id      string
+	secret  string
+	to      []string
+	subject string
+}
+
+// write writes a letter from alice.
+func (b *bench) write(to ...string) letter {
+	b.letters++
+	n := b.letters
+	return letter{
+		id:      fmt.Sprintf("<letter-%d@client.example>", n),
+		secret:  fmt.Sprintf("secret-%d-%x", n, n*n*7919),
+		subject: fmt.Sprintf("subject-%d-%x", n, n*n*104729),
+		to:      to,
+	}
+}
+
+func (l letter) header() []scripted.Field {
+	return []scripted.Field{
+		{Name: "From", Value: " Alice <alice@example.org>"},
+		{Name: "To", Value: " " + strings.Join(l.to, ",\n ")},
+		{Name: "Subject", Value: " " + l.subject},
+		{Name: "Date", Value: " Mon, 2 Mar 2026 10:00:00 +0100"},
+		{Name: "Message-ID", Value: " " + l.id},
+		{Name: "X-Letter", Value: " " + l.id},
+	}
+}
+
+func (l letter) body() []byte { return []byte("Dear all,\r\n\r\n" + l.secret + "\r\n.\r\n") }
+
+// mentions reports whether a text tells of the letter.
+func (l letter) mentions(text []byte) bool {
+	return bytes.Contains(text, []byte(l.secret)) || bytes.Contains(text, []byte(l.subject))
+}
+
+// keyed reports whether a recipient has a key in a [scenario.World].
+func keyed(path string) bool {
+	return strings.EqualFold(path, "<bob@example.net>") || strings.EqualFold(path, "<dave@example.net>")
+}
+
+// dial opens a connection to the program.
+func (b *bench) dial(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", b.world.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// connect opens a session up to HELO on a new connection.
+func (b *bench) connect(t *testing.T, client string) *scripted.Conn {
+	t.Helper()
+	c, err := scripted.Negotiate(b.dial(t), scripted.Everything())
+	if err != nil {
+		t.Fatal(err)
+	}
+	greet(t, c, client)
+	return c
+}
+
+// greet begins an SMTP session.
+func greet(t *testing.T, c *scripted.Conn, client string) {
+	t.Helper()
+	said(t, c.Macros('C', "v", "8.17.1.9", "{daemon_name}", "smtpd"))
+	wants(t, scripted.Continue)(c.Connect("localhost", netip.MustParseAddrPort(client)))
+	wants(t, scripted.Continue)(c.Helo("client.example"))
+}
+
+// envelope begins a letter after a login as alice.
+func envelope(t *testing.T, c *scripted.Conn, l letter) {
+	t.Helper()
+	said(t, c.Macros('M', "i", "Q"+l.secret, "{auth_authen}", "alice"))
+	wants(t, scripted.Continue)(c.Mail("<alice@example.org>"))
+	for _, to := range l.to {
+		wants(t, scripted.Continue)(c.Rcpt("<" + to + ">"))
+	}
+	wants(t, scripted.Continue)(c.Data())
+}
+
+// content sends a letter after its envelope, and returns what the MTA has in its hands afterwards.
+func content(t *testing.T, c *scripted.Conn, l letter) *scripted.Message {
+	t.Helper()
+	return contentInPieces(t, c, l, [][]byte{l.body()}, nil)
+}
+
+// contentInPieces sends the rest with the end of message.
+func contentInPieces(t *testing.T, c *scripted.Conn, l letter, pieces [][]byte, rest []byte) *scripted.Message {
+	t.Helper()
+	for _, f := range l.header() {
+		wants(t, scripted.Continue)(c.Field(f.Name, f.Value))
+	}
+	wants(t, scripted.Continue)(c.EndOfHeader())
+	for _, piece := range pieces {
+		wants(t, scripted.Continue)(c.Body(piece))
+	}
+	edits, a, err := c.EndOfMessage(rest)
+	wants(t, scripted.Continue)(a, err)
+	return applied(t, l, edits)
+}
+
+// applied is the letter after the program's changes, in the MTA's hands.
+func applied(t *testing.T, l letter, edits []scripted.Edit) *scripted.Message {
+	t.Helper()
+	m := &scripted.Message{Sender: "<alice@example.org>", Header: l.header(), Body: l.body()}
+	for _, to := range l.to {
+		m.Recipients = append(m.Recipients, scripted.Recipient{Path: "<" + to + ">"})
+	}
+	if err := m.Apply(edits, false); err != nil {
+		t.Error(err)
+	}
+	return m
+}
+
+// keeps checks what section 4 of the design promises of a message in the MTA's hands: no clear text for those with a
+// key, and nothing of another letter for anybody.
+func (b *bench) keeps(t *testing.T, m *scripted.Message, l letter, others ...letter) {
+	t.Helper()
+	text := m.Bytes()
+	if len(m.Recipients) != 1 {
+		t.Errorf("%s goes to %d recipients", l.id, len(m.Recipients))
+	}
+	for _, to := range m.Recipients {
+		checkText(t, to.Path, text, l, others)
+	}
+}
+
+// keptCopies checks the copies of a letter that were delivered in their own transactions, and returns their recipients.
+func (b *bench) keptCopies(t *testing.T, l letter, others ...letter) (recipients []string) {
+	t.Helper()
+	for _, d := range b.copies(l) {
+		checkText(t, "<"+d.To+">", d.Data, l, others)
+		recipients = append(recipients, d.To)
+	}
+	return recipients
+}
+
+// copies returns the copies of a letter that have come to the next hop.
+func (b *bench) copies(l letter) (all []lab.Delivery) {
+	for _, d := range b.world.Sink.Deliveries() {
+		if bytes.Contains(d.Data, []byte(l.id)) {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+func checkText(t *testing.T, path string, text []byte, l letter, others []letter) {
+	t.Helper()
+	if !keyed(path) && !bytes.Contains(text, []byte(l.secret)) {
+		t.Errorf("%s goes to %s without its text:\n%.2000s", l.id, path, text)
+	}
+	checkSealed(t, path, text, l, others)
+}
+
+// checkSealed is for a letter that may have lost some of its parts before the program saw it.
+func checkSealed(t *testing.T, path string, text []byte, l letter, others []letter) {
+	t.Helper()
+	switch {
+	case keyed(path) && (l.mentions(text) || !bytes.Contains(text, []byte("\r\n-----BEGIN PGP MESSAGE-----\r\n"))):
+		t.Errorf("%s goes to %s in clear text:\n%.2000s", l.id, path, text)
+	case !keyed(path) && !bytes.Contains(text, []byte("\r\n-----BEGIN PGP SIGNATURE-----\r\n")):
+		t.Errorf("%s goes to %s without a signature:\n%.2000s", l.id, path, text)
+	}
+	for _, other := range others {
+		if other.mentions(text) || bytes.Contains(text, []byte(other.id)) {
+			t.Errorf("%s to %s tells of %s:\n%.2000s", l.id, path, other.id, text)
+		}
+	}
+}
+
+// wants returns a check of an answer.
+func wants(t *testing.T, code scripted.AnswerCode) func(scripted.Answer, error) {
+	return func(a scripted.Answer, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Code != code {
+			t.Fatalf("the answer is %c %s, not %c", a.Code, a.Reply, code)
+		}
+	}
+}
+
+func said(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
