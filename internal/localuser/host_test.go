@@ -1,0 +1,207 @@
+package localuser
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+)
+
+func TestOwnerAmong(t *testing.T) {
+	client, mta, other := netip.MustParseAddrPort("127.0.0.1:40000"), netip.MustParseAddrPort("127.0.0.1:25"), netip.MustParseAddrPort("127.0.0.1:3306")
+	here := func(uid uint32, remote netip.AddrPort) socket { return socket{client, remote, established, uid, 7} }
+	there := func(local netip.AddrPort) socket { return socket{local, client, established, 0, 8} }
+	gone := socket{client, mta, 5, 0, 0} // as the kernel shows a socket that no process has any more
+	for _, tc := range []struct {
+		name string
+		all  []socket
+		port uint16
+		uid  uint32
+		err  error
+	}{
+		{"nothing", nil, 25, 0, errNoSocket},
+		{"both ends", []socket{here(5, mta), there(mta)}, 25, 5, nil},
+		{"both ends, the MTA's first", []socket{there(mta), here(5, mta)}, 25, 5, nil},
+		{"both ends, port not known", []socket{here(5, mta), there(mta)}, 0, 5, nil},
+		{"root", []socket{here(0, mta), there(mta)}, 25, 0, nil},
+		{"the MTA's end is elsewhere", []socket{here(5, mta)}, 25, 0, errNoSocket},
+		{"the client's end is elsewhere", []socket{there(mta)}, 25, 0, errNoSocket},
+		{"another server's client", []socket{here(5, other), there(other)}, 25, 0, errNoSocket},
+		{"another user's socket with the same port", []socket{here(6, other), there(other), here(5, mta), there(mta)}, 25, 5, nil},
+		{"the same, port not known", []socket{here(6, other), there(other), here(5, mta), there(mta)}, 0, 0, errAmbiguous},
+		{"own socket with the same port, port not known", []socket{here(5, other), there(other), here(5, mta), there(mta)}, 0, 5, nil},
+		{"gone", []socket{gone, there(mta)}, 25, 0, errClosing},
+		{"gone, and another user has a socket with the same port", []socket{here(6, other), there(other), gone, there(mta)}, 0, 0, errClosing},
+		{"closing", []socket{{client, mta, 4, 5, 7}, there(mta)}, 25, 0, errClosing},
+		{"without a process", []socket{{client, mta, established, 0, 0}, there(mta)}, 25, 0, errClosing},
+	} {
+		if uid, err := ownerAmong(tc.all, client, tc.port); uid != tc.uid || !errors.Is(err, tc.err) {
+			t.Errorf("%s: %d, %v; want %d, %v", tc.name, uid, err, tc.uid, tc.err)
+		}
+	}
+}
+
+// pair connects two sockets, the first of which belongs to a user.
+func pair(t *testing.T, network, addr string, uid int) (client, server net.Conn) {
+	t.Helper()
+	l, err := net.Listen(network, addr)
+	if err != nil {
+		t.Skip(err) // no IPv6 here
+	}
+	defer l.Close()
+	dialer := &net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) {
+			if uid != os.Geteuid() {
+				failed = syscall.Fchown(int(fd), uid, -1)
+			}
+		})
+		return errors.Join(err, failed)
+	}}
+	client, err = dialer.Dial(l.Addr().Network(), l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	server, err = l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	return client, server
+}
+
+func addrPort(a net.Addr) netip.AddrPort { return a.(*net.TCPAddr).AddrPort() }
+
+// TestClient asks the kernel about real sockets.
+func TestClient(t *testing.T) {
+	uid, name := os.Geteuid(), ""
+	if uid == 0 {
+		uid = 5 // games, on every Debian
+	}
+	name = new(Host).Name(uint32(uid))
+	_, mta := pair(t, "tcp4", "127.0.0.1:0", os.Geteuid())
+	for _, listen := range [][2]string{{"tcp4", "127.0.0.1:0"}, {"tcp6", "[::1]:0"}, {"tcp", ":0"}} {
+		client, server := pair(t, listen[0], listen[1], uid)
+		addr := addrPort(server.RemoteAddr())
+		port := addrPort(server.LocalAddr()).Port()
+		for _, port := range []uint16{0, port} {
+			if got, local := new(Host).Client(mta, addr, port); got != name || !local {
+				t.Errorf("%s, port %d: %q, %v; want %q", listen, port, got, local, name)
+			}
+		}
+		if got, local := new(Host).Client(mta, addr, port+1); got != "" || !local {
+			t.Errorf("%s, at another port: %q, %v", listen, got, local)
+		}
+		// The kernel gives a socket to root when its process has closed it.
+		client.Close()
+		if got, local := new(Host).Client(mta, addr, port); got != "" || !local {
+			t.Errorf("%s, closed: %q, %v", listen, got, local)
+		}
+	}
+	for addr, want := range map[string]bool{"127.0.0.1:1": true, "192.0.2.1:25": false, "[2001:db8::1]:25": false} {
+		if got, local := new(Host).Client(mta, netip.MustParseAddrPort(addr), 25); got != "" || local != want {
+			t.Errorf("%s: %q, %v", addr, got, local)
+		}
+	}
+	if got, local := new(Host).Client(mta, netip.AddrPort{}, 25); got != "" || local {
+		t.Errorf("no address: %q, %v", got, local)
+	}
+}
+
+// TestNothingIsKnown has tables that cannot be read: a client on this host stays one whose user is not known.
+func TestNothingIsKnown(t *testing.T) {
+	_, mta := pair(t, "tcp4", "127.0.0.1:0", os.Geteuid())
+	addr := addrPort(mta.RemoteAddr())
+	dir := t.TempDir()
+	for _, table := range []string{"", "1: " + string(kernelHex([]byte{127, 0, 0, 1}, addr.Port())) + " broken\n"} {
+		if err := os.WriteFile(filepath.Join(dir, "tcp"), []byte(table), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, local := (&Host{net: dir}).Client(mta, addr, 0); got != "" || !local {
+			t.Errorf("table %q: %q, %v", table, got, local)
+		}
+	}
+	if got, local := (&Host{net: filepath.Join(dir, "missing")}).Client(mta, addr, 0); got != "" || !local {
+		t.Errorf("no tables: %q, %v", got, local)
+	}
+}
+
+// elsewhere is a connection from another host.
+type elsewhere struct{ net.Conn }
+
+func (elsewhere) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
+
+func TestMTAElsewhere(t *testing.T) {
+	_, server := pair(t, "tcp4", "127.0.0.1:0", os.Geteuid())
+	addr := addrPort(server.RemoteAddr())
+	if got, local := new(Host).Client(elsewhere{server}, addr, 0); got != "" || local {
+		t.Errorf("MTA on another host: %q, %v", got, local)
+	}
+}
+
+func TestMTABehindUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, server := pair(t, "tcp4", "127.0.0.1:0", os.Geteuid())
+	addr := addrPort(server.RemoteAddr())
+	// The kernel remembers in which process the connection began, and a thread may have a network of its own.
+	client, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	mta, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mta.Close()
+	want := new(Host).Name(uint32(os.Geteuid()))
+	if got, local := new(Host).Client(mta, addr, 0); got != want || !local {
+		t.Errorf("this network: %q, %v; want %q", got, local, want)
+	}
+	other := (&Host{net: otherNetwork(t)})
+	if got, local := other.Client(mta, addr, 0); got != "" || local {
+		t.Errorf("another network: %q, %v", got, local)
+	}
+}
+
+// otherNetwork returns the folder with the tables of another network namespace.
+func otherNetwork(t *testing.T) string {
+	t.Helper()
+	type answer struct {
+		folder string
+		err    error
+	}
+	ready, done := make(chan answer), make(chan struct{})
+	t.Cleanup(func() { close(done) })
+	var leave func()
+	leave = func() {
+		runtime.LockOSThread() // and not unlocked: the thread ends with the goroutine
+		if syscall.Gettid() == os.Getpid() {
+			// The network of the first thread counts as that of the process.
+			defer runtime.UnlockOSThread()
+			go leave()
+			<-done
+			return
+		}
+		err := syscall.Unshare(syscall.CLONE_NEWNET)
+		ready <- answer{filepath.Join("/proc/self/task", strconv.Itoa(syscall.Gettid()), "net"), err}
+		<-done
+	}
+	go leave()
+	a := <-ready
+	if a.err != nil {
+		t.Skip("needs root: ", a.err)
+	}
+	return a.folder
+}
