@@ -63,7 +63,7 @@ func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Mess
 	}
 	header, body := report{about: m, failed: failed, at: g.Now(), id: id, boundary: "=_" + boundary}.compose()
 	null := &mail.Envelope{}
-	c := outbox.Copy{To: to, Header: header, Body: body, EightBit: body.eightBit(), Notice: name}
+	c := outbox.Copy{To: to, Header: header, Body: body, Notice: name}
 	if err := attempt.Send(ctx, null, c); err != nil {
 		return fmt.Errorf("delivery status notification: %w", err)
 	}

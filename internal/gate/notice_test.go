@@ -1,9 +1,15 @@
 package gate_test
 
 import (
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	netmail "net/mail"
 	"net/netip"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/emersion/go-smtp"
 
@@ -145,6 +151,52 @@ func TestNoticesAreThoseAskedFor(t *testing.T) {
 		}
 		if n := strings.Count(w.log.String(), "the MTA refuses a copy"); n != 2 {
 			t.Errorf("%s: %d refusals in the log", tc.name, n)
+		}
+	}
+}
+
+// TestNoticesAreSevenBit has a recipient with an address that is not in US-ASCII: what a notice tells of it must not be
+// left to the MTA to encode.
+func TestNoticesAreSevenBit(t *testing.T) {
+	for _, to := range []string{"erin@example.com", "erín@example.com"} {
+		w := newWorld(t)
+		w.Config.Policy.Mode = config.Require
+		m := message(t, "alice@example.org")
+		m.Envelope = &mail.Envelope{Sender: addr(t, "alice@example.org"), NonSMTP: true, Client: netip.MustParseAddr("127.0.0.1"),
+			Args: []string{"SMTPUTF8"}}
+		if _, err := w.submit(t, m, nil, to); err != nil || len(w.queue) != 1 {
+			t.Fatalf("%s: %v, queue %+v", to, err, w.queue)
+		}
+		notice, err := netmail.ReadMessage(strings.NewReader(w.queue[0].text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, params, err := mime.ParseMediaType(notice.Header.Get("Content-Type"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		part, err := multipart.NewReader(notice.Body, params["boundary"]).NextRawPart()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoding := part.Header.Get("Content-Transfer-Encoding")
+		if strings.ContainsFunc(string(raw), func(r rune) bool { return r > unicode.MaxASCII }) || encoding == "8bit" {
+			t.Errorf("%s: %q\n%s", to, encoding, raw)
+		}
+		text := string(raw)
+		if encoding == "quoted-printable" {
+			decoded, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = string(decoded)
+		}
+		if !strings.Contains(text, "\r\n  "+to+"\r\n") {
+			t.Errorf("%s is not named in\n%s", to, text)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"bytes"
 	"fmt"
+	"mime/quotedprintable"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,7 +21,8 @@ type report struct {
 	boundary string
 }
 
-// compose returns header and body.
+// compose returns header and body. The body has seven bits: an MTA that had to convert it for its next hop would break a
+// DKIM signature (RFC 6376, section 5.3).
 func (r report) compose() (mail.Header, octets) {
 	headers, headersType := r.headers(), "text/rfc822-headers"
 	if octets(headers).eightBit() {
@@ -32,8 +34,9 @@ func (r report) compose() (mail.Header, octets) {
 		{"message/delivery-status", r.status()},
 		{headersType, headers},
 	} {
+		encoding, content := sevenBit(part.content)
 		body = fmt.Appendf(body, "--%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: %s\r\n\r\n%s\r\n", r.boundary,
-			part.contentType, encodingOf(octets(part.content)), part.content)
+			part.contentType, encoding, content)
 	}
 	body = fmt.Appendf(body, "--%s--\r\n", r.boundary)
 	sender := r.about.Envelope.Sender
@@ -46,7 +49,6 @@ func (r report) compose() (mail.Header, octets) {
 		{Name: "Auto-Submitted", Value: " auto-replied"}, // RFC 3834, section 5: no program answers
 		{Name: "MIME-Version", Value: " 1.0"},
 		{Name: "Content-Type", Value: " multipart/report; report-type=delivery-status;\r\n\tboundary=\"" + r.boundary + "\""},
-		{Name: "Content-Transfer-Encoding", Value: " " + encodingOf(body)},
 	}
 	if about := r.about.Header.Get("Message-ID"); about != "" {
 		header = append(header, mail.Field{Name: "In-Reply-To", Value: " " + about})
@@ -54,12 +56,16 @@ func (r report) compose() (mail.Header, octets) {
 	return header, body
 }
 
-// encodingOf names the transfer encoding of a text that is sent as it is (RFC 2045, section 6.2).
-func encodingOf(text octets) string {
-	if text.eightBit() {
-		return "8bit"
+// sevenBit names a transfer encoding, and returns the text in it (RFC 2045, section 6).
+func sevenBit(text string) (encoding string, encoded []byte) {
+	if !octets(text).eightBit() {
+		return "7bit", []byte(text)
 	}
-	return "7bit"
+	var b bytes.Buffer // takes everything
+	w := quotedprintable.NewWriter(&b)
+	w.Write([]byte(text))
+	w.Close()
+	return "quoted-printable", b.Bytes()
 }
 
 // text is the part for people.
