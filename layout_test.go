@@ -48,6 +48,7 @@ var owners = map[string]string{
 	"github.com/spf13/cobra":          "cmd/sealmilter",
 	"github.com/schollz/progressbar":  "cmd/sealmilter",
 	"github.com/rogpeppe/go-internal": "internal/lab/scenario",
+	"github.com/emersion/go-msgauth":  "internal/lab/scenario",
 	"github.com/emersion/go-sasl":     "internal/lab",
 }
 

@@ -21,7 +21,8 @@ type OpenDKIMConfig struct {
 	Domain string
 	// Canonicalization of header and body (RFC 6376, section 3.4); "" stands for Debian's, "relaxed/simple".
 	Canonicalization string
-	// Lines are appended to opendkim.conf(5).
+	// Lines are the lines of opendkim.conf(5) that tell what is signed and how; "" stands for "Mode s" and Debian's
+	// "OversignHeaders From".
 	Lines string
 	// Progress gets a line for each step that may take long; nil discards them.
 	Progress io.Writer
@@ -83,21 +84,23 @@ func (o *OpenDKIM) prepare(config OpenDKIMConfig) error {
 	if canonicalization == "" {
 		canonicalization = "relaxed/simple"
 	}
+	lines := config.Lines
+	if lines == "" {
+		lines = "Mode s\nOversignHeaders From\n"
+	}
 	return o.write(0o600, map[string]string{
 		"key.pem": string(private),
 		"records": o.RecordName + " " + o.Record + "\n",
 		// The folder lies in /tmp, into which everybody may write: OpenDKIM would not take a key from there.
-		"sign.conf": fmt.Sprintf(`Mode s
-Domain %s
+		"sign.conf": fmt.Sprintf(`Domain %s
 Selector %s
 KeyFile %s
 RequireSafeKeys no
 Canonicalization %s
-OversignHeaders From
 Socket inet:%s@127.0.0.1
 PidFile %s
 Syslog no
-%s`, o.Domain, o.Selector, o.path("key.pem"), canonicalization, portOf(o.Addr), o.path("pid"), config.Lines),
+%s`, o.Domain, o.Selector, o.path("key.pem"), canonicalization, portOf(o.Addr), o.path("pid"), lines),
 		"verify.conf": fmt.Sprintf(`Mode v
 TestDNSData file:%s
 Socket inet:%s@127.0.0.1
