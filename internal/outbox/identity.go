@@ -50,7 +50,11 @@ func ownFields(m *mail.Message) (own mail.Header, named bool) {
 	}
 	named = made < 0 && header.Get("Message-ID") != ""
 	for _, f := range header {
-		switch strings.ToLower(f.Name) {
+		name := strings.ToLower(f.Name)
+		if writtenByFilters(name) {
+			continue
+		}
+		switch name {
 		case "received", "return-path", "authentication-results", "received-spf", "delivered-to",
 			"dkim-signature", "arc-seal", "arc-message-signature", "arc-authentication-results":
 			continue
@@ -63,6 +67,17 @@ func ownFields(m *mail.Message) (own mail.Header, named bool) {
 		own = append(own, f)
 	}
 	return own, named
+}
+
+// writtenByFilters reports whether spam and virus filters in front write the field, whose name is in lower case. Scores,
+// times and queue ids in it differ from try to try.
+func writtenByFilters(name string) bool {
+	for _, prefix := range [...]string{"x-spam", "x-rspamd-", "x-virus-", "x-amavis-", "x-greylist", "dkim-filter", "dmarc-filter"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // addText adds a string with its length, so that no two lists of strings look alike.
