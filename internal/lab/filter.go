@@ -29,17 +29,16 @@ type Filter struct {
 	Addr string
 
 	server tcpServer
-	fields []string
 
 	mu         sync.Mutex
 	screenings []Screening
+	fields     []string
 	refusal    string
 }
 
-// StartFilter starts a filter that adds these fields, such as "X-Spam-Status: No", to every message. The caller closes
-// it.
-func StartFilter(fields ...string) (*Filter, error) {
-	f := &Filter{fields: fields}
+// StartFilter starts a filter. The caller closes it.
+func StartFilter() (*Filter, error) {
+	f := &Filter{}
 	if err := f.server.start(f.serve); err != nil {
 		return nil, fmt.Errorf("start a filter: %w", err)
 	}
@@ -49,6 +48,13 @@ func StartFilter(fields ...string) (*Filter, error) {
 
 // Close ends all connections and forgets nothing.
 func (f *Filter) Close() error { return f.server.close() }
+
+// Add makes the filter add these fields, such as "X-Spam-Status: No", and no others to every message from now on.
+func (f *Filter) Add(fields ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fields = fields
+}
 
 // Refuse makes the filter answer the end of every message with a reply such as "451 4.7.1 Not now". The empty reply
 // lifts it.
