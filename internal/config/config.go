@@ -50,6 +50,8 @@ type Policy struct {
 	Mode Mode
 	// Rules are in the order of the file: the first that matches wins.
 	Rules []Rule
+	// Aliases are the recipients that the MTA of a split replaces by others before they are decided about.
+	Aliases []mail.Pattern
 }
 
 // Mode is a policy mode. The zero Mode is none of them, and no mail leaves by it.

@@ -28,6 +28,7 @@ func TestExample(t *testing.T) {
 	}
 	want := config.Default()
 	want.Senders.Logins = map[string][]mail.Pattern{}
+	want.Policy.Aliases = []mail.Pattern{}
 	want.Keys.Private, want.Keys.Map = []netip.Prefix{}, map[string]string{}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("the example gives\n%+v\nwant the defaults\n%+v", c, want)
@@ -69,6 +70,7 @@ func TestLoad(t *testing.T) {
 				{From: patterns(t), To: patterns(t, "@bank.example", "*@*.bank.example"), Mode: config.Require},
 				{Mode: config.Prefer, MinLevel: "provider-trust"},
 			},
+			Aliases: patterns(t, "@lists.example"),
 		},
 		Senders: config.Senders{
 			Trust:          []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},

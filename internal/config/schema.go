@@ -21,6 +21,7 @@ func (c *Config) fields() reader {
 		field{"policy", table(
 			field{"mode", readMode(&c.Policy.Mode)},
 			field{"rule", tables("[[policy.rule]]", c.rule)},
+			field{"aliases", list(&c.Policy.Aliases, wantPattern, mail.ParsePattern)},
 		)},
 		field{"senders", table(
 			field{"trust", list(&c.Senders.Trust, wantPrefix, parsePrefix)},
