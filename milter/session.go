@@ -95,7 +95,7 @@ func (s *session) envelope() *mail.Envelope {
 	// SMTP mail has its angle brackets always, mail from sendmail(1) never; Postfix gives the latter the loopback
 	// address. A client elsewhere cannot pass for it.
 	bare := !strings.HasPrefix(env.RawSender, "<") && s.client.Addr().IsLoopback()
-	env.NonSMTP = bare || env.Daemon == mail.DaemonLocal
+	env.NonSMTP = bare || env.Daemon == mail.DaemonLocal || env.Daemon == mail.DaemonFrontLocal
 	return env
 }
 

@@ -74,7 +74,7 @@ func (tx *transaction) expects(inOrder bool) bool {
 
 // hold reserves room for n octets of the message.
 func (tx *transaction) hold(n int) bool {
-	most := min(tx.limits.message, tx.limits.inFlight)
+	most := min(tx.largest(), tx.limits.inFlight)
 	switch {
 	case int64(n) > most-tx.size:
 		tx.fail(&mail.Failure{Code: 552, Enhanced: "5.3.4",
@@ -87,6 +87,15 @@ func (tx *transaction) hold(n int) bool {
 	}
 	tx.size += int64(n)
 	return true
+}
+
+// largest returns how many octets the message may have. Where the MTA brings it from its front listener, it is in base64,
+// in which a message that was let in there is half as large again at most.
+func (tx *transaction) largest() int64 {
+	if tx.env.Daemon == mail.DaemonInner {
+		return tx.limits.message + tx.limits.message/2
+	}
+	return tx.limits.message
 }
 
 func (tx *transaction) addField(name, value string) {

@@ -108,6 +108,7 @@ func (i *installation) gate(c *config.Config, certificates *keys.Directory, out 
 			Strip:  c.Headers.Strip,
 		},
 		Outbox: out,
+		Passes: i.store,
 		Now:    time.Now,
 		Rand:   rand.Reader,
 		Log:    log,

@@ -108,13 +108,8 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) ([]sealedC
 		if err != nil {
 			return nil, err
 		}
-		draft, err := g.Composer.Prepare(m)
+		draft, err := g.prepare(m)
 		if err != nil {
-			var malformed *pgpmime.MalformedError
-			if errors.As(err, &malformed) {
-				return nil, &mail.Failure{Code: 554, Enhanced: "5.6.0",
-					Text: fmt.Sprintf("The message cannot be signed or encrypted: %v.", malformed), Err: err}
-			}
 			return nil, err
 		}
 		options := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
@@ -153,6 +148,17 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) ([]sealedC
 		copies = append(copies, c)
 	}
 	return copies, nil
+}
+
+// prepare makes the message ready to be signed and encrypted, or refuses one that cannot be.
+func (g *Gate) prepare(m *mail.Message) (*pgpmime.Draft, error) {
+	draft, err := g.Composer.Prepare(m)
+	var malformed *pgpmime.MalformedError
+	if errors.As(err, &malformed) {
+		return nil, &mail.Failure{Code: 554, Enhanced: "5.6.0",
+			Text: fmt.Sprintf("The message cannot be signed or encrypted: %v.", malformed), Err: err}
+	}
+	return draft, err
 }
 
 // signer returns the author's key, nil if copies go without a signature. A missing key is made now if the configuration

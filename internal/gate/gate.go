@@ -35,15 +35,18 @@ type Gate struct {
 	Signers      Signers
 	Composer     *pgpmime.Composer
 	Outbox       *outbox.Outbox
-	Now          func() time.Time
-	Rand         io.Reader
-	Log          *slog.Logger
+	// Passes is needed where the MTA splits messages by recipient.
+	Passes PassKeys
+	Now    func() time.Time
+	Rand   io.Reader
+	Log    *slog.Logger
 }
 
 // Transaction is one message on its way through the gate: what was promised at RCPT TO is remembered until its end.
 // Its methods are called one after the other.
 type Transaction struct {
 	gate   *Gate
+	stage  stage
 	origin Origin
 	// promised has the recipients whose key was found at RCPT TO, by [mail.Addr.Key].
 	promised map[string]bool
@@ -51,7 +54,7 @@ type Transaction struct {
 	test bool
 }
 
-// Begin is called at MAIL FROM. It returns nil for mail that is not ours or that the gate itself is sending, and a
+// Begin is called at MAIL FROM. It returns nil for mail that is not touched or that the gate itself is sending, and a
 // [*mail.Failure] for a sender who may not use the address or the listener.
 func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error) {
 	switch own := g.Outbox.Owns(netip.AddrPortFrom(env.Client, env.ClientPort)); {
@@ -60,10 +63,16 @@ func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error
 	case env.Daemon == mail.DaemonCopies:
 		return nil, mail.Reject("5.7.1", "This listener is for the mail encryption service alone", nil)
 	}
+	at := stageOf(env)
+	if at == inner {
+		return &Transaction{gate: g, stage: inner}, nil
+	}
 	origin := originOf(env, g.Config.Senders.Trust)
 	switch origin {
 	case Foreign:
-		return nil, nil
+		if at == whole {
+			return nil, nil
+		}
 	case Authenticated, Trusted, NonSMTP:
 	default:
 		return nil, mail.Defer("4.7.0", "The mail server does not say where this message comes from.", nil)
@@ -71,13 +80,13 @@ func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error
 	if err := checkSender(g.Config.Senders, env); err != nil {
 		return nil, err
 	}
-	return &Transaction{gate: g, origin: origin, promised: map[string]bool{}, test: origin != NonSMTP && testEnvelope(env)}, nil
+	return &Transaction{gate: g, stage: at, origin: origin, promised: map[string]bool{}, test: origin != NonSMTP && testEnvelope(env)}, nil
 }
 
 // Rcpt refuses a recipient who cannot be served: one without a key in mode require, or one whose key cannot be found out
 // and who is known to have one. In mail from local programs everybody is accepted here, and decided for at the end.
 func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Recipient) error {
-	if t.origin == NonSMTP || t.test {
+	if t.stage == inner || t.test || t.origin == NonSMTP || t.origin == Foreign || t.replaced(to) {
 		return nil
 	}
 	r := rulingFor(t.gate.Config.Policy, env.Sender, to.Addr)
@@ -102,8 +111,17 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 // MTA would answer with a bounce that quotes the text, to the sender or, where there is none, to its postmaster: the
 // sender gets a notice instead.
 func (t *Transaction) Message(ctx context.Context, m *mail.Message) (*mail.Edit, error) {
-	if token := t.testToken(m); t.test || token != "" {
+	if token := t.testToken(m); t.stage != inner && (t.test || token != "") {
 		return nil, t.gate.answerTest(ctx, m, token)
+	}
+	switch t.stage {
+	case front:
+		return t.admit(ctx, m)
+	case inner:
+		return t.open(ctx, m)
+	case whole:
+	default:
+		return nil, errors.New("a message at no known stage")
 	}
 	identity := outbox.Identify(m)
 	edit, err := t.message(ctx, m, identity)

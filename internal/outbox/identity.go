@@ -35,6 +35,17 @@ func Identify(m *mail.Message) Identity {
 	return Identity{digest: hex.EncodeToString(h.Sum(nil)), named: named}
 }
 
+// For returns the identity of the part of a message that goes to some of its recipients, where the MTA has split it: each
+// part is tried, and finished, for itself.
+func (i Identity) For(recipients []mail.Recipient) Identity {
+	h := sha256.New()
+	addText(h, i.digest)
+	for _, to := range recipients {
+		addText(h, to.Addr.String())
+	}
+	return Identity{digest: hex.EncodeToString(h.Sum(nil)), named: i.named}
+}
+
 // ownFields returns the fields that are the same at each try, and whether the client has named the message.
 func ownFields(m *mail.Message) (own mail.Header, named bool) {
 	header := m.Header

@@ -1,0 +1,110 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sealmilter/internal/mail"
+	"sealmilter/internal/outbox"
+)
+
+// passLifetime is how old a pass may be: longer than the MTA keeps a message in its queue (RFC 5321, section 4.5.4.1,
+// wants four to five days), and not for ever.
+const passLifetime = 7 * 24 * time.Hour
+
+// passSkew is how far the clocks of two relay hosts may differ.
+const passSkew = time.Hour
+
+// open takes a message out of its pass at the inner listener and seals it. Nothing of what the MTA says about the client
+// counts here: that is the MTA itself.
+//
+// Whoever is refused here has been accepted before, so the sender gets a notice, and the MTA is told to drop the message.
+func (t *Transaction) open(ctx context.Context, m *mail.Message) (*mail.Edit, error) {
+	g := t.gate
+	p, err := g.openMessage(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := p.message(m)
+	if err != nil {
+		return nil, err
+	}
+	g.Log.LogAttrs(ctx, slog.LevelInfo, "message from the front listener", slog.String("queue_id", m.Envelope.QueueID),
+		slog.String("front_queue_id", p.QueueID), slog.String("from", opened.Envelope.Sender.String()), slog.String("login", p.Login))
+	if p.Origin == Foreign {
+		return restore(&mail.Edit{}, opened), nil
+	}
+	identity := outbox.Identify(opened).For(opened.Envelope.Recipients)
+	edit, err := g.sealOpened(ctx, opened, p, identity)
+	var refusal *mail.Failure
+	if errors.As(err, &refusal) && !refusal.Temporary() {
+		edit, err = g.refuseAll(ctx, opened, identity, refusal)
+	}
+	if errors.Is(err, outbox.ErrBusy) {
+		err = mail.Defer("4.4.5", "This message is being sent already. Please try again later.", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return restore(edit, opened), nil
+}
+
+// openMessage returns the pass of a message, or the refusal of one without. The MTA bounces that, but no sealmilter at
+// the front has put its text in a pass: it is not for this listener to say who may read it.
+func (g *Gate) openMessage(ctx context.Context, m *mail.Message) (*pass, error) {
+	key, err := g.passKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := openPass(key, m.Body)
+	if err == nil {
+		if age := g.Now().Sub(p.At); age > passLifetime || age < -passSkew {
+			err = fmt.Errorf("the pass was made at %s", p.At.UTC().Format(time.RFC3339))
+		}
+	}
+	if err != nil {
+		g.Log.LogAttrs(ctx, slog.LevelWarn, "a message without a valid pass was refused", slog.String("queue_id", m.Envelope.QueueID),
+			slog.String("from", m.Envelope.Sender.String()), slog.Any("client", m.Envelope.Client), slog.Any("err", err))
+		return nil, mail.Reject("5.7.0", "This listener takes what the front listener has checked, and nothing else.", err)
+	}
+	return p, nil
+}
+
+// sealOpened checks sender and author again, by the configuration of now, and seals.
+func (g *Gate) sealOpened(ctx context.Context, opened *mail.Message, p *pass, identity outbox.Identity) (*mail.Edit, error) {
+	if err := checkSender(g.Config.Senders, opened.Envelope); err != nil {
+		return nil, err
+	}
+	t := &Transaction{gate: g, stage: whole, origin: p.Origin, promised: map[string]bool{}}
+	for _, to := range p.Promised {
+		t.promised[to] = true
+	}
+	return t.message(ctx, opened, identity)
+}
+
+// message returns the message as the front listener saw it, with what the MTA says of its recipient now.
+func (p *pass) message(m *mail.Message) (*mail.Message, error) {
+	sender, err := mail.ParsePath("<" + p.Sender + ">")
+	if err != nil {
+		return nil, fmt.Errorf("sender in a pass: %w", err)
+	}
+	env := *m.Envelope
+	env.Sender, env.Login, env.User, env.Client, env.ClientPort = sender, p.Login, p.User, p.Client, p.ClientPort
+	env.NonSMTP = p.Origin == NonSMTP
+	header := append(mail.Header(m.Header.All("Received")), p.Header...)
+	return &mail.Message{Envelope: &env, Header: header, Body: p.body}, nil
+}
+
+// restore completes an edit of the opened message so that nothing of the pass is left.
+func restore(edit *mail.Edit, opened *mail.Message) *mail.Edit {
+	if edit.Header == nil {
+		edit.Header = opened.Header
+	}
+	if edit.Body == nil {
+		edit.Body = octets(opened.Body)
+	}
+	return edit
+}
