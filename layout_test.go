@@ -18,6 +18,7 @@ var imports = map[string][]string{
 	"internal/store":        {},
 	"internal/lab":          {},
 	"deploy/postfix":        {},
+	"deploy/postfix/split":  {},
 	"deploy/sendmail":       {},
 	"internal/localuser":    {},
 	"internal/lab/labtest":  {"internal/lab"},
