@@ -13,8 +13,7 @@ import (
 type stage uint8
 
 const (
-	// nowhere lets nothing through.
-	nowhere stage = iota
+	_ stage = iota // lets nothing through
 	// whole is the only stage where the MTA does not split messages: they are checked and sealed in one go.
 	whole
 	// front is the stage before the MTA expands aliases and splits messages by recipient: they are checked.

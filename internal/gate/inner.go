@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"slices"
 	"time"
 
 	"sealmilter/internal/mail"
@@ -95,7 +97,27 @@ func (p *pass) message(m *mail.Message) (*mail.Message, error) {
 	env.Sender, env.Login, env.User, env.Client, env.ClientPort = sender, p.Login, p.User, p.Client, p.ClientPort
 	env.NonSMTP = p.Origin == NonSMTP
 	header := append(mail.Header(m.Header.All("Received")), p.Header...)
+	if p.Origin != Foreign && len(header) > 0 && header[0].Is("Received") {
+		header[0].Value = withoutFor(header[0].Value, env.Recipients)
+	}
 	return &mail.Message{Envelope: &env, Header: header, Body: p.body}, nil
+}
+
+var forClause = regexp.MustCompile(`\s+for <([^<>]*)>;`)
+
+// withoutFor takes from the MTA's own Received field for whom it was received at the front, if that is none of the
+// recipients now: an alias that a sender has hidden stays hidden from its members.
+func withoutFor(received string, to []mail.Recipient) string {
+	at := forClause.FindStringSubmatchIndex(received)
+	if at == nil {
+		return received
+	}
+	if addr, err := mail.ParseAddr(received[at[2]:at[3]]); err == nil {
+		if slices.ContainsFunc(to, func(r mail.Recipient) bool { return r.Addr.Key() == addr.Key() }) {
+			return received
+		}
+	}
+	return received[:at[0]] + received[at[1]-1:]
 }
 
 // restore completes an edit of the opened message so that nothing of the pass is left.

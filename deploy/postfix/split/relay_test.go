@@ -19,6 +19,25 @@ type relay struct {
 
 func (r relay) SubmissionAddr() string { return r.Addr }
 
+// newWorld builds the program and everything that its mail needs beside a Postfix.
+func newWorld(t *testing.T, buildFlags ...string) *scenario.World {
+	t.Helper()
+	program, err := lab.Build(t.Context(), t.TempDir(), "sealmilter/cmd/sealmilter", buildFlags...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := scenario.NewWorld(t.Context(), program, false, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
 // startRelay starts a Postfix for a world, with more lines in its main.cf.
 func startRelay(t *testing.T, w *scenario.World, mainCF string) relay {
 	t.Helper()

@@ -193,7 +193,12 @@ func (w *World) Serve(ctx context.Context, name, config string) (*lab.Process, e
 	if err := tighten(state); err != nil {
 		return nil, err
 	}
-	file, err := w.writeConfig(name, state, config)
+	return w.ServeAgain(ctx, name, config)
+}
+
+// ServeAgain starts the milter with the state that [World.Serve] made under a name, as its last run has left it.
+func (w *World) ServeAgain(ctx context.Context, name, config string) (*lab.Process, error) {
+	file, err := w.writeConfig(name, filepath.Join(w.dir, name), config)
 	if err != nil {
 		return nil, err
 	}
