@@ -73,6 +73,26 @@ func (p *Postfix) WaitEmpty(ctx context.Context) error {
 	return nil
 }
 
+// WaitDeferred waits until Postfix has tried to serve so many recipients, in vain, and has put their messages aside.
+func (p *Postfix) WaitDeferred(ctx context.Context, recipients int) error {
+	err := until(ctx, p.master.done, func() (bool, error) {
+		entries, err := p.Queue(ctx)
+		deferred := 0
+		for _, e := range entries {
+			for _, to := range e.Recipients {
+				if e.Queue == "deferred" && to.Reason != "" {
+					deferred++
+				}
+			}
+		}
+		return deferred == recipients, err
+	})
+	if err != nil {
+		return fmt.Errorf("wait for %d deferred recipients: %w%s", recipients, err, quoteLog(p.Log()))
+	}
+	return nil
+}
+
 // GrepQueue returns the names of the queue files, such as "deferred/9/9F2C41", whose raw bytes hold text. It sees
 // what postcat(1) does not show: bytes that are no part of the message any more.
 func (p *Postfix) GrepQueue(text string) ([]string, error) {

@@ -15,6 +15,7 @@ import (
 type relay struct {
 	*lab.Postfix
 	inner string // the address of the inner listener
+	door  *door  // between that and the milter
 }
 
 func (r relay) SubmissionAddr() string { return r.Addr }
@@ -46,12 +47,15 @@ func startRelay(t *testing.T, w *scenario.World, mainCF string) relay {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { port.Close() })
-	r := relay{inner: port.Addr}
+	r := relay{inner: port.Addr, door: openDoor(t, w.Listen)}
+	master := split.MasterCF(w.Listen, w.Reinject, r.inner)
+	at, end := strings.Index(master, "\n"+r.inner), strings.Index(master, "\n"+w.Reinject)
+	master = master[:at] + strings.ReplaceAll(master[at:end], w.Listen, r.door.addr) + master[end:]
 	r.Postfix, err = lab.StartPostfix(t.Context(), lab.PostfixConfig{
 		Relay:    w.Sink.Addr,
 		Auth:     w.Auth.Addr,
 		Main:     mainCF + split.MainCF(w.Listen, r.inner),
-		Master:   split.MasterCF(w.Listen, w.Reinject, r.inner),
+		Master:   master,
 		Progress: os.Stderr,
 	})
 	if err != nil {
@@ -75,4 +79,41 @@ func noPass(t *testing.T, w *scenario.World) {
 			}
 		}
 	}
+}
+
+// said fails the test unless a reply begins with want.
+func said(t *testing.T, want string) func(lab.Reply, error) {
+	return func(reply lab.Reply, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(reply.String(), want) {
+			t.Fatalf("the server said %q, want %q", reply, want)
+		}
+	}
+}
+
+// submit sends a message as alice and wants it to be accepted.
+func (r relay) submit(t *testing.T, message string, to ...string) {
+	t.Helper()
+	client, err := lab.Dial(t.Context(), r.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Drop()
+	said(t, "235")(client.AuthPlain("alice", "alice"))
+	_, last, err := client.Send("alice@example.org", to, []byte(message))
+	said(t, "250")(last, err)
+}
+
+// serve starts the milter and ends it with the test.
+func serve(t *testing.T, w *scenario.World, config string) *lab.Process {
+	t.Helper()
+	p, err := w.Serve(t.Context(), t.Name(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Kill() })
+	return p
 }

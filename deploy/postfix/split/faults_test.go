@@ -1,0 +1,178 @@
+package split_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/scenario"
+)
+
+const (
+	subject = "the subject of these days"
+	clear   = "this line must not be read on the way"
+)
+
+// fault is a message that the tests of faults send. Its marks are in what is read by its recipients only.
+func fault(id string, lines int) string {
+	return "From: alice@example.org\r\nTo: bob@example.net\r\nSubject: " + subject + "\r\nMessage-ID: <" + id + "@client.example>\r\n\r\n" +
+		strings.Repeat(clear+"\r\n", lines)
+}
+
+// sealed fails the test unless a mailbox has one message, encrypted.
+func sealed(t *testing.T, w *scenario.World, mailbox string) {
+	t.Helper()
+	got := w.Sink.Mailbox(mailbox)
+	if len(got) != 1 || !bytes.Contains(got[0].Data, []byte("BEGIN PGP MESSAGE")) {
+		t.Fatalf("%s got %d messages: %.2000s", mailbox, len(got), got)
+	}
+	nothingClear(t, got[0])
+}
+
+func nothingClear(t *testing.T, d lab.Delivery) {
+	t.Helper()
+	for _, secret := range []string{subject, clear} {
+		if bytes.Contains(d.Data, []byte(secret)) {
+			t.Errorf("%s can read %q:\n%.3000s", d.To, secret, d.Data)
+		}
+	}
+}
+
+// retried waits until every recipient of the queue has been tried, and has the queue tried again.
+func retried(t *testing.T, r relay, recipients int) {
+	t.Helper()
+	if err := r.WaitDeferred(t.Context(), recipients); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestInnerMilterDown has the milter go away behind the front. The message waits, nobody can read it in the queue, and it
+// is sealed when the milter is back: the same program with another life.
+func TestInnerMilterDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := startRelay(t, w, "")
+	milter := serve(t, w, "")
+	r.door.set(true, 0)
+	r.submit(t, fault("down", 3), "bob@example.net", "dave@example.net")
+	if err := r.WaitDeferred(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	for text, there := range map[string]bool{clear: false, subject: false, "<down@client.example>": true} {
+		found, err := r.GrepQueue(text)
+		if err != nil || len(found) > 0 != there {
+			t.Errorf("%q stands in the queue files %q, %v", text, found, err)
+		}
+	}
+	if err := milter.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := w.ServeAgain(t.Context(), t.Name(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Kill()
+	r.door.set(false, 0)
+	retried(t, r, 2)
+	if err := r.WaitEmpty(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sealed(t, w, "bob@example.net")
+	sealed(t, w, "dave@example.net")
+}
+
+// TestInnerMilterKilledInMidMessage cuts the milter off in each part of the inner dialogue: among the macros and envelope,
+// in the header, in the body and just before its end.
+func TestInnerMilterKilledInMidMessage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := startRelay(t, w, "")
+	serve(t, w, "")
+	for i, most := range []int{100, 400, 900, 20_000, 100_000} {
+		before := len(w.Sink.Deliveries())
+		r.door.set(false, most)
+		r.submit(t, fault(strings.Repeat("i", i+1), 3000), "bob@example.net")
+		if err := r.WaitDeferred(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Sink.Deliveries()[before:]; len(got) > 0 {
+			t.Fatalf("cut after %d octets, a message left: %.2000s", most, got)
+		}
+		r.door.set(false, 0)
+		retried(t, r, 1)
+		if err := r.WaitEmpty(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got := w.Sink.Deliveries()[before:]
+		if len(got) != 1 || got[0].To != "bob@example.net" || !bytes.Contains(got[0].Data, []byte("BEGIN PGP MESSAGE")) {
+			t.Fatalf("cut after %d octets, %d messages left: %.2000s", most, len(got), got)
+		}
+		nothingClear(t, got[0])
+	}
+}
+
+// TestExpiredBehindTheFront has Postfix give up on a message that could not be sealed: its own bounce to the sender has
+// neither text nor Subject.
+func TestExpiredBehindTheFront(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := startRelay(t, w, "maximal_queue_lifetime = 0\n")
+	serve(t, w, "")
+	r.door.set(true, 0)
+	r.submit(t, fault("expired", 3), "bob@example.net", "erin@example.com")
+	if err := r.WaitEmpty(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := w.Sink.Deliveries()
+	if len(got) != 1 || got[0].To != "alice@example.org" || got[0].From != "" {
+		t.Fatalf("%d messages left: %.3000s", len(got), got)
+	}
+	for _, want := range []string{"multipart/report", "bob@example.net", "erin@example.com", "Message-ID: <expired@client.example>"} {
+		if !bytes.Contains(got[0].Data, []byte(want)) {
+			t.Errorf("the bounce lacks %q:\n%s", want, got[0].Data)
+		}
+	}
+	nothingClear(t, got[0])
+	if len(got[0].Data) > 4000 {
+		t.Errorf("the bounce has %d octets; it brings the pass back:\n%s", len(got[0].Data), got[0].Data)
+	}
+}
+
+// TestPolicyChangedBehindTheFront forbids clear text while a message waits for the inner listener.
+func TestPolicyChangedBehindTheFront(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := startRelay(t, w, "")
+	milter := serve(t, w, "")
+	r.door.set(true, 0)
+	r.submit(t, fault("policy", 3), "bob@example.net", "erin@example.com")
+	if err := r.WaitDeferred(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := milter.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := w.ServeAgain(t.Context(), t.Name(), "policy.mode = \"require\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Kill()
+	r.door.set(false, 0)
+	retried(t, r, 2)
+	if err := r.WaitEmpty(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sealed(t, w, "bob@example.net")
+	notices := w.Sink.Mailbox("alice@example.org")
+	if len(notices) != 1 || notices[0].From != "" || !bytes.Contains(notices[0].Data, []byte("Final-Recipient: rfc822; erin@example.com")) {
+		t.Fatalf("alice got %.2000s", notices)
+	}
+	nothingClear(t, notices[0])
+	if all := w.Sink.Deliveries(); len(all) != 2 {
+		t.Errorf("%d messages left", len(all))
+	}
+}
