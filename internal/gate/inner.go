@@ -42,7 +42,7 @@ func (t *Transaction) open(ctx context.Context, m *mail.Message) (*mail.Edit, er
 	identity := outbox.Identify(opened).For(opened.Envelope.Recipients)
 	edit, err := g.sealOpened(ctx, opened, p, identity)
 	var refusal *mail.Failure
-	if errors.As(err, &refusal) && !refusal.Temporary() {
+	if errors.As(err, &refusal) && !refusal.Temporary() && !opened.Envelope.Sender.IsNull() {
 		edit, err = g.refuseAll(ctx, opened, identity, refusal)
 	}
 	if errors.Is(err, outbox.ErrBusy) {
