@@ -15,7 +15,10 @@ import (
 type instance = lab.Sendmail
 
 // submission is a private sendmail with the shipped fragments, as the cases see it.
-type submission struct{ *instance }
+type submission struct {
+	*instance
+	submit string // the address of the listener for the command
+}
 
 func (s submission) SubmissionAddr() string { return s.Addr }
 
@@ -70,16 +73,20 @@ func newWorld(t *testing.T, ctx context.Context, program string, sevenBit bool) 
 }
 
 // startFor starts a sendmail with the fragments for a world's milter.
-func startFor(t *testing.T, ctx context.Context, w *scenario.World) submission {
+func startFor(t *testing.T, ctx context.Context, w *scenario.World, adjust ...func(*lab.SendmailConfig)) submission {
 	t.Helper()
 	submit := reserve(t)
-	s, err := lab.StartSendmail(ctx, lab.SendmailConfig{
+	config := lab.SendmailConfig{
 		Relay:    w.Sink.Addr,
 		Auth:     w.Auth,
 		MC:       sendmail.MC(w.Listen, w.Reinject, submit),
 		SubmitMC: sendmail.SubmitMC(submit),
 		Progress: os.Stderr,
-	})
+	}
+	for _, f := range adjust {
+		f(&config)
+	}
+	s, err := lab.StartSendmail(ctx, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +95,7 @@ func startFor(t *testing.T, ctx context.Context, w *scenario.World) submission {
 			t.Error(err)
 		}
 	})
-	return submission{s}
+	return submission{s, submit}
 }
 
 // reserve returns an address that nobody else gets until the test ends.

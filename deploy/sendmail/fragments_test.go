@@ -1,0 +1,262 @@
+package sendmail_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/scenario"
+)
+
+// relay is a sendmail with the shipped fragments, and the mail world around it.
+type relay struct {
+	submission
+	ctx   context.Context
+	world *scenario.World
+	seen  int // deliveries that a test has looked at
+}
+
+// TestFragments has what one sendmail shows with the shipped fragments; the milter runs for each part anew.
+func TestFragments(t *testing.T) {
+	t.Parallel()
+	program := build(t)
+	t.Run("plain", func(t *testing.T) {
+		t.Parallel()
+		r := startRelay(t, program)
+		t.Run("lines", r.takesEveryLine)
+		t.Run("listener for copies", r.listenerIsLocked)
+		t.Run("long lines", r.longLinesStay)
+		t.Run("bounce", r.bouncesWithoutText)
+		t.Run("milter down", r.nothingLeaves)
+		t.Run("milter killed", r.killedInMidMessage)
+	})
+	t.Run("mapped", func(t *testing.T) {
+		t.Parallel()
+		r := startRelay(t, program, func(c *lab.SendmailConfig) {
+			c.Aliases = "team: erin@example.com, frank@example.com\n"
+			c.MC = "MASQUERADE_AS(`masked.example')dnl\nMASQUERADE_DOMAIN(`example.org')dnl\nFEATURE(`masquerade_envelope')dnl\n" + c.MC
+		})
+		t.Run("copies", r.mapsOnce)
+	})
+}
+
+// startRelay starts one whose milter does not run yet.
+func startRelay(t *testing.T, program string, adjust ...func(*lab.SendmailConfig)) *relay {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(cancel)
+	r := &relay{ctx: ctx, world: newWorld(t, ctx, program, false)}
+	r.submission = startFor(t, ctx, r.world, adjust...)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(r.Log())
+		}
+	})
+	return r
+}
+
+// serve starts the milter with configuration lines, and stops it when the test ends.
+func (r *relay) serve(t *testing.T, lines string) *lab.Process {
+	t.Helper()
+	milter, err := r.world.Serve(r.ctx, "fragments", lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { milter.Stop(context.WithoutCancel(r.ctx)) })
+	return milter
+}
+
+// sent returns what has been relayed since the last call, when the queues are empty.
+func (r *relay) sent(t *testing.T) []lab.Delivery {
+	t.Helper()
+	if err := r.WaitEmpty(r.ctx); err != nil {
+		t.Fatal(err)
+	}
+	all := r.world.Sink.Deliveries()
+	fresh := all[r.seen:]
+	r.seen = len(all)
+	return fresh
+}
+
+func (r *relay) dial(t *testing.T, addr string) *lab.Client {
+	t.Helper()
+	client, err := lab.Dial(r.ctx, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Drop)
+	return client
+}
+
+// login connects as alice.
+func (r *relay) login(t *testing.T) *lab.Client {
+	t.Helper()
+	client := r.dial(t, r.Addr)
+	said(t, "235")(client.AuthPlain("alice", "alice"))
+	return client
+}
+
+// said fails the test unless a reply begins with want.
+func said(t *testing.T, want string) func(lab.Reply, error) {
+	return func(reply lab.Reply, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(reply.String(), want) {
+			t.Fatalf("the server said %q, want %q", reply, want)
+		}
+	}
+}
+
+// play runs a case of the test's own, written as those of the package scenario.
+func (r *relay) play(t *testing.T, name, text string) {
+	t.Helper()
+	c, err := scenario.ParseCase(name, "sendmail", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.world.Play(r.ctx, c, r.submission); err != nil {
+		t.Error(err)
+	}
+	r.sent(t)
+}
+
+// takesEveryLine: the fragments arrive in sendmail's configuration as they are meant, and sendmail has nothing to say about them.
+func (r *relay) takesEveryLine(t *testing.T) {
+	filter := "inet:" + strings.TrimPrefix(r.world.Listen, "127.0.0.1:") + "@127.0.0.1"
+	copies := strings.TrimPrefix(r.world.Reinject, "127.0.0.1:")
+	submit := strings.TrimPrefix(r.submit, "127.0.0.1:")
+	for name, wants := range map[string][]string{
+		"sendmail.cf": {
+			"\nXsealmilter, S=" + filter + ", F=T, T=C:10s;S:30s;R:60s;E:10m\n",
+			"\nO InputMailFilters=sealmilter\n",
+			"\nO DaemonPortOptions=Family=inet, Name=SEALCOPIES, Port=" + copies + ", Addr=127.0.0.1, M=ACES, InputMailFilters=sealmilter\n",
+			"\nO DaemonPortOptions=Family=inet, Name=LOCALSUBMIT, Port=" + submit + ", Addr=127.0.0.1, M=AES\n",
+			"\nO MaxMimeHeaderLength=0/0\n",
+			"\nMesmtp,\t\tP=[IPC], F=mDFMuXa, S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP, E=\\r\\n, L=2040,\n",
+		},
+		"submit.cf": {
+			"\n\t\tA=TCP $h " + submit + "\n",
+			"\nO PrivacyOptions=nobodyreturn\n",
+			"\nO PrivacyOptions=goaway,noetrn,restrictqrun\n",
+		},
+	} {
+		cf, err := r.Configuration(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(cf, want) {
+				t.Errorf("%s lacks %q", name, want)
+			}
+		}
+	}
+	if log := r.Log(); strings.Contains(log, "SYSERR") || strings.Contains(log, "Warning") {
+		t.Error("sendmail complains")
+	}
+}
+
+// listenerIsLocked: the loopback listener lets nobody in but the program, however much a client is trusted, and nobody at all while the
+// program does not answer. That it lets the program in is seen wherever a message has several recipients.
+func (r *relay) listenerIsLocked(t *testing.T) {
+	early := r.dial(t, r.world.Reinject)
+	said(t, "451 4.3.2")(early.Mail("alice@example.org"))
+
+	r.serve(t, "")
+	stranger := r.dial(t, r.world.Reinject)
+	for _, extension := range []string{"AUTH", "STARTTLS", "ETRN"} {
+		if strings.Contains(stranger.Extensions.String(), extension) {
+			t.Errorf("the listener announces %s", extension)
+		}
+	}
+	said(t, "5")(stranger.AuthPlain("alice", "alice"))
+	said(t, "5")(stranger.Command("ETRN example.net"))
+	for range 2 {
+		said(t, "550 5.7.1")(stranger.Mail("alice@example.org"))
+		said(t, "550 5.7.1")(stranger.Mail(""))
+		said(t, "503")(stranger.Rcpt("bob@example.net"))
+		said(t, "250")(stranger.Command("RSET"))
+	}
+
+	// While copies come in, a stranger gains nothing.
+	client := r.login(t)
+	header := "From: alice@example.org\r\nTo: bob@example.net, dave@example.net\r\nSubject: s\r\n\r\n"
+	_, last, err := client.Send("alice@example.org", []string{"bob@example.net", "dave@example.net"}, []byte(header+"text\r\n"))
+	said(t, "250")(last, err)
+	said(t, "550 5.7.1")(stranger.Mail("alice@example.org"))
+	if all := r.sent(t); len(all) != 2 {
+		t.Errorf("%d messages were relayed, want 2", len(all))
+	}
+	if !strings.Contains(r.Log(), "daemon=SEALCOPIES") {
+		t.Error("no copy came in by the loopback listener")
+	}
+}
+
+// mapsOnce: aliases are expanded once, behind sealmilter, whether a member is a recipient, too, or not: the members get the copy made
+// for the alias. The outer sender is rewritten once in all copies.
+func (r *relay) mapsOnce(t *testing.T) {
+	r.serve(t, "")
+	for _, recipients := range [][]string{
+		{"team@mx.lab.test", "erin@example.com", "bob@example.net"},
+		{"bob@example.net", "erin@example.com", "team@mx.lab.test"},
+	} {
+		client := r.login(t)
+		header := "From: alice@example.org\r\nTo: " + strings.Join(recipients, ", ") + "\r\nSubject: s\r\n\r\n"
+		_, last, err := client.Send("alice@example.org", recipients, []byte(header+"text\r\n"))
+		said(t, "250")(last, err)
+		got := map[string]int{}
+		for _, d := range r.sent(t) {
+			got[d.To]++
+			if d.From != "alice@masked.example" || !strings.Contains(string(d.Data), "\r\nFrom: alice@masked.example\r\n") {
+				t.Errorf("%s got a message from %s:\n%s", d.To, d.From, d.Data)
+			}
+		}
+		if len(got) != 3 || got["bob@example.net"] != 1 || got["erin@example.com"] != 2 || got["frank@example.com"] != 1 {
+			t.Errorf("for %q there are messages %v", recipients, got)
+		}
+	}
+}
+
+// longLinesStay: lines as long as a signed message may have pass through the mailer that would break them.
+func (r *relay) longLinesStay(t *testing.T) {
+	r.play(t, "long-lines", `Lines of 998 octets.
+-- dialogue --
+> AUTH alice
+> MAIL FROM:<alice@example.org>
+< 250
+> RCPT TO:<erin@example.com>
+< 250
+> DATA message
+< 250
+-- message --
+From: Alice <alice@example.org>
+To: erin@example.com
+Subject: Long lines
+Date: Mon, 2 Mar 2026 10:00:00 +0100
+Message-ID: <long-lines@client.example>
+
+{{repeat 998 x}}
+{{repeat 991 y}}
+-- mailboxes --
+erin@example.com: signed
+`)
+}
+
+// bouncesWithoutText: a message that sendmail itself refuses from a local program comes back once and without its text.
+func (r *relay) bouncesWithoutText(t *testing.T) {
+	r.serve(t, "")
+	const text = "From: alice@example.org\nTo: nosuchuser@mx.lab.test\nSubject: s\n\nWhat nobody else must know.\n"
+	if err := r.Sendmail(r.ctx, []byte(text), "-f", "alice@example.org", "nosuchuser@mx.lab.test"); err == nil {
+		t.Error("the command does not tell of an unknown user")
+	}
+	all := r.sent(t)
+	if len(all) != 1 || all[0].To != "alice@example.org" || all[0].From != "" {
+		t.Fatalf("sent: %+v", all)
+	}
+	if strings.Contains(string(all[0].Data), "What nobody else") {
+		t.Errorf("the text came back:\n%s", all[0].Data)
+	}
+}
