@@ -245,18 +245,23 @@ erin@example.com: signed
 `)
 }
 
-// bouncesWithoutText: a message that sendmail itself refuses from a local program comes back once and without its text.
+// bouncesWithoutText: a message that sendmail itself refuses from a local program comes back once and without its text,
+// also to a sender who can only get clear text.
 func (r *relay) bouncesWithoutText(t *testing.T) {
 	r.serve(t, "")
-	const text = "From: alice@example.org\nTo: nosuchuser@mx.lab.test\nSubject: s\n\nWhat nobody else must know.\n"
-	if err := r.Sendmail(r.ctx, []byte(text), "-f", "alice@example.org", "nosuchuser@mx.lab.test"); err == nil {
-		t.Error("the command does not tell of an unknown user")
-	}
-	all := r.sent(t)
-	if len(all) != 1 || all[0].To != "alice@example.org" || all[0].From != "" {
-		t.Fatalf("sent: %+v", all)
-	}
-	if strings.Contains(string(all[0].Data), "What nobody else") {
-		t.Errorf("the text came back:\n%s", all[0].Data)
+	const secret = "What nobody else must know."
+	for sender, encrypted := range map[string]bool{"alice@example.org": true, "nokey@example.org": false} {
+		message := "From: " + sender + "\nTo: nosuchuser@mx.lab.test\nSubject: s\n\n" + secret + "\n"
+		if err := r.Sendmail(r.ctx, []byte(message), "-f", sender, "nosuchuser@mx.lab.test"); err == nil {
+			t.Error("the command does not tell of an unknown user")
+		}
+		all := r.sent(t)
+		if len(all) != 1 || all[0].To != sender || all[0].From != "" {
+			t.Fatalf("sent: %+v", all)
+		}
+		text := string(all[0].Data)
+		if strings.Contains(text, "multipart/encrypted") != encrypted || strings.Contains(text, secret) {
+			t.Errorf("what came back to %s:\n%s", sender, text)
+		}
 	}
 }
