@@ -37,8 +37,10 @@ func TestFragments(t *testing.T) {
 		r := startRelay(t, program, func(c *lab.SendmailConfig) {
 			c.Aliases = "team: erin@example.com, frank@example.com\n"
 			c.MC = "MASQUERADE_AS(`masked.example')dnl\nMASQUERADE_DOMAIN(`example.org')dnl\nFEATURE(`masquerade_envelope')dnl\n" + c.MC
+			c.MC += "define(`confMAX_DAEMON_CHILDREN', `6')dnl\n"
 		})
 		t.Run("copies", r.mapsOnce)
+		t.Run("busy", r.takesCopiesWhenBusy)
 	})
 }
 
@@ -133,7 +135,7 @@ func (r *relay) takesEveryLine(t *testing.T) {
 		"sendmail.cf": {
 			"\nXsealmilter, S=" + filter + ", F=T, T=C:10s;S:30s;R:60s;E:10m\n",
 			"\nO InputMailFilters=sealmilter\n",
-			"\nO DaemonPortOptions=Family=inet, Name=SEALCOPIES, Port=" + copies + ", Addr=127.0.0.1, M=ACES, InputMailFilters=sealmilter\n",
+			"\nO DaemonPortOptions=Family=inet, Name=SEALCOPIES, Port=" + copies + ", Addr=127.0.0.1, M=ACES, children=0, refuseLA=0, delayLA=0, InputMailFilters=sealmilter\n",
 			"\nO DaemonPortOptions=Family=inet, Name=LOCALSUBMIT, Port=" + submit + ", Addr=127.0.0.1, M=AES\n",
 			"\nO MaxMimeHeaderLength=0/0\n",
 			"\nMesmtp,\t\tP=[IPC], F=mDFMuXa, S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP, E=\\r\\n, L=2040,\n",
@@ -217,6 +219,28 @@ func (r *relay) mapsOnce(t *testing.T) {
 		if len(got) != 3 || got["bob@example.net"] != 1 || got["erin@example.com"] != 2 || got["frank@example.com"] != 1 {
 			t.Errorf("for %q there are messages %v", recipients, got)
 		}
+	}
+}
+
+// takesCopiesWhenBusy: clients that take up all connections there may be do not keep a copy out.
+func (r *relay) takesCopiesWhenBusy(t *testing.T) {
+	r.serve(t, "")
+	client := r.login(t)
+	for n := 0; ; n++ {
+		idle, err := lab.Dial(r.ctx, r.Addr)
+		if err != nil {
+			break // sendmail listens for no more of them
+		}
+		defer idle.Drop()
+		if n == 20 {
+			t.Fatal("the number of connections has no limit")
+		}
+	}
+	const header = "From: alice@example.org\r\nTo: bob@example.net, erin@example.com\r\nSubject: s\r\n\r\n"
+	_, last, err := client.Send("alice@example.org", []string{"bob@example.net", "erin@example.com"}, []byte(header+"text\r\n"))
+	said(t, "250")(last, err)
+	if all := r.sent(t); len(all) != 2 {
+		t.Errorf("%d messages were relayed, want 2", len(all))
 	}
 }
 
