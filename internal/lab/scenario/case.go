@@ -157,21 +157,28 @@ func (c *Case) parseForm(text string) (form, error) {
 var condition = regexp.MustCompile(`^\[(!?)([a-z0-9]+)\] (.*)$`)
 
 // linesFor leaves the lines that hold where the names do. A line after "[sendmail] " is for that MTA only, and one after
-// "[!sendmail] " for all others; "[7bit] " is for a next hop without 8BITMIME. Each needs an explanation: a comment above
-// it, or another such line that has one.
+// "[!sendmail] " for all others; "[7bit] " is for a next hop without 8BITMIME. A line can have several such conditions. It
+// needs an explanation: a comment above it, or another such line that has one.
 func linesFor(names []string, text string) (string, error) {
 	var kept strings.Builder
 	explained := false
 	for line := range strings.Lines(text) {
-		found := condition.FindStringSubmatch(strings.TrimSpace(line))
-		switch {
-		case found == nil:
+		rest, holds := strings.TrimSpace(line), true
+		found := condition.FindStringSubmatch(rest)
+		if found == nil {
 			explained = strings.HasPrefix(line, "#")
 			kept.WriteString(line)
-		case !explained:
+			continue
+		}
+		if !explained {
 			return "", fmt.Errorf("%q has no comment that explains it", line)
-		case slices.Contains(names, found[2]) == (found[1] == ""):
-			kept.WriteString(found[3] + "\n")
+		}
+		for ; found != nil; found = condition.FindStringSubmatch(rest) {
+			holds = holds && slices.Contains(names, found[2]) == (found[1] == "")
+			rest = found[3]
+		}
+		if holds {
+			kept.WriteString(rest + "\n")
 		}
 	}
 	return kept.String(), nil

@@ -13,7 +13,8 @@
 //
 // The same cases run on every MTA. Where MTAs differ, a line of dialogue, mailboxes, hidden or envelope begins with the
 // name of the one it holds for, as in "[sendmail] < 503", or with "[!sendmail]" for all others, below a comment that says
-// why. "[7bit]" is a next hop without 8BITMIME and SMTPUTF8, whose parameters an envelope then does not have.
+// why. "[7bit]" is a next hop without 8BITMIME and SMTPUTF8, whose parameters an envelope then does not have. A line may
+// have several conditions.
 //
 // The lines of a dialogue are SMTP commands, but for
 //
