@@ -1,0 +1,92 @@
+package outbox
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"sealmilter/internal/mail"
+)
+
+func TestRefusal(t *testing.T) {
+	for _, tc := range []struct {
+		code     int
+		text     string
+		want     int
+		enhanced string
+		said     string
+	}{
+		{550, "5.1.1 No such user", 550, "5.1.1", "No such user"},
+		{550, "No such user", 550, "5.0.0", "No such user"},
+		{452, "4.3.1 Full\n4.3.1 Come again", 452, "4.3.1", "Full\nCome again"},
+		{550, "4.3.1 contradicts itself", 550, "5.0.0", "4.3.1 contradicts itself"},
+		{550, "5.1 Too short", 550, "5.0.0", "5.1 Too short"},
+		{550, "5.1.1.1 Too long", 550, "5.0.0", "5.1.1.1 Too long"},
+		{550, "5.-1.1 Not a number", 550, "5.0.0", "5.-1.1 Not a number"},
+		{550, "", 550, "5.0.0", ""},
+		{250, "2.0.0 Ok", 451, "4.5.0", "Ok"},
+		{354, "go on", 451, "4.5.0", "go on"},
+		{999, "what", 451, "4.5.0", "what"},
+	} {
+		got := refusal(tc.code, tc.text)
+		if got.Code != tc.want || got.Enhanced != tc.enhanced || got.Text != "The mail server does not take a copy: "+tc.said {
+			t.Errorf("%d %q: %+v", tc.code, tc.text, got)
+		}
+	}
+}
+
+// FuzzServer has a server say anything at all. Nothing but a whole transaction counts as one.
+func FuzzServer(f *testing.F) {
+	f.Add("220 x\r\n250-x\r\n250 SIZE 10\r\n250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n")
+	f.Add("220-x\r\n220 y\r\n250 x\r\n250 ok\r\n251 ok\r\n354 go\r\n550 5.7.1 no\r\n")
+	f.Add("421 busy\r\n")
+	f.Add("220 x\r\n250-x\r\n251 y\r\n")
+	f.Add("\r\n")
+	f.Fuzz(func(t *testing.T, replies string) {
+		here, there := net.Pipe()
+		heard := make(chan string)
+		go func() {
+			b, _ := io.ReadAll(there)
+			heard <- string(b)
+		}()
+		go func() {
+			io.WriteString(there, replies)
+			there.Close()
+		}()
+		sent := false
+		d, err := greet(here, "client.example")
+		if err == nil {
+			s := &session{dialogue: d}
+			addr, _ := mail.ParseAddr("bob@example.net")
+			err = s.send(&mail.Envelope{}, Copy{To: mail.Recipient{Addr: addr}, Body: strings.NewReader("text\r\n")})
+			sent = err == nil
+		}
+		here.Close()
+		said := <-heard
+		if sent && !strings.HasSuffix(said, "\r\n.\r\n") {
+			t.Fatalf("sent, but said %q", said)
+		}
+		if failure := mail.AsFailure(err); err != nil && (failure.Code < 400 || failure.Code > 599) {
+			t.Fatalf("refused with %+v", failure)
+		}
+	})
+}
+
+func FuzzParameter(f *testing.F) {
+	f.Add("NOTIFY=NEVER")
+	f.Add("ORCPT=utf-8;d\xc3\xb6rte@example.net")
+	f.Add("ENVID=a\r\nRSET")
+	f.Add("\xff")
+	f.Fuzz(func(t *testing.T, arg string) {
+		d := &dialogue{extensions: map[string]string{"DSN": ""}}
+		line, err := d.withParameters("RCPT TO:<x>", []string{arg})
+		if err != nil {
+			return
+		}
+		if strings.ContainsAny(line, "\r\n\x00") || strings.Count(line, " ") > 2 || !utf8.ValidString(line) {
+			t.Fatalf("%q became %q", arg, line)
+		}
+	})
+}
