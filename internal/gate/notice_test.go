@@ -200,3 +200,19 @@ func TestNoticesAreSevenBit(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyIsToldOfANullSender has local programs send what an SMTP client would get a 5xx for. With one, Postfix would
+// send the text to its postmaster.
+func TestNobodyIsToldOfANullSender(t *testing.T) {
+	for _, local := range []bool{true, false} {
+		w := newWorld(t)
+		m := message(t, "alice@example.org")
+		m.Envelope = &mail.Envelope{NonSMTP: local, Client: netip.MustParseAddr("127.0.0.1")}
+		m.Header = append(m.Header, mail.Field{Name: "Content-Type", Value: " multipart/mixed"})
+		m.Body = []byte("8-bit \xe4 " + secretText + "\r\n")
+		edit, err := w.submit(t, m, nil, "bob@example.net", "dave@example.net")
+		if want := map[bool]int{true: 250, false: 554}[local]; code(err) != want || (edit != nil && edit.Discard) != local || len(w.queue) != 0 {
+			t.Errorf("local %t: %v, %+v, queue %+v", local, err, edit, w.queue)
+		}
+	}
+}
