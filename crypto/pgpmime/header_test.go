@@ -109,6 +109,8 @@ func TestHeaderProtection(t *testing.T) {
 		{Name: "From", Value: " A <a@example.org>"}, {Name: "SUBJECT", Value: " secret"}, {Name: "X-Long", Value: " " + long},
 		{Name: "keywords", Value: " secret"}, {Name: "BCC", Value: " secret@example.org"}, {Name: "X-Empty", Value: " "},
 		{Name: "Received", Value: "\tby a;  odd \r\n\tspacing"}, {Name: "X-Mailer", Value: " secret"},
+		{Name: "X-Spamd-Result", Value: " secret@example.org"}, {Name: "X-Spam-Report", Value: " secret"},
+		{Name: "X-Spam-Status", Value: " secret"}, {Name: "X-Spam-Flag", Value: " YES"},
 	}, Body: []byte("secret\r\n")}
 	var sealer stubSealer
 	draft, err := composer(&sealer).Prepare(m)
@@ -138,12 +140,12 @@ func TestHeaderProtection(t *testing.T) {
 	if !slices.Equal(told, want) {
 		t.Errorf("HP-Outer tells\n%q\nbut outside is\n%q", told, want)
 	}
-	for _, name := range []string{"From", "Subject", "X-Long", "Keywords", "X-Empty"} {
+	for _, name := range []string{"From", "Subject", "X-Long", "Keywords", "X-Empty", "X-Spam-Status", "X-Spam-Flag"} {
 		if inside.Get(name) != strings.TrimSpace(m.Header.Get(name)) {
 			t.Errorf("%s is %q inside", name, inside.Get(name))
 		}
 	}
-	if inside.Has("Bcc") || inside.Has("X-Mailer") || inside.Has("Received") || inside.Has("MIME-Version") {
+	if inside.Has("Bcc") || inside.Has("X-Spamd-Result") || inside.Has("X-Spam-Report") || inside.Has("X-Mailer") || inside.Has("Received") || inside.Has("MIME-Version") {
 		t.Errorf("inside is\n%s", inside.AppendTo(nil))
 	}
 	typ, params, err := mime.ParseMediaType(inside.Get("Content-Type"))

@@ -26,6 +26,7 @@ func placeOf(name string, fromList bool) place {
 		return obscured
 	case "comments", "keywords",
 		"thread-topic",     // Outlook repeats the subject in it
+		"x-spam-status",    // SpamAssassin names the rules in it that the text matched
 		"autocrypt-gossip": // Autocrypt Level 1: only in the encrypted payload
 		return inside
 	case "received", "received-spf", "authentication-results", "delivered-to", "x-original-to", "archived-at",
@@ -34,8 +35,10 @@ func placeOf(name string, fromList bool) place {
 	case "bcc", "resent-bcc", // RFC 5322, section 3.6.3: the first of the three ways
 		"return-path", "content-length", "lines", "status", "x-status", // a mailbox keeps them for itself
 		"dkim-signature", "domainkey-signature", // the new body breaks them
-		"apparently-to", // old sendmail names the envelope recipients in it
-		"hp-outer",      // only the composer may say what was outside
+		"apparently-to",                 // old sendmail names the envelope recipients in it
+		"x-spamd-result",                // rspamd does, too
+		"x-spam-report", "x-ham-report", // SpamAssassin quotes from the text in it
+		"hp-outer", // only the composer may say what was outside
 		"mime-version":
 		return nowhere
 	}

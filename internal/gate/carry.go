@@ -137,8 +137,8 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) ([]sealedC
 		case d.Do == SignOnly:
 			made = signed
 		case d.Do == Pass:
-			// A Bcc field would tell everybody.
-			c.header = m.Header.Without("Bcc", "Resent-Bcc")
+			// A Bcc field would tell everybody, and so would rspamd, which names recipients in its own.
+			c.header = m.Header.Without("Bcc", "Resent-Bcc", "X-Spamd-Result")
 		default:
 			continue
 		}
