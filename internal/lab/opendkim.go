@@ -21,8 +21,8 @@ type OpenDKIMConfig struct {
 	Domain string
 	// Canonicalization of header and body (RFC 6376, section 3.4); "" stands for Debian's, "relaxed/simple".
 	Canonicalization string
-	// Lines are the lines of opendkim.conf(5) that tell what is signed and how; "" stands for "Mode s" and Debian's
-	// "OversignHeaders From".
+	// Lines are the lines of opendkim.conf(5) that tell which fields are signed; "" stands for Debian's "OversignHeaders
+	// From".
 	Lines string
 	// Progress gets a line for each step that may take long; nil discards them.
 	Progress io.Writer
@@ -86,13 +86,14 @@ func (o *OpenDKIM) prepare(config OpenDKIMConfig) error {
 	}
 	lines := config.Lines
 	if lines == "" {
-		lines = "Mode s\nOversignHeaders From\n"
+		lines = "OversignHeaders From\n"
 	}
 	return o.write(0o600, map[string]string{
 		"key.pem": string(private),
 		"records": o.RecordName + " " + o.Record + "\n",
 		// The folder lies in /tmp, into which everybody may write: OpenDKIM would not take a key from there.
-		"sign.conf": fmt.Sprintf(`Domain %s
+		"sign.conf": fmt.Sprintf(`Mode s
+Domain %s
 Selector %s
 KeyFile %s
 RequireSafeKeys no

@@ -31,7 +31,7 @@ func (t Tree) LibraryPath() string {
 		return ""
 	}
 	var folders []string
-	for _, pattern := range []string{"/usr/lib/postfix", "/usr/lib/*-linux-gnu*", "/lib/*-linux-gnu*", "/usr/lib"} {
+	for _, pattern := range []string{"/usr/lib/postfix", "/usr/lib/*-linux-gnu*", "/lib/*-linux-gnu*", "/usr/lib", "/usr/lib/rspamd"} {
 		found, _ := filepath.Glob(t.Path(pattern)) // the only error is a bad pattern
 		folders = append(folders, found...)
 	}
