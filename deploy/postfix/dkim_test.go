@@ -1,11 +1,18 @@
 package postfix_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"maps"
+	"net/mail"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/emersion/go-msgauth/dkim"
 
 	"sealmilter/internal/lab"
 	"sealmilter/internal/lab/scenario"
@@ -23,7 +30,7 @@ func TestEveryCopyIsSignedByOpenDKIM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands, lines := blockUnder(t, "### Postfix"), strings.Join(blockUnder(t, "### OpenDKIM"), "\n")
+	commands := blockUnder(t, "### Postfix")
 	program := buildProgram(t)
 	for name, hop := range map[string]struct {
 		sevenBit         bool
@@ -34,7 +41,7 @@ func TestEveryCopyIsSignedByOpenDKIM(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := startFilters(t, program, hop.sevenBit, lab.OpenDKIMConfig{Canonicalization: hop.canonicalization, Lines: lines})
+			f := startFilters(t, program, hop.sevenBit, lab.OpenDKIMConfig{Canonicalization: hop.canonicalization})
 			f.wire(t, commands)
 			for _, c := range cases {
 				if !slices.Contains(dkimCases, c.Name[:2]) {
@@ -55,5 +62,103 @@ func TestEveryCopyIsSignedByOpenDKIM(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// passDave leaves dave's copy as it came.
+const passDave = "[[policy.rule]]\nto = [\"dave@example.net\"]\nmode = \"pass\"\n"
+
+// verifications returns what a verifier says of each DKIM signature of a message, by selector.
+func verifications(t *testing.T, message []byte, lookup func(string) ([]string, error)) map[string]error {
+	t.Helper()
+	found, err := dkim.VerifyWithOptions(bytes.NewReader(message), &dkim.VerifyOptions{LookupTXT: lookup})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]error{}
+	parsed, err := mail.ReadMessage(bytes.NewReader(message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, field := range parsed.Header["Dkim-Signature"] {
+		_, selector, _ := strings.Cut(field, "s=")
+		selector, _, _ = strings.Cut(selector, ";")
+		got[strings.TrimSpace(selector)] = found[i].Err
+	}
+	return got
+}
+
+// A signer in front of sealmilter signs what nobody gets. Its signature would fail at every recipient, so sealed copies
+// leave without any; only what sealmilter does not touch keeps it.
+func testSignerInFront(ctx context.Context, t *testing.T, f *filters) {
+	f.wire(t, []string{
+		"postconf -e 'smtpd_milters = inet:127.0.0.1:8891, inet:127.0.0.1:8894'",
+		"postconf -P '127.0.0.1:10026/inet/smtpd_milters='",
+		"postfix reload",
+	})
+	f.serve(ctx, t, passDave)
+	said(t, "250")(f.submit(ctx, t, filtered("front"), "bob@example.net", "erin@example.com", "dave@example.net"))
+	for mailbox, message := range f.arrived(ctx, t, "bob@example.net", "erin@example.com", "dave@example.net") {
+		want := map[string]error{}
+		if mailbox == "dave@example.net" {
+			want[f.signer.Selector] = nil
+		}
+		if got := verifications(t, message, f.signer.LookupTXT); !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v\n%s", mailbox, got, want, message)
+		}
+	}
+}
+
+// A client may have signed its message already. Sealing makes another message of it, so that signature goes; an
+// untouched copy keeps it beside the signature of this host.
+func testSignatureOfTheClient(ctx context.Context, t *testing.T, f *filters) {
+	f.serve(ctx, t, passDave)
+
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var signed bytes.Buffer
+	err = dkim.Sign(&signed, strings.NewReader("Bcc: dave@example.net\r\n"+filtered("own")), &dkim.SignOptions{
+		Domain: "example.org", Selector: "client", Signer: private, HeaderKeys: strings.Fields("From To Subject Date Message-ID"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lookup := func(name string) ([]string, error) {
+		if name == "client._domainkey.example.org" {
+			return []string{"v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(public)}, nil
+		}
+		return f.signer.LookupTXT(name)
+	}
+	said(t, "250")(f.submit(ctx, t, signed.String(), "bob@example.net", "erin@example.com", "dave@example.net"))
+	for mailbox, message := range f.arrived(ctx, t, "bob@example.net", "erin@example.com", "dave@example.net") {
+		want := map[string]error{f.signer.Selector: nil}
+		if mailbox == "dave@example.net" {
+			want["client"] = nil
+		}
+		if got := verifications(t, message, lookup); !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v\n%s", mailbox, got, want, message)
+		}
+	}
+}
+
+// Postfix shows its own notices to no filter, unless it is told to.
+func TestNoticesOfPostfix(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	f := startFilters(t, buildProgram(t), false, lab.OpenDKIMConfig{Domain: "mx.lab.test"})
+	f.wire(t, append(blockUnder(t, "#### Bounces"), blockUnder(t, "### Postfix")...))
+	f.serve(ctx, t, "")
+	f.Sink.Refuse("bob@example.net", "550 5.1.1 No such user")
+	said(t, "250")(f.submit(ctx, t, filtered("bounce"), "bob@example.net", "erin@example.com"))
+	for mailbox, message := range f.arrived(ctx, t, "alice@example.org", "erin@example.com") {
+		if err := scenario.CheckDKIM(ctx, f.signer, message); err != nil {
+			t.Errorf("%s: %v\n%s", mailbox, err, message)
+		}
+		if mailbox == "alice@example.org" && clear(message) != nil {
+			t.Errorf("the notice tells what was encrypted:\n%s", message)
+		}
 	}
 }

@@ -22,6 +22,8 @@ type filters struct {
 	signer  *lab.OpenDKIM
 	// before sees what sealmilter has yet to see, behind what it has done in place, copies what it has handed in.
 	before, behind, copies *lab.Filter
+	// already is how many messages had arrived when sealmilter was started.
+	already int
 }
 
 // The addresses that docs/filters.md gives to the filters.
@@ -39,7 +41,7 @@ func buildProgram(t *testing.T) string {
 	return program
 }
 
-// startFilters starts them, wired as the fragments are.
+// startFilters starts them, the relay host as the fragments have it, and OpenDKIM with the lines of docs/filters.md.
 func startFilters(t *testing.T, program string, sevenBit bool, config lab.OpenDKIMConfig) *filters {
 	t.Helper()
 	f := &filters{}
@@ -56,6 +58,7 @@ func startFilters(t *testing.T, program string, sevenBit bool, config lab.OpenDK
 	}
 	closing(f.World.Close)
 	config.Domain, config.Progress = cmp.Or(config.Domain, "example.org"), os.Stderr
+	config.Lines = strings.Join(blockUnder(t, "### OpenDKIM"), "\n")
 	if f.signer, err = lab.StartOpenDKIM(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
@@ -80,10 +83,16 @@ func startFilters(t *testing.T, program string, sevenBit bool, config lab.OpenDK
 	return f
 }
 
-// wire executes the commands of a page of docs, with the filters' own addresses for those of the page, and reloads.
+// wire executes the commands of a page of docs, with the filters' own addresses for those of the page.
 func (f *filters) wire(t *testing.T, commands []string) {
 	t.Helper()
 	for _, command := range commands {
+		if command == "postfix reload" {
+			if err := f.postfix.Reload(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
 		behind := f.behind
 		if strings.Contains(command, postfix.Reinject) {
 			behind = f.copies
@@ -105,9 +114,6 @@ func (f *filters) wire(t *testing.T, commands []string) {
 		if out, err := f.postfix.Command(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", command, err, out)
 		}
-	}
-	if err := f.postfix.WaitLog(t.Context(), "reload -- version"); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -140,6 +146,7 @@ func blockUnder(t *testing.T, heading string) []string {
 // serve starts sealmilter for one test.
 func (f *filters) serve(ctx context.Context, t *testing.T, config string) {
 	t.Helper()
+	f.already = len(f.Sink.Deliveries())
 	milter, err := f.Serve(ctx, "filters", config)
 	if err != nil {
 		t.Fatal(err)
@@ -167,13 +174,14 @@ func (f *filters) submit(ctx context.Context, t *testing.T, message string, to .
 	return last, err
 }
 
-// arrived waits for an empty queue and returns what each of these mailboxes has: one message, and nobody else any.
+// arrived waits for an empty queue and returns what each of these mailboxes got in this test: one message, and nobody
+// else any.
 func (f *filters) arrived(ctx context.Context, t *testing.T, mailboxes ...string) map[string][]byte {
 	t.Helper()
 	if err := f.postfix.WaitEmpty(ctx); err != nil {
 		t.Fatal(err)
 	}
-	all := f.Sink.Deliveries()
+	all := f.Sink.Deliveries()[f.already:]
 	got := map[string][]byte{}
 	for _, d := range all {
 		got[d.To] = d.Data
@@ -210,14 +218,30 @@ func clear(shown ...[]byte) (found []string) {
 	return found
 }
 
-// A filter in front of sealmilter is shown what the client wrote. One behind it is shown what leaves, with the envelope
-// that the client gave; one at the listener for copies is shown each copy with its own envelope.
-func TestWhatOtherFiltersSee(t *testing.T) {
+// TestFilters runs other filters before and behind sealmilter on one relay host.
+func TestFilters(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	f := startFilters(t, buildProgram(t), false, lab.OpenDKIMConfig{})
 	f.wire(t, blockUnder(t, "### Postfix"))
+	for _, test := range []struct {
+		name string
+		run  func(context.Context, *testing.T, *filters)
+	}{
+		{"what they see", testWhatOtherFiltersSee},
+		{"a later one refuses", testLaterFilterRefuses},
+		{"signature of the client", testSignatureOfTheClient},
+		{"rspamd in front", testRspamdInFront},
+		{"signer in front", testSignerInFront}, // wires them in another order
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(ctx, t, f) })
+	}
+}
+
+// A filter in front of sealmilter is shown what the client wrote. One behind it is shown what leaves, with the envelope
+// that the client gave; one at the listener for copies is shown each copy with its own envelope.
+func testWhatOtherFiltersSee(ctx context.Context, t *testing.T, f *filters) {
 	f.serve(ctx, t, "")
 	said(t, "250")(f.submit(ctx, t, filtered("client"), "bob@example.net", "dave@example.net"))
 	if err := f.postfix.Sendmail(ctx, []byte(filtered("program")), "-f", "alice@example.org", "bob@example.net", "dave@example.net"); err != nil {
@@ -249,12 +273,7 @@ func TestWhatOtherFiltersSee(t *testing.T) {
 
 // A filter behind sealmilter that refuses a message makes the client try again. Who has got a copy gets no second one,
 // though the filter in front has written other fields this time.
-func TestLaterFilterRefuses(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	f := startFilters(t, buildProgram(t), false, lab.OpenDKIMConfig{Lines: strings.Join(blockUnder(t, "### OpenDKIM"), "\n")})
-	f.wire(t, blockUnder(t, "### Postfix"))
+func testLaterFilterRefuses(ctx context.Context, t *testing.T, f *filters) {
 	f.serve(ctx, t, "")
 	try := func(number int, want string) {
 		t.Helper()
@@ -290,5 +309,37 @@ func TestLaterFilterRefuses(t *testing.T) {
 		if err := scenario.CheckDKIM(ctx, f.signer, message); err != nil {
 			t.Errorf("%s: %v", mailbox, err)
 		}
+	}
+}
+
+// The real rspamd in front sees the clear text, and what it writes down of it and of the envelope stays on this host.
+func testRspamdInFront(ctx context.Context, t *testing.T, f *filters) {
+	spam, err := lab.StartRspamd(ctx, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spam.Close()
+	var commands []string
+	for _, command := range blockUnder(t, "### Postfix") {
+		commands = append(commands, strings.ReplaceAll(command, spamFilterAddr, "inet:"+spam.Addr))
+	}
+	f.wire(t, commands)
+	f.serve(ctx, t, passDave)
+
+	const testPattern = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+	said(t, "554 5.7.1")(f.submit(ctx, t, filtered("spam")+testPattern+"\r\n", "bob@example.net"))
+	// One who is named but gets nothing makes it name those who get it unnamed.
+	message := strings.Replace(filtered("ham"), "To: bob@example.net", "To: bob@example.net, absent@example.info", 1)
+	said(t, "250")(f.submit(ctx, t, message, "bob@example.net", "erin@example.com", "dave@example.net"))
+	for mailbox, message := range f.arrived(ctx, t, "bob@example.net", "erin@example.com", "dave@example.net") {
+		if bytes.Contains(message, []byte("X-Spamd-Result")) {
+			t.Errorf("%s learns what the filter thinks:\n%s", mailbox, message)
+		}
+		if err := scenario.CheckDKIM(ctx, f.signer, message); err != nil {
+			t.Errorf("%s: %v", mailbox, err)
+		}
+	}
+	if log := spam.Log(); !strings.Contains(log, "ham@client.example") {
+		t.Errorf("rspamd did not see the message:\n%s", log)
 	}
 }
