@@ -120,25 +120,9 @@ func (f *filters) wire(t *testing.T, commands []string) {
 // blockUnder returns the lines of the first block under a heading of docs/filters.md.
 func blockUnder(t *testing.T, heading string) []string {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/filters.md")
+	block, err := scenario.PageBlock("../../docs/filters.md", heading)
 	if err != nil {
 		t.Fatal(err)
-	}
-	_, section, found := strings.Cut(string(page), "\n"+heading+"\n")
-	if !found {
-		t.Fatalf("docs/filters.md has no heading %q", heading)
-	}
-	var block []string
-	for line := range strings.Lines(section) {
-		text, indented := strings.CutPrefix(line, "    ")
-		if indented {
-			block = append(block, strings.TrimSpace(text))
-		} else if block != nil {
-			break
-		}
-	}
-	if block == nil {
-		t.Fatalf("docs/filters.md has no block under %q", heading)
 	}
 	return block
 }
