@@ -17,6 +17,7 @@ var imports = map[string][]string{
 	"internal/mail":         {},
 	"internal/store":        {},
 	"internal/lab":          {},
+	"deploy":                {},
 	"deploy/postfix":        {},
 	"deploy/postfix/split":  {},
 	"deploy/sendmail":       {},
@@ -33,7 +34,7 @@ var imports = map[string][]string{
 	"internal/wiring":       {"internal/mail", "internal/config", "deploy/postfix", "deploy/sendmail"},
 	"internal/gate":         {"internal/mail", "internal/config", "internal/outbox", "crypto", "crypto/pgpmime", "keys"},
 	"cmd/sealmilter": {"internal/mail", "internal/config", "internal/gate", "internal/lab", "internal/outbox",
-		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy/postfix",
+		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy", "deploy/postfix",
 		"deploy/sendmail", "internal/localuser", "internal/wiring"},
 }
 

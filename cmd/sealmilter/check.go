@@ -49,6 +49,7 @@ func newCheck() *cobra.Command {
 			report.conflicts(cmd, i)
 			report.err = errors.Join(report.err, i.close())
 		}
+		report.mta(cmd.Context(), c)
 		report.listeners(c)
 		if report.err != nil {
 			return report.err

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// prove checks the settings that are in force now, and sends a test message. It reports whether all is well; the error is
+// for what is to be taken back: an MTA that does not ask sealmilter after all.
+func (s *setup) prove(cmd *cobra.Command) (bool, error) {
+	ctx := cmd.Context()
+	if err := s.findMTA(ctx); err != nil { // anew, with the settings as they are
+		return false, err
+	}
+	report := &checkReport{out: s.steps.out, asJSON: s.steps.asJSON}
+	for _, f := range s.mta.Check(s.config) {
+		report.finding(f)
+	}
+	client := s.mta.ClientAddress()
+	switch {
+	case !listens(ctx, s.config.Listen):
+		report.add("warning", "test message", "sealmilter does not run yet, so none was sent; mail waits at the clients until it does",
+			"start sealmilter, then type sealmilter setup "+s.which+" once more")
+	case client == "":
+		report.add("warning", "test message", "the MTA takes no mail at port 25, so none was sent", "send yourself a message")
+	case !waitFor(ctx, client) || !waitFor(ctx, s.config.Reinject):
+		report.add("warning", "test message", s.mta.Name()+" does not run, so none was sent", "start it, then type sealmilter setup "+s.which+" once more")
+	default:
+		report.listeners(s.config)
+		if before := report.errors; report.testMessage(ctx, s.config, client) && report.errors > before {
+			return false, errors.Join(errors.New("the test message did not come through"), report.err)
+		}
+	}
+	return report.errors == 0, errors.Join(s.steps.err, report.err)
+}
+
+// waitFor waits a while until a server listens: an MTA that was told of new settings opens its listeners a little later.
+func waitFor(ctx context.Context, address string) bool {
+	const patience = 10 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err == nil {
+			conn.Close()
+			return true
+		}
+		if wait(ctx, 100*time.Millisecond) != nil {
+			return false
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	"sealmilter/internal/config"
+	"sealmilter/internal/gate"
+)
+
+// testMessage hands in a message that sealmilter refuses with a token, and reports what became of it. The bool is whether
+// one was sent.
+func (r *checkReport) testMessage(ctx context.Context, c *config.Config, address string) bool {
+	const topic = "test message"
+	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	if !slices.ContainsFunc(c.Senders.Trust, func(p netip.Prefix) bool { return p.Contains(loopback) }) {
+		r.add("warning", topic, "none was sent, because [senders] trust has no loopback address and sealmilter would not look at it", "log in and send yourself a message")
+		return false
+	}
+	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		r.add("error", topic, "it cannot be handed in: "+err.Error(), "see whether the MTA runs")
+		return true
+	}
+	defer conn.Close()
+	token := newToken()
+	final, reply, err := sendTest(conn, token)
+	switch {
+	case err != nil:
+		r.add("error", topic, address+" does not answer: "+err.Error(), "see the log of the MTA")
+	case strings.Contains(reply.Msg, gate.TestReply(token, true)):
+		r.add("ok", topic, "the MTA asks sealmilter about mail at "+address+", and takes its copies; nobody got the message", "")
+	case strings.Contains(reply.Msg, gate.TestReply(token, false)):
+		r.add("error", topic, "the MTA asks sealmilter, but does not take its copies", "see the log of sealmilter, and that of the MTA for "+c.Reinject)
+	case final && reply.Code < 300:
+		r.add("error", topic, "it was accepted at "+address+" without sealmilter; the postmaster will get it", "see whether the MTA uses the settings that were checked")
+	case reply.Code < 500:
+		r.add("error", topic, fmt.Sprintf("the MTA says %d %s: it gets no answer from sealmilter at %s", reply.Code, reply.Msg, c.Listen), "see the logs of the MTA and of sealmilter")
+	default:
+		r.add("warning", topic, fmt.Sprintf("it was refused before sealmilter could see all of it: %d %s", reply.Code, reply.Msg), "send yourself a message")
+	}
+	return true
+}
+
+// newToken returns 128 bits in hexadecimal.
+func newToken() string {
+	var b [16]byte
+	rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
+}
+
+// sendTest speaks SMTP as far as the server lets it, and returns the last reply. Final tells that it is the answer to the
+// whole message.
+func sendTest(conn net.Conn, token string) (final bool, reply textproto.Error, err error) {
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+		return false, reply, err
+	}
+	c := textproto.NewConn(conn)
+	say := func(line string) (bool, error) {
+		if line != "" {
+			if err := c.PrintfLine("%s", line); err != nil {
+				return false, err
+			}
+		}
+		reply.Code, reply.Msg, err = c.ReadResponse(0)
+		return reply.Code >= 200 && reply.Code < 400, err
+	}
+	if ok, err := say(""); !ok || err != nil {
+		return false, reply, err
+	}
+	host, _, _ := strings.Cut(reply.Msg, " ")
+	if ok, err := say("EHLO localhost"); !ok || err != nil {
+		return false, reply, err
+	}
+	mark := ""
+	if slices.ContainsFunc(strings.Split(reply.Msg, "\n"), func(line string) bool { return strings.EqualFold(line, "DSN") }) {
+		mark = " ENVID=" + gate.TestEnvelope
+	}
+	postmaster := "postmaster@" + host
+	for _, line := range []string{"MAIL FROM:<" + postmaster + ">" + mark, "RCPT TO:<" + postmaster + ">", "DATA"} {
+		if ok, err := say(line); !ok || err != nil {
+			return false, reply, err
+		}
+	}
+	lines := []string{
+		"From: " + postmaster, "To: " + postmaster, "Subject: test message of sealmilter",
+		"Date: " + time.Now().Format(time.RFC1123Z), "Message-ID: <" + token + "@" + host + ">",
+		gate.TestField + ": " + token, "",
+		"This message was to be refused by sealmilter. If you read it, the mail server did not ask.", ".",
+	}
+	_, err = say(strings.Join(lines, "\r\n"))
+	return true, reply, err
+}
