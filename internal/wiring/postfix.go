@@ -105,7 +105,7 @@ func ParsePostfix(main, services, overrides string) *Postfix {
 		service, kind := cutLast(rest, "/")
 		for i := range p.Services {
 			if p.Services[i].Name == service && p.Services[i].Type == kind {
-				p.Services[i].Overrides[name] = unbraced(strings.TrimSpace(value))
+				p.Services[i].Overrides[name] = strings.TrimSpace(value)
 			}
 		}
 	}

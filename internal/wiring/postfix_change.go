@@ -31,6 +31,9 @@ func (p *Postfix) Wire(files PostfixFiles, c *config.Config) (PostfixFiles, erro
 		return files, fmt.Errorf("%s: when a filter does not answer, mail would leave in clear text; %w; first type: %s", a.Where, ErrRefused, a.Mend)
 	}
 	w := &postfixWiring{Postfix: p, config: c, here: p.Endpoint(c.Listen), files: files}
+	if broken := w.unbalanced(); broken != "" {
+		return files, fmt.Errorf("the braces of %q do not match; %w; correct that line first", broken, ErrRefused)
+	}
 	if _, inside := w.here.inQueue(); c.Listen.Network == "unix" && !inside && p.chroots() {
 		return files, fmt.Errorf("daemons of Postfix run in a chroot and cannot see %s; %w; set listen = \"unix:%s/sealmilter/milter.sock\", or inet:127.0.0.1:8894",
 			c.Listen, ErrRefused, p.Main["queue_directory"])
@@ -44,6 +47,25 @@ func (p *Postfix) Wire(files PostfixFiles, c *config.Config) (PostfixFiles, erro
 	}
 	w.copies()
 	return w.files, nil
+}
+
+// unbalanced returns the begin of a line that would have to be changed and cannot be read, "" if there is none.
+func (w *postfixWiring) unbalanced() string {
+	var lines []string
+	for _, name := range []string{"smtpd_milters", "non_smtpd_milters"} {
+		if e, _, found := parameter(w.files.Main, name); found {
+			lines = append(lines, e.text)
+		}
+	}
+	for _, m := range masterEntries(w.files.Master) {
+		lines = append(lines, m.text)
+	}
+	for _, line := range lines {
+		if !balanced(line) {
+			return oneLine(line)[:min(40, len(oneLine(line)))]
+		}
+	}
+	return ""
 }
 
 // chroots reports whether a service that talks to sealmilter runs in a chroot.

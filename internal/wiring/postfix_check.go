@@ -203,25 +203,20 @@ func firstWord(word string) string {
 	return ""
 }
 
-// missingSigners returns the signers that come behind sealmilter in front, and that the copies do not pass.
+// missingSigners returns the signers that come behind sealmilter in front, where the copies pass none at all.
 func (k *postfixCheck) missingSigners(copies Service) []string {
-	there := make(map[string]bool)
-	for _, f := range parseFilters(k.value(copies, "smtpd_milters")) {
-		there[f.endpoint] = true
+	if slices.ContainsFunc(parseFilters(k.value(copies, "smtpd_milters")), filter.isSigner) {
+		return nil
 	}
 	var missing []string
 	for _, s := range k.Services {
-		if s.Command != "smtpd" || s.isAt(k.config.Reinject) {
-			continue
-		}
 		filters := parseFilters(k.value(s, "smtpd_milters"))
 		at := k.here.find(filters)
-		if at < 0 {
+		if s.Command != "smtpd" || s.isAt(k.config.Reinject) || at < 0 {
 			continue
 		}
 		for _, f := range filters[at+1:] {
-			if f.isSigner() && !there[f.endpoint] {
-				there[f.endpoint] = true
+			if f.isSigner() && !slices.Contains(missing, f.endpoint) {
 				missing = append(missing, f.endpoint)
 			}
 		}

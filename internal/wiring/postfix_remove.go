@@ -35,11 +35,16 @@ func (p *Postfix) Unwire(now, before PostfixFiles, c *config.Config) PostfixFile
 	return now
 }
 
-// without returns a list of filters without sealmilter, unless that was there before.
+// without returns a list of filters without sealmilter. Where that was there before, it goes back to its place.
 func (w *postfixWiring) without(list, before string) string {
 	all, was := parseFilters(list), parseFilters(before)
 	at := w.here.find(all)
-	if at < 0 || w.here.find(was) >= 0 {
+	switch {
+	case at < 0:
+		return list
+	case w.here.find(was) >= 0 && slices.Equal(endpoints(all), endpoints(was)):
+		return before
+	case w.here.find(was) >= 0:
 		return list
 	}
 	all = slices.Delete(all, at, at+1)
@@ -48,6 +53,16 @@ func (w *postfixWiring) without(list, before string) string {
 		texts[i] = f.text
 	}
 	return strings.Join(texts, ", ")
+}
+
+// endpoints returns the addresses of filters, sorted.
+func endpoints(all []filter) []string {
+	var list []string
+	for _, f := range all {
+		list = append(list, f.endpoint)
+	}
+	slices.Sort(list)
+	return list
 }
 
 // restore takes sealmilter out of one service of master.cf.

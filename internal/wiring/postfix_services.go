@@ -133,7 +133,7 @@ func (w *postfixWiring) copies() {
 	for _, f := range asked {
 		wanted = append(wanted, f.text)
 	}
-	for _, f := range w.filters[w.here.find(w.filters)+1:] {
+	for _, f := range w.behind() {
 		if !slices.ContainsFunc(asked, func(a filter) bool { return a.endpoint == f.endpoint }) {
 			wanted = append(wanted, f.text)
 		}
@@ -141,4 +141,21 @@ func (w *postfixWiring) copies() {
 	if len(wanted) > len(asked) {
 		w.files.Master = m.setOption(w.files.Master, "smtpd_milters", oneLine(strings.Join(wanted, ", ")))
 	}
+}
+
+// behind returns the filters that come behind sealmilter in front: those of main.cf, or else of the first service that has
+// some of its own. One signer may be known to several services under several names, and a copy needs it once.
+func (w *postfixWiring) behind() []filter {
+	lists := [][]filter{w.filters}
+	for _, m := range masterEntries(w.files.Master) {
+		if o, own := m.option("smtpd_milters"); own && m.command == "smtpd" {
+			lists = append(lists, w.expand(o.value))
+		}
+	}
+	for _, list := range lists {
+		if at := w.here.find(list); at >= 0 && at+1 < len(list) {
+			return list[at+1:]
+		}
+	}
+	return nil
 }

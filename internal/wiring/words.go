@@ -62,5 +62,22 @@ func unbraced(word string) string {
 	return word
 }
 
+// balanced reports whether every brace has its counterpart.
+func balanced(s string) bool {
+	depth := 0
+	for _, c := range s {
+		switch c {
+		case '{':
+			depth++
+		case '}':
+			depth--
+		}
+		if depth < 0 {
+			return false
+		}
+	}
+	return depth == 0
+}
+
 // oneLine joins the lines of a value.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,117 @@
+package wiring
+
+import (
+	"strings"
+	"testing"
+)
+
+// wiredPostfix returns files as setup leaves Debian's.
+func wiredPostfix(t *testing.T) PostfixFiles {
+	t.Helper()
+	files := PostfixFiles{
+		Main:   "message_size_limit = 0\n",
+		Master: "smtp inet n - y - - smtpd\npickup unix n - y 60 1 pickup\ncleanup unix n - y - 0 cleanup\n",
+	}
+	wired, err := postfixOf(files).Wire(files, parseConfig(t, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wired
+}
+
+// TestCheckPostfix changes one setting after the other of a Postfix that is wired well.
+func TestCheckPostfix(t *testing.T) {
+	for name, tc := range map[string]struct {
+		main, master string // appended
+		replace      [2]string
+		config       string
+		want         string // state, topic and a part of the detail; "" for nothing but ok
+	}{
+		"well":                  {},
+		"other filter is fine":  {main: "smtpd_milters = inet:127.0.0.1:11332, inet:localhost:8894\n"},
+		"not asked":             {main: "smtpd_milters =\n", want: "error Postfix listener smtp: mail that comes in here is not sealed"},
+		"elsewhere":             {config: `listen = "inet:127.0.0.1:9999"`, want: "error Postfix listener smtp: mail that comes in here is not sealed"},
+		"service without":       {master: "submission inet n - y - - smtpd -o smtpd_milters=\n", want: "error Postfix listener submission: mail that comes in here is not sealed"},
+		"loopback without":      {master: "127.0.0.1:10025 inet n - y - - smtpd -o smtpd_milters=\n", want: "warning Postfix listener 127.0.0.1:10025: it has no milter"},
+		"behind postscreen":     {master: "smtpd pass - - y - - smtpd -o smtpd_milters=\n", want: "error Postfix listener smtpd: mail that comes in here is not sealed"},
+		"no_milters":            {main: "receive_override_options = no_address_mappings, no_milters\n", want: "error Postfix listener smtp: receive_override_options has no_milters"},
+		"milter maps":           {main: "smtpd_milter_maps = cidr:/x\n", want: "warning Postfix listener smtp: smtpd_milter_maps"},
+		"accept":                {main: "milter_default_action = accept\n", want: "error Postfix: milter_default_action = accept in main.cf"},
+		"accept of ours":        {main: "smtpd_milters = { inet:127.0.0.1:8894, default_action=accept }\n", want: "error Postfix: smtpd_milters in main.cf has default_action=accept"},
+		"accept of another":     {main: "non_smtpd_milters = { inet:127.0.0.1:1, { default_action = ACCEPT } }\n", want: "error Postfix: non_smtpd_milters in main.cf has default_action=accept"},
+		"accept of a service":   {master: "x inet n - y - - smtpd -o milter_default_action=accept\n", want: "error Postfix: milter_default_action=accept for x in master.cf"},
+		"quarantine":            {main: "milter_default_action = quarantine\n", want: "warning Postfix: milter_default_action = quarantine"},
+		"old protocol":          {main: "milter_protocol = 2\n", want: "error Postfix: milter_protocol is 2"},
+		"short for a recipient": {main: "smtpd_milters = { inet:127.0.0.1:8894, command_timeout=12s }\n", want: "warning Postfix listener smtp: command_timeout is 12s"},
+		"long lookups":          {config: "keys.timeout = \"25s\"", main: "smtpd_milters = { inet:127.0.0.1:8894, command_timeout=29s }\n", want: "warning Postfix listener smtp: command_timeout is 29s"},
+		"short for a message":   {main: "smtpd_milters = inet:127.0.0.1:8894\nmilter_content_timeout = 5\n", want: "warning Postfix listener smtp: content_timeout is 5s"},
+		"minutes":               {main: "smtpd_milters = { inet:127.0.0.1:8894, command_timeout=1m, content_timeout=1h }\n"},
+		"signed too early":      {main: "smtpd_milters = inet:localhost:8891, inet:127.0.0.1:8894\n", want: "error Postfix listener smtp: the signature of inet:localhost:8891 is made before"},
+		"signed behind":         {main: "smtpd_milters = inet:127.0.0.1:8894, inet:localhost:8891\n", want: "warning Postfix listener 127.0.0.1:10026: copies that go through it are not signed by inet:localhost:8891"},
+		"size":                  {main: "message_size_limit = 10240000\n", want: "warning Postfix message_size_limit: an encrypted message"},
+		"local programs":        {replace: [2]string{"  -o cleanup_service_name=sealcleanup\n", ""}, want: "error Postfix local programs: what cron and sendmail(1) send is not sealed"},
+		"no such cleanup":       {replace: [2]string{"cleanup_service_name=sealcleanup", "cleanup_service_name=other"}, want: "error Postfix local programs: pickup hands its mail to other"},
+		"no name":               {replace: [2]string{"milter_macro_daemon_name=LOCALSUBMIT", "syslog_name=x"}, want: "warning Postfix local programs: sealmilter cannot tell"},
+		"no listener":           {config: `reinject = "127.0.0.1:10099"`, want: "error Postfix listener 127.0.0.1:10099: it is not in master.cf"},
+		"copies come back":      {replace: [2]string{"-o smtpd_milters=\n", "-o syslog_name=x\n"}, want: "error Postfix listener 127.0.0.1:10026: sealmilter's copies would come back"},
+		"open for all":          {replace: [2]string{"{ smtpd_client_restrictions = check_policy_service inet:127.0.0.1:8894, reject }", "smtpd_client_restrictions=permit"}, want: "error Postfix listener 127.0.0.1:10026: it does not ask"},
+		"somebody else decides": {replace: [2]string{"{ smtpd_data_restrictions = check_policy_service inet:127.0.0.1:8894, reject }", "{ smtpd_data_restrictions = check_policy_service inet:127.0.0.1:1, reject }"}, want: "error Postfix listener 127.0.0.1:10026: it does not ask"},
+		"open without answer":   {replace: [2]string{"451 4.7.1 sealmilter does not answer", "dunno"}, want: "error Postfix listener 127.0.0.1:10026: it does not ask"},
+		"always_bcc":            {main: "always_bcc = archive@example.org\n", want: "warning Postfix always_bcc: archive@example.org adds a recipient"},
+		"bcc of a service":      {master: "x inet n - y - - smtpd -o sender_bcc_maps=hash:/x\n", want: "warning Postfix sender_bcc_maps: hash:/x of x in master.cf adds"},
+		"content filter":        {main: "content_filter = scan:[127.0.0.1]:10025\n", want: "warning Postfix content_filter"},
+		"aliases":               {main: "virtual_alias_maps = hash:/x\n", want: "warning Postfix virtual_alias_maps"},
+		"generic":               {main: "smtp_generic_maps = hash:/x\n", want: "warning Postfix smtp_generic_maps"},
+		"header checks":         {main: "smtp_header_checks = regexp:/x\n", want: "warning Postfix smtp_header_checks"},
+		"canonical":             {main: "recipient_canonical_maps = hash:/x\n", want: "warning Postfix recipient_canonical_maps"},
+		"socket and chroot":     {config: `listen = "unix:/run/x.sock"`, main: "smtpd_milters = unix:/run/x.sock\n", want: "error Postfix listener smtp: it runs in a chroot"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := wiredPostfix(t)
+			files.Main += tc.main
+			files.Master += tc.master
+			if old := tc.replace[0]; old != "" {
+				if !strings.Contains(files.Master, old) {
+					t.Fatalf("%q is not there", old)
+				}
+				files.Master = strings.ReplaceAll(files.Master, old, tc.replace[1])
+			}
+			var bad []string
+			found := false
+			for _, f := range postfixOf(files).Check(parseConfig(t, tc.config)) {
+				line := string(f.State) + " " + f.Topic + ": " + f.Detail
+				if f.State != OK {
+					bad = append(bad, line)
+					if f.Mend == "" {
+						t.Errorf("it does not say what to do: %s", line)
+					}
+				}
+				found = found || tc.want != "" && strings.HasPrefix(line, tc.want)
+			}
+			if tc.want == "" && len(bad) > 0 || tc.want != "" && !found {
+				t.Errorf("want %q, found\n%s", tc.want, strings.Join(bad, "\n"))
+			}
+		})
+	}
+}
+
+// TestAcceptingCommands holds the commands that are offered to keeping everything but the value accept.
+func TestAcceptingCommands(t *testing.T) {
+	files := PostfixFiles{
+		Main:   "milter_default_action = accept\nsmtpd_milters = inet:1:2, { inet:3:4, { default_action = accept }, { connect_timeout = 3s } }\n",
+		Master: "x inet n - n - - smtpd -o { smtpd_milters = { unix:/a, default_action=accept } } -o milter_default_action=accept\n",
+	}
+	var got []string
+	for _, a := range postfixOf(files).Accepting() {
+		got = append(got, a.Mend)
+	}
+	want := []string{
+		"postconf -e milter_default_action=tempfail",
+		"postconf -e 'smtpd_milters=inet:1:2, { inet:3:4, default_action=tempfail, { connect_timeout = 3s } }'",
+		"postconf -P x/inet/milter_default_action=tempfail",
+		"postconf -P 'x/inet/smtpd_milters={ unix:/a, default_action=tempfail }'",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+}
