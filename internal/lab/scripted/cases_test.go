@@ -11,8 +11,8 @@ import (
 	"sealmilter/internal/lab/scripted"
 )
 
-// TestCases plays every end-to-end case on the double in the manner of each MTA, once to a next hop with 8BITMIME and once
-// to one without.
+// TestCases plays every end-to-end case on the double in the manner of each MTA: once to a next hop with 8BITMIME and with
+// bodies in full packets, once to one without and with bodies cut between CR and LF.
 func TestCases(t *testing.T) {
 	t.Parallel()
 	cases, err := scenario.Cases("scripted")
@@ -20,11 +20,18 @@ func TestCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := build(t)
-	for _, style := range []scripted.Style{scripted.LikePostfix, scripted.LikeSendmail} {
-		t.Run(style.String(), func(t *testing.T) {
+	for _, variant := range []struct {
+		style    scripted.Style
+		sevenBit bool
+		cut      func([]byte) [][]byte
+	}{
+		{scripted.LikePostfix, false, nil},
+		{scripted.LikeSendmail, true, cutInLineEnds},
+	} {
+		t.Run(variant.style.String(), func(t *testing.T) {
 			t.Parallel()
-			w := world(t, program, style == scripted.LikeSendmail)
-			m := start(t, w, scripted.Config{Style: style})
+			w := world(t, program, variant.sevenBit)
+			m := start(t, w, scripted.Config{Style: variant.style, Cut: variant.cut})
 			for _, c := range cases {
 				t.Run(c.Name, func(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -36,6 +43,17 @@ func TestCases(t *testing.T) {
 			}
 		})
 	}
+}
+
+// cutInLineEnds cuts between CR and LF, in the first hundred lines.
+func cutInLineEnds(body []byte) [][]byte {
+	var places []int
+	for i := range body {
+		if body[i] == '\r' && len(places) < 100 {
+			places = append(places, i+1)
+		}
+	}
+	return scripted.Pieces(body, places...)
 }
 
 // build compiles the program.

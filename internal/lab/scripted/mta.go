@@ -68,6 +68,9 @@ func Start(config Config) (*MTA, error) {
 // SubmissionAddr is where clients log in and submit.
 func (m *MTA) SubmissionAddr() string { return m.clients.Addr().String() }
 
+// CopiesAddr is where the milter hands in its copies.
+func (m *MTA) CopiesAddr() string { return m.copies.Addr().String() }
+
 // WaitEmpty tells what has gone wrong since the last call: how the milter broke the protocol, and what could not be
 // delivered. There is no queue to wait for: a message is with the next hop when its client gets 250.
 func (m *MTA) WaitEmpty(context.Context) error {

@@ -85,7 +85,7 @@ func hangUp(t *testing.T, b *bench) {
 	other := b.write("bob@example.net")
 	c := b.connect(t, trusted)
 	envelope(t, c, other)
-	b.keeps(t, content(t, c, other), other, l)
+	keeps(t, content(t, c, other), other, l)
 	said(t, c.Quit())
 }
 
@@ -123,7 +123,7 @@ func retryAfterHangUp(t *testing.T, b *bench) {
 		got := b.keptCopies(t, l)
 		if a.Code == scripted.Continue {
 			m := applied(t, l, edits)
-			b.keeps(t, m, l)
+			keeps(t, m, l)
 			got = append(got, trim(m.Recipients[0].Path))
 		} else if a.Code != scripted.Discard {
 			t.Fatalf("the answer is %c %s", a.Code, a.Reply)
@@ -146,7 +146,7 @@ func slowReader(t *testing.T, b *bench) {
 		l := b.write(to)
 		envelope(t, c, l)
 		body := append(l.body(), strings.Repeat("and so on\r\n", 3000)...)
-		b.keeps(t, contentInPieces(t, c, l, [][]byte{body}, nil), l)
+		keeps(t, contentInPieces(t, c, l, [][]byte{body}, nil), l)
 	}
 	said(t, c.Quit())
 }

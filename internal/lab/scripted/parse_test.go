@@ -1,0 +1,79 @@
+package scripted
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestSplit(t *testing.T) {
+	for text, want := range map[string]Message{
+		"":                                    {},
+		"\r\nbody":                            {Body: []byte("body")},
+		"A: 1\r\n":                            {Header: []Field{{Name: "A", Value: " 1"}}},
+		"A: 1\r\n 2\r\n\t3\r\nB:\r\n\r\n\r\n": {Header: []Field{{Name: "A", Value: " 1\n 2\n\t3"}, {Name: "B"}}, Body: []byte("\r\n")},
+		"A: 1\r\nno field\r\n\r\n":            {Header: []Field{{Name: "A", Value: " 1"}}, Body: []byte("no field\r\n\r\n")},
+		" A: 1\r\n":                           {Body: []byte(" A: 1\r\n")},
+	} {
+		header, body := split([]byte(text))
+		if !reflect.DeepEqual(header, want.Header) || !bytes.Equal(body, want.Body) {
+			t.Errorf("%q: %+v %q", text, header, body)
+		}
+	}
+}
+
+func TestParsePath(t *testing.T) {
+	for text, want := range map[string]struct{ path, args string }{
+		"TO:<bob@example.net>":                {"<bob@example.net>", ""},
+		"to: <bob@example.net>  NOTIFY=NEVER": {"<bob@example.net>", "NOTIFY=NEVER"},
+		`TO:<"a>b"@example.net> A=1 B=2`:      {`<"a>b"@example.net>`, "A=1 B=2"},
+		`TO:<"a\">b"@example.net>`:            {`<"a\">b"@example.net>`, ""},
+		"TO:<>":                               {"<>", ""},
+		"TO:<bob@example.net":                 {},
+		"TO:bob@example.net":                  {},
+		"FROM:<bob@example.net>":              {},
+		"":                                    {},
+	} {
+		path, args, ok := parsePath(text, "TO:")
+		if path != want.path || strings.Join(args, " ") != want.args || ok != (want.path != "") {
+			t.Errorf("%q: %q %q %v", text, path, args, ok)
+		}
+	}
+}
+
+// FuzzSplit checks that a message with CRLF at the end of its header's lines is the same when it is put together again.
+func FuzzSplit(f *testing.F) {
+	f.Add([]byte("A: 1\r\n 2\r\n\r\nbody\r\n"))
+	f.Add([]byte("A: 1\r\nno field\r\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if hasBareLineEnd(text) {
+			return
+		}
+		var m Message
+		m.Header, m.Body = split(text)
+		var again Message
+		again.Header, again.Body = split(m.Bytes())
+		if !reflect.DeepEqual(m.Header, again.Header) || !bytes.Equal(m.Body, again.Body) {
+			t.Errorf("%q becomes %+v %q, and then %+v %q", text, m.Header, m.Body, again.Header, again.Body)
+		}
+		if at := bytes.Index(text, []byte("\r\n\r\n")); at > 0 && !bytes.Contains(m.Bytes(), text[at:]) {
+			t.Errorf("%q loses its body: %q", text, m.Bytes())
+		}
+	})
+}
+
+// FuzzAgreement lets a milter answer an offer with anything. What is agreed on was offered.
+func FuzzAgreement(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x06\x00\x00\x01\x01\x00\x00\x00\x00\x00\x00\x00\x02i {auth_authen}\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		offer := Terms{Version: 6, Actions: AddHeaders | ChooseMacros, Steps: LeadingSpace}
+		agreed, macros, err := agree(offer, packet{'O', data})
+		if err != nil {
+			return
+		}
+		if agreed.Version > 6 || agreed.Actions&^offer.Actions != 0 || agreed.Steps&^offer.Steps != 0 || len(macros) > len(stages) {
+			t.Errorf("%q: %v %v", data, agreed, macros)
+		}
+	})
+}
