@@ -88,7 +88,7 @@ func (s *stirrer) say(event byte) (a scripted.Answer, err error) {
 		edits, a, err := s.conn.EndOfMessage(nil)
 		if err == nil && a.Code == scripted.Continue {
 			s.passed++
-			checkSealed(s.t, "<"+s.letter.to[0]+">", applied(s.t, s.letter, edits).Bytes(), s.letter, s.all)
+			checkSealed(s.t, "<"+s.letter.to[0]+">", applied(s.t, s.letter, s.letter.header(), edits).Bytes(), s.letter, s.all)
 		}
 		return a, err
 	case 'H':

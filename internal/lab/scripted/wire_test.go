@@ -26,7 +26,7 @@ func cutBodies(t *testing.T, b *bench) {
 		l := b.write("erin@example.com")
 		body := slices.Concat(slices.Concat(pieces...), rest)
 		envelope(t, c, l)
-		m := contentInPieces(t, c, l, pieces, rest)
+		m := contentInPieces(t, c, l, l.header(), pieces, rest)
 		if !bytes.Contains(m.Body, append([]byte("\r\n\r\n"), bytes.TrimSuffix(body, []byte("\r\n"))...)) {
 			t.Errorf("%s: the text is not %q:\n%s", what, body, m.Body)
 		}
@@ -122,7 +122,7 @@ func retryAfterHangUp(t *testing.T, b *bench) {
 		}
 		got := b.keptCopies(t, l)
 		if a.Code == scripted.Continue {
-			m := applied(t, l, edits)
+			m := applied(t, l, l.header(), edits)
 			keeps(t, m, l)
 			got = append(got, trim(m.Recipients[0].Path))
 		} else if a.Code != scripted.Discard {
@@ -146,7 +146,7 @@ func slowReader(t *testing.T, b *bench) {
 		l := b.write(to)
 		envelope(t, c, l)
 		body := append(l.body(), strings.Repeat("and so on\r\n", 3000)...)
-		keeps(t, contentInPieces(t, c, l, [][]byte{body}, nil), l)
+		keeps(t, contentInPieces(t, c, l, l.header(), [][]byte{body}, nil), l)
 	}
 	said(t, c.Quit())
 }
