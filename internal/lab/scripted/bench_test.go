@@ -39,6 +39,7 @@ func TestScripts(t *testing.T) {
 			t.Errorf("%v\n%s", err, log[max(0, len(log)-4000):])
 		}
 	})
+	m := start(t, w, scripted.Config{Style: scripted.LikeSendmail}) // takes the copies
 	b := &bench{world: w}
 	for _, s := range []struct {
 		name string
@@ -59,8 +60,10 @@ func TestScripts(t *testing.T) {
 		{"stranger at the door", strangerAtTheDoor},
 	} {
 		t.Run(s.name, func(t *testing.T) {
-			start(t, w, scripted.Config{Style: scripted.LikeSendmail}) // takes the copies
 			s.play(t, b)
+			if err := m.WaitEmpty(t.Context()); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }
