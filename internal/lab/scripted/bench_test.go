@@ -27,7 +27,12 @@ const (
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	w := world(t, build(t, "-race"), false)
-	p, err := w.Serve(t.Context(), "scripts", "[[policy.rule]]\nto = [\"@bank.example\"]\nmode = \"require\"\n")
+	p, err := w.Serve(t.Context(), "scripts", `limits.message = 500000
+limits.in_flight = 1700000
+[[policy.rule]]
+to = ["@bank.example"]
+mode = "require"
+`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +61,9 @@ func TestScripts(t *testing.T) {
 		{"slow reader", slowReader},
 		{"repeated fields", repeatedFields},
 		{"named twice", namedTwice},
+		{"leftovers", leftovers},
+		{"abandoned", abandoned},
+		{"left in the answer", leftInTheAnswer},
 		{"refusals", refusals},
 		{"stranger at the door", strangerAtTheDoor},
 	} {
