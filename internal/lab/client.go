@@ -5,11 +5,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Reply is an SMTP reply (RFC 5321, section 4.2).
@@ -35,7 +37,24 @@ type Client struct {
 
 // Dial connects and says EHLO. The connection is cut when ctx ends. The caller ends it with Quit or Drop.
 func Dial(ctx context.Context, addr string) (*Client, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	return dial(ctx, new(net.Dialer), addr)
+}
+
+// DialAs does the same with a socket that belongs to another user of this machine. Only root can.
+func DialAs(ctx context.Context, user, addr string) (*Client, error) {
+	uid, err := uidOf(user)
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, &net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) { failed = syscall.Fchown(int(fd), uid, -1) })
+		return errors.Join(err, failed)
+	}}, addr)
+}
+
+func dial(ctx context.Context, dialer *net.Dialer, addr string) (*Client, error) {
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

@@ -8,10 +8,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"syscall"
 )
 
 // PostfixConfig says how an instance differs from a plain relay host that takes mail from loopback.
@@ -84,19 +83,11 @@ func (p *Postfix) start(ctx context.Context, config PostfixConfig) (err error) {
 
 // makeFolders lays out the queue as "postfix set-permissions" would.
 func (p *Postfix) makeFolders() error {
-	owner, err := user.Lookup(p.programs.owner)
+	uid, err := uidOf(p.programs.owner)
 	if err != nil {
 		return err
 	}
-	group, err := user.LookupGroup(p.programs.group)
-	if err != nil {
-		return err
-	}
-	uid, err := strconv.Atoi(owner.Uid)
-	if err != nil {
-		return err
-	}
-	gid, err := strconv.Atoi(group.Gid)
+	gid, err := gidOf(p.programs.group)
 	if err != nil {
 		return err
 	}
@@ -142,11 +133,47 @@ func (p *Postfix) command(ctx context.Context, path string, args ...string) *exe
 // Sendmail hands in a message as a program on this host does, with the command sendmail(1) run by root. Args follow
 // the command's name, such as "-f", "alice@example.org", "bob@example.net".
 func (p *Postfix) Sendmail(ctx context.Context, message []byte, args ...string) error {
+	return handIn(p.sendmail(ctx, args), message)
+}
+
+// SendmailAs does the same as another user of this machine.
+func (p *Postfix) SendmailAs(ctx context.Context, user string, message []byte, args ...string) error {
+	cmd := p.sendmail(ctx, args)
+	// Unpacked programs lie in a folder of root's. env(1) can be reached by everybody, and hands the capability on.
+	cmd.Args = append([]string{"env"}, cmd.Args...)
+	var err error
+	if cmd.Path, err = exec.LookPath("env"); err != nil {
+		return err
+	}
+	uid, err := uidOf(user)
+	if err != nil {
+		return err
+	}
+	group, err := gidOf(p.programs.group)
+	if err != nil {
+		return err
+	}
+	const dacOverride = 1 // linux/capability.h
+	// With a group that postdrop(1) has or gains anyway, it believes the configuration in the environment.
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential:  &syscall.Credential{Uid: uint32(uid), Gid: uint32(group)},
+		AmbientCaps: []uintptr{dacOverride},
+	}
+	return handIn(cmd, message)
+}
+
+// sendmail prepares the command. The folder in the environment is enough for it, and -C would not be believed from
+// everybody.
+func (p *Postfix) sendmail(ctx context.Context, args []string) *exec.Cmd {
 	cmd := p.Command(ctx, "sendmail", args...)
-	cmd.Args = append([]string{cmd.Path, "-C"}, cmd.Args[2:]...) // sendmail(1) has the folder in -C
+	cmd.Args = append([]string{cmd.Path}, args...)
+	return cmd
+}
+
+func handIn(cmd *exec.Cmd, message []byte) error {
 	cmd.Stdin = bytes.NewReader(message)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("sendmail %s: %w%s", strings.Join(args, " "), err, quoteLog(string(out)))
+		return fmt.Errorf("%s: %w%s", strings.Join(cmd.Args, " "), err, quoteLog(string(out)))
 	}
 	return nil
 }

@@ -160,3 +160,32 @@ func TestPostfixSaysWhyItFails(t *testing.T) {
 		t.Errorf("the error is: %v", err)
 	}
 }
+
+// TestPostfixKnowsItsUsers has programs of two users hand in mail.
+func TestPostfixKnowsItsUsers(t *testing.T) {
+	ctx := bounded(t)
+	sink := startSink(t, lab.SinkConfig{})
+	postfix := startPostfix(t, lab.PostfixConfig{Relay: sink.Addr})
+	message := []byte("Subject: t\n\nfrom a program\n")
+	if err := postfix.SendmailAs(ctx, "games", message, "bob@example.net"); err != nil {
+		t.Fatal(err)
+	}
+	if err := postfix.Sendmail(ctx, message, "carol@example.net"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sink.Wait(ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	for mailbox, want := range map[string]string{"bob@example.net": "from userid 5)", "carol@example.net": "from userid 0)"} {
+		if box := sink.Mailbox(mailbox); len(box) != 1 || !bytes.Contains(box[0].Data, []byte(want)) {
+			t.Errorf("%s got %+v, want %q in it", mailbox, box, want)
+		}
+	}
+	client, err := lab.DialAs(ctx, "games", postfix.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Quit(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -22,7 +22,11 @@
 //	> DATA message        send a section as message; the next "<" is the reply to its final dot
 //	> DROP                close the connection without a word; the next command opens a new one
 //	> sendmail message -f alice@example.org bob@example.net
-//	                      submit a section on the MTA's host without SMTP
+//	                      submit a section on the MTA's host without SMTP, as root
+//	> sendmail as games message bob@example.net
+//	                      the same as another user of the host
+//	> CONNECT as games    open the connection as that user; nothing is heard
+//	> QUIT                end the session; the next command opens a new one, too
 //	< 550 5.7.1 text      the reply must begin with the code and contain the rest
 //	! the queue is empty  wait until nothing is left in the queue of the MTA
 //	! the directory is down

@@ -80,11 +80,11 @@ func (p *player) run() error {
 func (p *player) say(text string) (err error) {
 	words := strings.Fields(text)
 	if words[0] == "sendmail" {
-		message, err := p.message(words[1])
-		if err != nil {
-			return err
-		}
-		return p.mta.Sendmail(p.ctx, message, words[2:]...)
+		return p.sendmail(words[1:])
+	}
+	if words[0] == "CONNECT" {
+		p.client, err = lab.DialAs(p.ctx, words[2], p.mta.SubmissionAddr())
+		return err
 	}
 	if p.client == nil {
 		if p.client, err = lab.Dial(p.ctx, p.mta.SubmissionAddr()); err != nil {
@@ -102,6 +102,9 @@ func (p *player) say(text string) (err error) {
 		if message, err = p.message(words[1]); err == nil {
 			p.reply, err = p.client.Data(message)
 		}
+	case words[0] == "QUIT":
+		err = p.client.Quit()
+		p.client = nil
 	case words[0] == "DROP":
 		p.client.Drop()
 		p.client = nil
@@ -109,6 +112,28 @@ func (p *player) say(text string) (err error) {
 		p.reply, err = p.client.Command(text)
 	}
 	return err
+}
+
+// sendmail has sendmail(1) called by root, or after the words "as" and a name by another user.
+func (p *player) sendmail(words []string) error {
+	user := ""
+	if words[0] == "as" {
+		user, words = words[1], words[2:]
+	}
+	message, err := p.message(words[0])
+	switch {
+	case err != nil:
+		return err
+	case user == "":
+		return p.mta.Sendmail(p.ctx, message, words[1:]...)
+	}
+	mta, able := p.mta.(interface {
+		SendmailAs(ctx context.Context, user string, message []byte, args ...string) error
+	})
+	if !able {
+		return errors.New("this MTA has no sendmail(1) for other users")
+	}
+	return mta.SendmailAs(p.ctx, user, message, words[1:]...)
 }
 
 func (p *player) message(section string) ([]byte, error) {
