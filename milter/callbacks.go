@@ -121,6 +121,7 @@ func (s *session) Body(*lib.Modifier) (lib.Response, error) {
 	if last := s.event.data(); len(last) > 0 {
 		tx.addChunk(bytes.Clone(last))
 	}
+	s.identifySubmitter()
 	m, err := tx.whole()
 	if err != nil {
 		return refusal(s.failure(err)), nil

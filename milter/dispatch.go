@@ -66,7 +66,7 @@ func (c *conn) negotiate() error {
 func (s *Server) newSession(c *conn) *session {
 	return &session{
 		conn: c, begin: s.Begin, limits: &s.limits, progress: cmp.Or(s.Progress, DefaultProgress), log: c.log,
-		macros: make(macros),
+		macros: make(macros), users: s.Users,
 	}
 }
 

@@ -21,17 +21,23 @@ var (
 // message. The same holds when the connection breaks, provided that the MTA's default action is a temporary failure.
 func (tx *transaction) apply(edit *mail.Edit, send func([]byte) error) (reply, error) {
 	switch {
-	case edit == nil:
+	case edit == nil && tx.repeated == 0:
 		return reply{code: lib.ActContinue}, nil
+	case edit == nil:
+		edit = &mail.Edit{}
 	case edit.Discard:
 		return reply{code: lib.ActDiscard}, nil
+	}
+	header := edit.Header
+	if header == nil && tx.repeated > 0 {
+		header = tx.header[tx.repeated:]
 	}
 	frames, err := tx.deletions(edit.Delete)
 	if err != nil {
 		return reply{}, err
 	}
-	if edit.Header != nil {
-		edits, err := headerEdits(tx.header, edit.Header)
+	if header != nil {
+		edits, err := headerEdits(tx.header, header)
 		if err != nil {
 			return reply{}, err
 		}

@@ -41,6 +41,9 @@ type Server struct {
 	// policy delegation protocol, and owns them while it runs. It reads that octet, too. Shutdown closes them.
 	Other func(net.Conn)
 
+	// Users, if set, tells which local users the clients are.
+	Users Users
+
 	// Log is where to log; nil means slog.Default().
 	Log *slog.Logger
 

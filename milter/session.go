@@ -25,11 +25,14 @@ type session struct {
 	limits   *limits
 	progress time.Duration
 	skip     bool // the MTA understands SMFIR_SKIP
+	users    Users
 	log      *slog.Logger
 
 	event  event // the one being answered
 	macros macros
 	client netip.AddrPort
+	user   string // of this host, "" if not known
+	local  bool   // the client is on this host
 	helo   string
 	tx     *transaction // nil between messages
 }
@@ -44,6 +47,9 @@ func (s *session) observe(e event) ([]byte, error) {
 			return nil, fmt.Errorf("%w: connect", errProtocol)
 		}
 		s.client, s.helo = client, ""
+		if err := guard(s.identify); err != nil {
+			s.failure(err)
+		}
 	case lib.CodeMacro:
 		if !s.macros.set(e.data()) {
 			return nil, fmt.Errorf("%w: macros", errProtocol)
@@ -66,7 +72,7 @@ func (s *session) observe(e event) ([]byte, error) {
 	case lib.CodeQuitNewConn:
 		// Another SMTP session follows on this connection. The library would hang up.
 		clear(s.macros)
-		s.client, s.helo = netip.AddrPort{}, ""
+		s.client, s.helo, s.user, s.local = netip.AddrPort{}, "", "", false
 		return appendFrame(nil, lib.CodeAbort, ""), nil
 	case codeUnknown:
 		// The library would hang up. DATA it answers with continue, without asking us.
@@ -86,8 +92,9 @@ func (s *session) envelope() *mail.Envelope {
 		Client:     s.client.Addr(),
 		ClientPort: s.client.Port(),
 		Helo:       s.helo,
-		Host:       s.macros.get("j", lib.CodeConn),
 		Daemon:     s.macros.get("daemon_name", lib.CodeMail, lib.CodeHelo, lib.CodeConn),
+		Host:       s.macros.get("j", lib.CodeMail, lib.CodeHelo, lib.CodeConn),
+		User:       s.user,
 		QueueID:    s.macros.get("i", lib.CodeMail),
 	}
 	s.macros.forgetMessage()
@@ -96,6 +103,7 @@ func (s *session) envelope() *mail.Envelope {
 	// address. A client elsewhere cannot pass for it.
 	bare := !strings.HasPrefix(env.RawSender, "<") && s.client.Addr().IsLoopback()
 	env.NonSMTP = bare || env.Daemon == mail.DaemonLocal || env.Daemon == mail.DaemonFrontLocal
+	env.Local = s.local || env.NonSMTP
 	return env
 }
 

@@ -41,9 +41,11 @@ type transaction struct {
 	accepted []string
 
 	header mail.Header
-	chunks [][]byte
-	size   int64 // octets of header and body
-	limits *limits
+	// repeated is 1 if the first field is for us alone: the message has it once more, where no milter sees it.
+	repeated int
+	chunks   [][]byte
+	size     int64 // octets of header and body
+	limits   *limits
 
 	// failure is the answer at the end of message, once it is known. Nothing more is kept then.
 	failure *mail.Failure
@@ -131,5 +133,5 @@ func (tx *transaction) whole() (*mail.Message, error) {
 	}
 	body := slices.Concat(tx.chunks...)
 	tx.chunks = nil
-	return &mail.Message{Envelope: tx.env, Header: slices.Clone(tx.header), Body: body}, nil
+	return &mail.Message{Envelope: tx.env, Header: slices.Clone(tx.header[tx.repeated:]), Body: body}, nil
 }

@@ -33,9 +33,10 @@ type Envelope struct {
 	// the MTA does not tell.
 	Client     netip.Addr
 	ClientPort uint16
-	// User is the name of the local user whose program is the client, "" if it is not one of this host or that is not
-	// known.
-	User string
+	// Local marks a client on the MTA's own host, and User is the local user whose program it is, "" if that is not
+	// known. In mail without SMTP the user may not be known before the header is.
+	Local bool
+	User  string
 	// Helo is the client's HELO name.
 	Helo string
 	// Host is the MTA's own name ({j}), "" if it does not say.

@@ -1,0 +1,67 @@
+package milter
+
+import (
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+
+	lib "github.com/emersion/go-milter"
+
+	"sealmilter/internal/mail"
+)
+
+// Users knows the local users of the host it runs on. Its methods are called from several goroutines, and must not wait
+// for anybody.
+type Users interface {
+	// Client returns the user whose program is the client of an SMTP session that the MTA at the other end of mta is
+	// about to serve at a port, 0 if that is not known. Local reports whether the client is on this host at all; the
+	// name is "" if it is, but whose it is cannot be told.
+	Client(mta net.Conn, client netip.AddrPort, port uint16) (name string, local bool)
+	// Name returns the name of the user with that number, "" if it cannot tell now.
+	Name(uid uint32) string
+}
+
+// identify finds the local user behind the client of a session that begins. The MTA does not greet the client before it
+// has the answer to this event, so the client is still there.
+func (s *session) identify() error {
+	// What is not found out below is not known.
+	s.user, s.local = "", s.users != nil && s.client.Addr().IsLoopback()
+	// Mail without SMTP has a client without a port.
+	if s.users == nil || s.client.Port() == 0 {
+		return nil
+	}
+	port, err := strconv.ParseUint(s.macros.get("daemon_port", lib.CodeConn), 10, 16)
+	if err != nil {
+		port = 0
+	}
+	s.user, s.local = s.users.Client(s.conn.Conn, s.client, uint16(port))
+	return nil
+}
+
+// pickupField is the Received field that Postfix's pickup service puts above a message from sendmail(1).
+var pickupField = regexp.MustCompile(`^ by [^ ()]+ \([^()]+, from userid ([0-9]{1,10})\)\r\n\tid ([0-9A-Za-z]+); [^\r\n]+$`)
+
+// identifySubmitter finds the user who called sendmail(1), at the end of the message. Postfix tells it in its own
+// Received field, which it does not show to milters; the shipped header_checks repeat that field, and then the milter
+// sees the repetition. It is Postfix's only if it is the first of all fields and has the queue id of this very message,
+// which nobody could know when the message was written.
+func (s *session) identifySubmitter() {
+	tx := s.tx
+	switch {
+	case s.users == nil || tx.failure != nil || len(tx.header) == 0 || !tx.header[0].Is("Received"):
+		return
+	case tx.env.Daemon != mail.DaemonLocal && tx.env.Daemon != mail.DaemonFrontLocal:
+		return
+	}
+	found := pickupField.FindStringSubmatch(tx.header[0].Value)
+	if found == nil || tx.env.QueueID == "" || found[2] != tx.env.QueueID {
+		return
+	}
+	uid, err := strconv.ParseUint(found[1], 10, 32)
+	if err != nil {
+		return
+	}
+	tx.env.User = s.users.Name(uint32(uid))
+	tx.repeated = 1
+}
