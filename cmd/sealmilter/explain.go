@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealmilter/internal/gate"
+	"sealmilter/internal/localuser"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
 	"sealmilter/keys"
@@ -25,12 +26,13 @@ func newExplain() *cobra.Command {
 		Short: "Say what would happen to a message, and why; change nothing",
 		Long: `Say what each recipient would get, as the running daemon would decide it now. Without FILE the message is an
 empty one written by the sender; "-" reads it from standard input. With --login the sender is someone who has logged
-in; without, a program on this host. The exit status is 3 if a recipient would be rejected or deferred.`,
+in; without, a program on this host that --user runs. The exit status is 3 if a recipient would be rejected or deferred.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	from := cmd.Flags().String("from", "", "the envelope sender `ADDR`, MAIL FROM")
 	to := cmd.Flags().StringArray("to", nil, "an envelope recipient `ADDR`, RCPT TO (repeatable)")
 	login := cmd.Flags().String("login", "", "the `LOGIN` that submits the message")
+	user := cmd.Flags().String("user", localuser.Root, "the local user `NAME` who submits the message, if there is no login")
 	asJSON := jsonFlag(cmd)
 	for _, name := range []string{"from", "to"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -38,7 +40,7 @@ in; without, a program on this host. The exit status is 3 if a recipient would b
 		}
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		m, err := explainedMessage(cmd, *from, *to, *login, args)
+		m, err := explainedMessage(cmd, *from, *to, claim{*login, *user}, args)
 		if err != nil {
 			return err
 		}
@@ -64,10 +66,19 @@ func withoutMessage(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
+// claim is who submits a message: someone who has logged in, or else a local user.
+type claim struct{ login, user string }
+
 // explainedMessage makes the message to explain, as the milter would get it from the MTA.
-func explainedMessage(cmd *cobra.Command, from string, to []string, login string, args []string) (*mail.Message, error) {
-	env := &mail.Envelope{RawSender: from, Login: login, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+func explainedMessage(cmd *cobra.Command, from string, to []string, by claim, args []string) (*mail.Message, error) {
+	env := &mail.Envelope{RawSender: from, Login: by.login, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Local: true}
 	var err error
+	if by.login == "" {
+		env.User = by.user
+	}
+	if env.Host, err = os.Hostname(); err != nil {
+		return nil, err
+	}
 	if env.Sender, err = mail.ParsePath(from); err != nil {
 		return nil, usageError{fmt.Errorf("--from: %w", err)}
 	}
@@ -102,6 +113,7 @@ type explainedLine struct {
 	Source      string       `json:"source,omitempty"`
 	Level       string       `json:"level,omitempty"`
 	Origin      string       `json:"origin,omitempty"`
+	User        string       `json:"user,omitempty"`
 	Author      string       `json:"author,omitempty"`
 	Trace       []lookupStep `json:"trace,omitempty"`
 }
@@ -115,13 +127,13 @@ func explained(m *mail.Message, plan *gate.Plan, failure *mail.Failure) []explai
 			action = gate.Defer
 		}
 		for _, to := range m.Envelope.Recipients {
-			lines = append(lines, explainedLine{To: to.Addr.String(), Action: action.String(), Why: failure.Text})
+			lines = append(lines, explainedLine{To: to.Addr.String(), Action: action.String(), Why: failure.Text, User: m.Envelope.User})
 		}
 		return lines
 	}
 	for _, d := range plan.Decisions {
 		line := explainedLine{To: d.To.Addr.String(), Action: d.Do.String(), Mode: string(d.Mode), Why: d.Why, Source: d.Source,
-			Origin: plan.Origin.String(), Author: plan.Author.String()}
+			Origin: plan.Origin.String(), User: m.Envelope.User, Author: plan.Author.String()}
 		if d.Cert != nil {
 			line.Fingerprint, line.Level = d.Cert.Fingerprint(), d.Level.String()
 		}

@@ -17,6 +17,7 @@ import (
 
 	"sealmilter/internal/config"
 	"sealmilter/internal/gate"
+	"sealmilter/internal/localuser"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
 	"sealmilter/keys"
@@ -68,6 +69,7 @@ func (i *installation) serve(cmd *cobra.Command) error {
 			}
 			return t, nil
 		},
+		Users:         &localuser.Host{},
 		Other:         out.Guard,
 		Log:           log,
 		MaxMessage:    i.config.Limits.Message,

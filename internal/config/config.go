@@ -93,7 +93,8 @@ type Senders struct {
 	Extend time.Duration
 	// Secrets says where secret keys are kept.
 	Secrets Secrets
-	// Logins has the addresses that a login may use. A login that is not in it may use itself, if it is an address.
+	// Logins has the addresses that a login or a local user may use. A login that is not in it may use itself, if it is an
+	// address, and a local user the own name at the MTA's host.
 	Logins map[string][]mail.Pattern
 }
 

@@ -15,7 +15,7 @@ import (
 func TestAutomaticMessages(t *testing.T) {
 	const host = "MAILER-DAEMON@host.example.org"
 	trusted := mail.Envelope{Client: netip.MustParseAddr("127.0.0.1")}
-	local := mail.Envelope{Client: netip.MustParseAddr("127.0.0.1"), NonSMTP: true}
+	local := mail.Envelope{Client: netip.MustParseAddr("127.0.0.1"), NonSMTP: true, Local: true, User: "root"}
 	login := mail.Envelope{Client: netip.MustParseAddr("127.0.0.1"), Login: host}
 	for _, tc := range []struct {
 		name     string

@@ -249,7 +249,7 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 			return nil, fmt.Errorf("copy for %s: %w", c.To.Addr, err)
 		}
 	}
-	if err := g.notify(ctx, attempt, m, failed); err != nil {
+	if err := g.notify(ctx, attempt, m, m.Envelope.Sender, failed); err != nil {
 		return nil, err
 	}
 	if err := attempt.Finish(ctx); err != nil {
@@ -331,6 +331,9 @@ func (g *Gate) logDecision(env *mail.Envelope, d Decision, why string, more ...s
 		slog.String("to", d.To.Addr.String()),
 		slog.String("action", d.Do.String()),
 		slog.String("why", strings.TrimSpace(why)),
+	}
+	if env.User != "" && env.Login == "" {
+		attrs = append(attrs, slog.String("user", env.User))
 	}
 	if d.Cert != nil {
 		attrs = append(attrs, slog.String("key", d.Cert.Fingerprint()), slog.String("source", d.Source))

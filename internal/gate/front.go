@@ -47,7 +47,7 @@ func (t *Transaction) admit(ctx context.Context, m *mail.Message) (*mail.Edit, e
 		err := t.rehearse(ctx, m)
 		var refusal *mail.Failure
 		if t.origin == NonSMTP && errors.As(err, &refusal) && !refusal.Temporary() {
-			return t.gate.refuseAll(ctx, m, identity, refusal)
+			return t.gate.refuseAll(ctx, m, t.origin, identity, refusal)
 		}
 		if err != nil {
 			return nil, err
@@ -93,7 +93,7 @@ func (t *Transaction) replaced(to mail.Recipient) bool {
 func (g *Gate) closeMessage(ctx context.Context, m *mail.Message, t *Transaction) (*mail.Edit, error) {
 	env := m.Envelope
 	p := &pass{
-		Origin: t.origin, Login: env.Login, User: env.User, Client: env.Client, ClientPort: env.ClientPort,
+		Origin: t.origin, Login: env.Login, Local: env.Local, User: env.User, Client: env.Client, ClientPort: env.ClientPort,
 		Sender: env.Sender.String(), QueueID: env.QueueID, At: g.Now(), Header: m.Header.Without("Received"),
 	}
 	for to := range t.promised {

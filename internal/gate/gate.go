@@ -77,8 +77,11 @@ func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error
 	default:
 		return nil, mail.Defer("4.7.0", "The mail server does not say where this message comes from.", nil)
 	}
-	if err := checkSender(g.Config.Senders, env); err != nil {
-		return nil, err
+	// Whose mail without SMTP is may show in its header only.
+	if origin == Authenticated || origin == Trusted {
+		if err := checkSender(g.Config.Senders, origin, env); err != nil {
+			return nil, err
+		}
 	}
 	return &Transaction{gate: g, stage: at, origin: origin, promised: map[string]bool{}, test: origin != NonSMTP && testEnvelope(env)}, nil
 }
@@ -127,7 +130,7 @@ func (t *Transaction) Message(ctx context.Context, m *mail.Message) (*mail.Edit,
 	edit, err := t.message(ctx, m, identity)
 	var refusal *mail.Failure
 	if t.origin == NonSMTP && errors.As(err, &refusal) && !refusal.Temporary() {
-		return t.gate.refuseAll(ctx, m, identity, refusal)
+		return t.gate.refuseAll(ctx, m, t.origin, identity, refusal)
 	}
 	return edit, err
 }

@@ -43,7 +43,7 @@ func (t *Transaction) open(ctx context.Context, m *mail.Message) (*mail.Edit, er
 	edit, err := g.sealOpened(ctx, opened, p, identity)
 	var refusal *mail.Failure
 	if errors.As(err, &refusal) && !refusal.Temporary() && !opened.Envelope.Sender.IsNull() {
-		edit, err = g.refuseAll(ctx, opened, identity, refusal)
+		edit, err = g.refuseAll(ctx, opened, p.Origin, identity, refusal)
 	}
 	if errors.Is(err, outbox.ErrBusy) {
 		err = mail.Defer("4.4.5", "This message is being sent already. Please try again later.", err)
@@ -77,9 +77,6 @@ func (g *Gate) openMessage(ctx context.Context, m *mail.Message) (*pass, error) 
 
 // sealOpened checks sender and author again, by the configuration of now, and seals.
 func (g *Gate) sealOpened(ctx context.Context, opened *mail.Message, p *pass, identity outbox.Identity) (*mail.Edit, error) {
-	if err := checkSender(g.Config.Senders, opened.Envelope); err != nil {
-		return nil, err
-	}
 	t := &Transaction{gate: g, stage: whole, origin: p.Origin, promised: map[string]bool{}}
 	for _, to := range p.Promised {
 		t.promised[to] = true
@@ -94,7 +91,8 @@ func (p *pass) message(m *mail.Message) (*mail.Message, error) {
 		return nil, fmt.Errorf("sender in a pass: %w", err)
 	}
 	env := *m.Envelope
-	env.Sender, env.Login, env.User, env.Client, env.ClientPort = sender, p.Login, p.User, p.Client, p.ClientPort
+	env.Sender, env.Login, env.Client, env.ClientPort = sender, p.Login, p.Client, p.ClientPort
+	env.Local, env.User = p.Local, p.User
 	env.NonSMTP = p.Origin == NonSMTP
 	header := append(mail.Header(m.Header.All("Received")), p.Header...)
 	if p.Origin != Foreign && len(header) > 0 && header[0].Is("Received") {

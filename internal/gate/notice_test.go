@@ -32,7 +32,7 @@ func TestLocalProgramRefusals(t *testing.T) {
 		w := newWorld(t)
 		w.Config.Policy.Mode = config.Require
 		m := message(t, "alice@example.org")
-		m.Envelope = &mail.Envelope{Sender: addr(t, tc.sender), NonSMTP: true, Client: netip.MustParseAddr("127.0.0.1")}
+		m.Envelope = &mail.Envelope{Sender: addr(t, tc.sender), NonSMTP: true, Local: true, User: "root", Client: netip.MustParseAddr("127.0.0.1")}
 		edit, err := w.submit(t, m, nil, tc.to...)
 		if code(err) != tc.want || err == nil && edit.Discard != tc.discard {
 			t.Errorf("%s: %v, %+v", tc.name, err, edit)
@@ -58,7 +58,7 @@ func TestEveryRefusalIsTold(t *testing.T) {
 	w.Config.Policy.Mode = config.Require
 	for i, to := range []string{"erin@example.com", "frank@example.com", "frank@example.com"} {
 		m := message(t, "alice@example.org")
-		m.Envelope = &mail.Envelope{Sender: addr(t, "alice@example.org"), NonSMTP: true, Client: netip.MustParseAddr("127.0.0.1")}
+		m.Envelope = &mail.Envelope{Sender: addr(t, "alice@example.org"), NonSMTP: true, Local: true, User: "root", Client: netip.MustParseAddr("127.0.0.1")}
 		edit, err := w.submit(t, m, nil, to)
 		if err != nil || !edit.Discard || len(w.queue) != min(i+1, 2) || !strings.Contains(w.queue[len(w.queue)-1].text, to) {
 			t.Fatalf("%s: %v, %+v, queue %+v", to, err, edit, w.queue)
@@ -82,7 +82,7 @@ func TestRefusedAsAWhole(t *testing.T) {
 		for _, local := range []bool{true, false} {
 			w := newWorld(t)
 			m := message(t, "alice@example.org")
-			m.Envelope = &mail.Envelope{Sender: addr(t, "alice@example.org"), NonSMTP: local, Client: netip.MustParseAddr("127.0.0.1")}
+			m.Envelope = &mail.Envelope{Sender: addr(t, "alice@example.org"), NonSMTP: local, Local: true, User: "root", Client: netip.MustParseAddr("127.0.0.1")}
 			spoil(w, m)
 			edit, err := w.submit(t, m, nil, "bob@example.net", "dave@example.net")
 			if !local {
@@ -162,7 +162,7 @@ func TestNoticesAreSevenBit(t *testing.T) {
 		w := newWorld(t)
 		w.Config.Policy.Mode = config.Require
 		m := message(t, "alice@example.org")
-		m.Envelope = &mail.Envelope{Sender: addr(t, "alice@example.org"), NonSMTP: true, Client: netip.MustParseAddr("127.0.0.1"),
+		m.Envelope = &mail.Envelope{Sender: addr(t, "alice@example.org"), NonSMTP: true, Local: true, User: "root", Client: netip.MustParseAddr("127.0.0.1"),
 			Args: []string{"SMTPUTF8"}}
 		if _, err := w.submit(t, m, nil, to); err != nil || len(w.queue) != 1 {
 			t.Fatalf("%s: %v, queue %+v", to, err, w.queue)
@@ -207,12 +207,43 @@ func TestNobodyIsToldOfANullSender(t *testing.T) {
 	for _, local := range []bool{true, false} {
 		w := newWorld(t)
 		m := message(t, "alice@example.org")
-		m.Envelope = &mail.Envelope{NonSMTP: local, Client: netip.MustParseAddr("127.0.0.1")}
+		m.Envelope = &mail.Envelope{NonSMTP: local, Local: true, User: "root", Client: netip.MustParseAddr("127.0.0.1")}
 		m.Header = append(m.Header, mail.Field{Name: "Content-Type", Value: " multipart/mixed"})
 		m.Body = []byte("8-bit \xe4 " + secretText + "\r\n")
 		edit, err := w.submit(t, m, nil, "bob@example.net", "dave@example.net")
 		if want := map[bool]int{true: 250, false: 554}[local]; code(err) != want || (edit != nil && edit.Discard) != local || len(w.queue) != 0 {
 			t.Errorf("local %t: %v, %+v, queue %+v", local, err, edit, w.queue)
+		}
+	}
+}
+
+// TestNoticeReachesTheUser has local users send as others: the notice goes to an address of the user's own, never to the
+// one they gave, who has nothing to do with it.
+func TestNoticeReachesTheUser(t *testing.T) {
+	for _, tc := range []struct{ user, sender, want string }{
+		{"games", "alice@example.org", "games@mx.example.org"},
+		{"games", "games@mx.example.org", "games@mx.example.org"},
+		{"web", "alice@example.org", "shop@example.org"},
+		{"web", "x@shop.example.org", "x@shop.example.org"},
+		{"list", "alice@example.org", "list@mx.example.org"},
+		{"uid:1234", "alice@example.org", "postmaster@mx.example.org"},
+	} {
+		w := newWorld(t)
+		w.Config.Senders.Logins["web"] = patterns(t, "*@shop.example.org", "shop@example.org")
+		w.Config.Senders.Logins["list"] = patterns(t, "@lists.example.org")
+		m := message(t, "alice@example.org")
+		m.Envelope = &mail.Envelope{Sender: addr(t, tc.sender), NonSMTP: true, Local: true, User: tc.user, Host: "mx.example.org"}
+		edit, err := w.submit(t, m, nil, "bob@example.net")
+		if err != nil || !edit.Discard || len(w.queue) != 1 {
+			t.Errorf("%+v: %v, %+v, queue %+v", tc, err, edit, w.queue)
+			continue
+		}
+		if notice := w.queue[0]; notice.from != "" || notice.to != tc.want || strings.Contains(notice.text, "secret") ||
+			!strings.Contains(notice.text, "To: "+tc.want+"\r\n") {
+			t.Errorf("%+v: notice %+v", tc, notice)
+		}
+		if !strings.Contains(w.log.String(), "user="+tc.user) {
+			t.Errorf("%+v: the log says %s", tc, w.log.String())
 		}
 	}
 }

@@ -32,6 +32,7 @@ type PassKeys interface {
 type pass struct {
 	Origin     Origin
 	Login      string
+	Local      bool
 	User       string
 	Client     netip.Addr
 	ClientPort uint16

@@ -60,14 +60,14 @@ func (g *Gate) Plan(ctx context.Context, m *mail.Message) (*Plan, error) {
 		}
 		return p, nil
 	}
-	if err := checkSender(g.Config.Senders, m.Envelope); err != nil {
-		return nil, err
-	}
 	return g.plan(ctx, m, origin, nil)
 }
 
 func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promised map[string]bool) (*Plan, error) {
 	p := &Plan{Origin: origin}
+	if err := checkSender(g.Config.Senders, origin, m.Envelope); err != nil {
+		return nil, err
+	}
 	automatic := isAutomatic(m.Envelope, origin)
 	if !automatic || hasAuthor(m) {
 		var err error

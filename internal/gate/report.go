@@ -15,6 +15,7 @@ import (
 // Subject nor body, for they were to travel encrypted or not at all, whatever RET asks for.
 type report struct {
 	about    *mail.Message
+	to       mail.Addr
 	failed   []undelivered
 	at       time.Time
 	id       string // its own Message-ID
@@ -39,10 +40,9 @@ func (r report) compose() (mail.Header, octets) {
 			part.contentType, encoding, content)
 	}
 	body = fmt.Appendf(body, "--%s--\r\n", r.boundary)
-	sender := r.about.Envelope.Sender
 	header := mail.Header{
-		{Name: "From", Value: " Mail encryption service <postmaster@" + hostOf(sender) + ">"},
-		{Name: "To", Value: " " + sender.String()},
+		{Name: "From", Value: " Mail encryption service <postmaster@" + hostOf(r.to) + ">"},
+		{Name: "To", Value: " " + r.to.String()},
 		{Name: "Subject", Value: " Undelivered: your message could not be sent encrypted"},
 		{Name: "Date", Value: " " + r.at.Format(time.RFC1123Z)},
 		{Name: "Message-ID", Value: " " + r.id},
@@ -89,7 +89,7 @@ func (r report) status() string {
 	}
 	host := env.Host
 	if host == "" {
-		host = hostOf(env.Sender)
+		host = hostOf(r.to)
 	}
 	line("Reporting-MTA", "dns; "+host)
 	line("Arrival-Date", r.at.Format(time.RFC1123Z))

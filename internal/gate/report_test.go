@@ -26,7 +26,7 @@ func TestReport(t *testing.T) {
 		"Message-ID: <1@client.example>\r\n\r\nsecret\r\n"))
 	env := &ours.Envelope{Sender: addr("jörg@example.org"), Host: "mx.example.org", QueueID: "4Q", Args: []string{"RET=FULL", "ENVID=a+3Db"}}
 	failure := ours.Reject("5.7.1", "No key:\ntry again.", nil)
-	r := report{about: &ours.Message{Envelope: env, Header: header, Body: body}, failed: []undelivered{
+	r := report{to: env.Sender, about: &ours.Message{Envelope: env, Header: header, Body: body}, failed: []undelivered{
 		{ours.Recipient{Addr: addr("bob@example.net"), Args: []string{"ORCPT=rfc822;b+2Bob@example.net"}}, failure},
 		{ours.Recipient{Addr: addr("dörte@example.net"), Args: []string{"ORCPT=utf-8;dörte@example.net"}}, failure},
 		{ours.Recipient{Addr: addr("erin@example.com"), Args: []string{"NOTIFY=FAILURE"}}, failure},
@@ -57,7 +57,7 @@ func TestReport(t *testing.T) {
 func TestReportingMTA(t *testing.T) {
 	for host, want := range map[string]string{"mx.example.org": "mx.example.org", "": "localhost"} {
 		m := &ours.Message{Envelope: &ours.Envelope{Host: host}}
-		if got := (report{about: m}).status(); !strings.HasPrefix(got, "Reporting-MTA: dns; "+want+"\r\n") {
+		if got := (report{about: m, to: m.Envelope.Sender}).status(); !strings.HasPrefix(got, "Reporting-MTA: dns; "+want+"\r\n") {
 			t.Errorf("%q: %s", host, got)
 		}
 	}

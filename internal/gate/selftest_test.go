@@ -37,6 +37,7 @@ func TestTestMessage(t *testing.T) {
 			w.refuseRcpt = tc.copies
 			m := message(t, "alice@example.org")
 			m.Envelope.Client, m.Envelope.NonSMTP, m.Envelope.Login = netip.MustParseAddr(tc.client), tc.nonSMTP, ""
+			m.Envelope.Local, m.Envelope.User = true, "root"
 			if tc.client == elsewhere {
 				m.Envelope.Login = "alice@example.org"
 			}

@@ -153,7 +153,7 @@ func TestInnerRefusalIsANotice(t *testing.T) {
 		m := fromClient(t, "alice@example.org")
 		m.Envelope.Daemon = origin
 		if origin == mail.DaemonFrontLocal {
-			m.Envelope.Login, m.Envelope.NonSMTP = "", true
+			m.Envelope.Login, m.Envelope.NonSMTP, m.Envelope.Local, m.Envelope.User = "", true, true, "root"
 		} else if _, err := w.submit(t, fromClient(t, "alice@example.org"), nil, "frank@example.com"); code(err) != 550 {
 			t.Errorf("the front let somebody without a key in: %v", err)
 		}

@@ -27,7 +27,7 @@ type MTA interface {
 	Log() string
 }
 
-// The people of the cases. Every login has its own name as password and the address NAME@example.org.
+// The people of the cases. The local user www-data may send as alice, and games only as games@mx.lab.test. Every login has its own name as password and the address NAME@example.org.
 var (
 	logins  = []string{"alice", "eve", "nokey"}
 	signers = []string{"alice@example.org", "eve@example.org", "alice@bücher.example"}
@@ -168,6 +168,7 @@ admin = ""
 alice = ["alice@example.org", "alice@bücher.example"]
 eve = ["eve@example.org"]
 nokey = ["nokey@example.org"]
+www-data = ["alice@example.org"]
 `
 	settings := w.directory.settings()
 	if !strings.Contains(lines, "keys.sources") {
