@@ -23,7 +23,7 @@ var macroLists = [...]struct {
 	stage lib.Stage
 	names string
 }{
-	{lib.StageConnect, "v j {daemon_name} {daemon_port}"},
+	{lib.StageConnect, "v j {daemon_name} {daemon_addr} {daemon_port} {if_addr}"},
 	{lib.StageMailFrom, "i {auth_authen}"},
 	{lib.StageEOH, "i"},
 	{lib.StageEOM, "i"},

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strconv"
+	"strings"
 
 	lib "github.com/emersion/go-milter"
 
@@ -15,9 +16,9 @@ import (
 // for anybody.
 type Users interface {
 	// Client returns the user whose program is the client of an SMTP session that the MTA at the other end of mta is
-	// about to serve at a port, 0 if that is not known. Local reports whether the client is on this host at all; the
-	// name is "" if it is, but whose it is cannot be told.
-	Client(mta net.Conn, client netip.AddrPort, port uint16) (name string, local bool)
+	// about to serve at the address server, of which any part may be missing. Local reports whether the client is on
+	// this host at all; the name is "" if it is, but whose it is cannot be told.
+	Client(mta net.Conn, client, server netip.AddrPort) (name string, local bool)
 	// Name returns the name of the user with that number, "" if it cannot tell now.
 	Name(uid uint32) string
 }
@@ -31,12 +32,26 @@ func (s *session) identify() error {
 	if s.users == nil || s.client.Port() == 0 {
 		return nil
 	}
+	s.user, s.local = s.users.Client(s.conn.Conn, s.client, s.server())
+	return nil
+}
+
+// server returns the MTA's address in the SMTP session, with what is missing left zero. Postfix tells the one that the
+// client has called as {daemon_addr}; to sendmail that is where it listens, and the other is {if_addr}, unless it is of
+// loopback.
+func (s *session) server() netip.AddrPort {
+	var addr netip.Addr
+	for _, name := range []string{"if_addr", "daemon_addr"} {
+		text := strings.TrimPrefix(s.macros.get(name, lib.CodeConn), "IPv6:")
+		if parsed, err := netip.ParseAddr(text); err == nil && !addr.IsValid() {
+			addr = parsed.Unmap().WithZone("")
+		}
+	}
 	port, err := strconv.ParseUint(s.macros.get("daemon_port", lib.CodeConn), 10, 16)
 	if err != nil {
 		port = 0
 	}
-	s.user, s.local = s.users.Client(s.conn.Conn, s.client, uint16(port))
-	return nil
+	return netip.AddrPortFrom(addr, uint16(port))
 }
 
 // pickupField is the Received field that Postfix's pickup service puts above a message from sendmail(1).

@@ -20,10 +20,13 @@ type users struct {
 	asked   []string
 }
 
-func (u *users) Client(_ net.Conn, client netip.AddrPort, port uint16) (string, bool) {
+func (u *users) Client(_ net.Conn, client, server netip.AddrPort) (string, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	question := fmt.Sprintf("%v at %d", client, port)
+	question := fmt.Sprintf("%v at %v", client, server.Port())
+	if server.Addr().IsValid() {
+		question += " of " + server.Addr().String()
+	}
 	u.asked = append(u.asked, question)
 	name, local := u.sockets[question]
 	if name == "panic" {
@@ -39,27 +42,33 @@ func TestClientIsIdentified(t *testing.T) {
 	u := &users{sockets: map[string]string{
 		"127.0.0.1:12345 at 25": "games", "127.0.0.1:12345 at 0": "news", "[::1]:12345 at 25": "ann",
 		"127.0.0.1:111 at 25": "", "127.0.0.1:222 at 25": "panic",
+		"127.0.0.1:12345 at 25 of 127.0.0.1": "exact", "[::1]:12345 at 25 of ::1": "exact6",
 	}}
 	port := func(n int) string { return string([]byte{byte(n >> 8), byte(n)}) }
 	for _, tc := range []struct {
 		client, daemonPort, user string
 		local                    bool
+		addrs                    []string // macros
 	}{
-		{"localhost\x004" + port(12345) + loopback, "25", "games", true},
-		{"localhost\x004" + port(12345) + loopback, "", "news", true},
-		{"localhost\x004" + port(12345) + loopback, "smtp", "news", true},
-		{"localhost\x006" + port(12345) + "IPv6:::1", "25", "ann", true},
-		{"localhost\x006" + port(12345) + "::ffff:127.0.0.1", "25", "games", true},
-		{"localhost\x004" + port(111) + loopback, "25", "", true},
-		{"localhost\x004" + port(222) + loopback, "25", "", true},
-		{"localhost\x004" + port(0) + loopback, "25", "", true},
-		{"client.example\x004" + port(12345) + "192.0.2.7", "25", "", false},
-		{"unknown\x00U", "25", "", false},
+		{"localhost\x004" + port(12345) + loopback, "25", "exact", true, []string{"{daemon_addr}", "127.0.0.1"}},
+		{"localhost\x006" + port(12345) + "::1", "25", "exact6", true, []string{"{daemon_addr}", "IPv6:::1"}},
+		{"localhost\x004" + port(12345) + loopback, "25", "exact", true, []string{"{daemon_addr}", "0.0.0.0", "{if_addr}", "127.0.0.1"}},
+		{"localhost\x004" + port(12345) + loopback, "25", "games", true, []string{"{daemon_addr}", "x", "{if_addr}", ""}},
+		{"localhost\x004" + port(12345) + loopback, "25", "games", true, nil},
+		{"localhost\x004" + port(12345) + loopback, "", "news", true, nil},
+		{"localhost\x004" + port(12345) + loopback, "smtp", "news", true, nil},
+		{"localhost\x006" + port(12345) + "IPv6:::1", "25", "ann", true, nil},
+		{"localhost\x006" + port(12345) + "::ffff:127.0.0.1", "25", "games", true, nil},
+		{"localhost\x004" + port(111) + loopback, "25", "", true, nil},
+		{"localhost\x004" + port(222) + loopback, "25", "", true, nil},
+		{"localhost\x004" + port(0) + loopback, "25", "", true, nil},
+		{"client.example\x004" + port(12345) + "192.0.2.7", "25", "", false, nil},
+		{"unknown\x00U", "25", "", false, nil},
 	} {
 		var got collector
 		m := dial(t, serve(t, &milter.Server{Begin: got.begin, Users: u}))
 		m.negotiate(version, actions, steps)
-		m.macros('C', "j", "mx.example.org", "{daemon_port}", tc.daemonPort)
+		m.macros('C', append([]string{"j", "mx.example.org", "{daemon_port}", tc.daemonPort}, tc.addrs...)...)
 		m.want("c", 'C', tc.client)
 		for range 2 { // what holds for the session holds for each of its messages
 			m.deliver("<bob@example.org>")

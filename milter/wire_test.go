@@ -13,7 +13,7 @@ import (
 )
 
 func TestNegotiation(t *testing.T) {
-	const macroLists = "\x00\x00\x00\x00v j {daemon_name} {daemon_port}\x00\x00\x00\x00\x02i {auth_authen}\x00\x00\x00\x00\x06i\x00\x00\x00\x00\x05i\x00"
+	const macroLists = "\x00\x00\x00\x00v j {daemon_name} {daemon_addr} {daemon_port} {if_addr}\x00\x00\x00\x00\x02i {auth_authen}\x00\x00\x00\x00\x06i\x00\x00\x00\x00\x05i\x00"
 	for _, tc := range []struct {
 		name                    string
 		version, actions, steps uint32

@@ -8,35 +8,32 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 )
 
 // Host asks this host's kernel. The zero Host is ready; it is safe for concurrent use.
 type Host struct {
 	// net is the folder with the tables of the network namespace of this process; "" is the kernel's.
 	net string
+	// tables has the kernel asked by its tables alone.
+	tables bool
 }
 
 // Client returns the user whose program is the client of a new SMTP session, and whether the client is a program on this
 // host at all. The name is "" if the client is here, but whose it is cannot be told; root's is always [Root].
 //
-// Mta is the connection on which the MTA speaks of its client, and port the one at which it serves the client, 0 if that
-// is not known. An MTA in another network namespace or on another host means other sockets by the same addresses, so
-// nothing is known of its clients.
+// Mta is the connection on which the MTA speaks of its client, and server the address at which it serves the client, as
+// far as that is known. An MTA in another network namespace or on another host means other sockets by the same
+// addresses, so nothing is known of its clients.
 //
 // The answer holds only if the MTA has not yet greeted its client. A client that has read the greeting may hand in all of
 // its mail in one go and be gone: nothing is left of its socket then, and another user's may have the same port, towards
 // another server. A client that is gone before the greeting gets no mail in.
-func (h *Host) Client(mta net.Conn, client netip.AddrPort, port uint16) (name string, local bool) {
+func (h *Host) Client(mta net.Conn, client, server netip.AddrPort) (name string, local bool) {
 	client = netip.AddrPortFrom(client.Addr().Unmap().WithZone(""), client.Port())
 	if !client.IsValid() || !h.serves(mta) || !isOwn(client.Addr()) {
 		return "", false
 	}
-	uid, err := h.owner(client, port)
-	// The tables are no snapshot: a line may be missed when others come and go while they are read.
-	for try := 1; try < 3 && errors.Is(err, errNoSocket); try++ {
-		uid, err = h.owner(client, port)
-	}
+	uid, err := h.owner(client, server)
 	switch {
 	case err == nil:
 		return h.Name(uid), true
@@ -53,8 +50,67 @@ var (
 	errClosing   = errors.New("the socket is being closed")
 )
 
-// owner returns the user whose socket has the address and is connected to one of the same namespace with that port.
-func (h *Host) owner(client netip.AddrPort, port uint16) (uint32, error) {
+// owner returns the user whose socket has the client's address and is connected to the server's, which is one of the
+// same namespace.
+func (h *Host) owner(client, server netip.AddrPort) (uint32, error) {
+	if server.Port() != 0 && !h.tables {
+		uid, err := h.ownerByDiag(client, server)
+		switch guessed := !isAddress(server.Addr()); {
+		case err == nil, errors.Is(err, errClosing), errors.Is(err, errAmbiguous), errors.Is(err, errNoSocket) && !guessed:
+			return uid, err
+		}
+	}
+	uid, err := h.ownerByTables(client, server.Port())
+	// The tables are no snapshot: a line may be missed when others come and go while they are read.
+	for try := 1; try < 3 && errors.Is(err, errNoSocket); try++ {
+		uid, err = h.ownerByTables(client, server.Port())
+	}
+	return uid, err
+}
+
+// ownerByDiag asks for the sockets at both ends. An MTA that does not tell at which of its addresses it serves the client
+// is most probably called at the client's own, or at the one for loopback.
+func (h *Host) ownerByDiag(client, server netip.AddrPort) (uint32, error) {
+	own := server.Addr().Unmap()
+	addrs := []netip.Addr{own}
+	if !isAddress(own) {
+		addrs = []netip.Addr{client.Addr()}
+		if loopback := loopbackLike(client.Addr()); loopback != client.Addr() {
+			addrs = append(addrs, loopback)
+		}
+	}
+	var all []socket
+	for _, addr := range addrs {
+		mta := netip.AddrPortFrom(addr, server.Port())
+		if addr.Is4() != client.Addr().Is4() {
+			continue
+		}
+		for _, ends := range [][2]netip.AddrPort{{client, mta}, {mta, client}} {
+			s, found, err := connection(ends[0], ends[1])
+			if err != nil {
+				return 0, err
+			}
+			if found {
+				all = append(all, s)
+			}
+		}
+	}
+	return ownerAmong(all, client, server.Port())
+}
+
+// isAddress reports whether a socket can have the address.
+func isAddress(addr netip.Addr) bool { return addr.IsValid() && !addr.IsUnspecified() }
+
+// loopbackLike returns the loopback address of the same family.
+func loopbackLike(addr netip.Addr) netip.Addr {
+	if addr.Is4() {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return netip.IPv6Loopback()
+}
+
+// ownerByTables looks in the tables of all sockets, for one that is connected to the port, any port if it is 0.
+func (h *Host) ownerByTables(client netip.AddrPort, port uint16) (uint32, error) {
 	var all []socket
 	for _, table := range []string{"tcp", "tcp6"} {
 		text, err := os.ReadFile(filepath.Join(h.folder(), table))
@@ -101,65 +157,9 @@ func (s socket) isOtherEndOf(other socket) bool {
 	return s.local == other.remote && s.remote == other.local
 }
 
-// serves reports whether the MTA at the other end of the connection has the same network as this process. That of a
-// process that may not be looked at is taken for the same: then its clients must be known.
-func (h *Host) serves(mta net.Conn) bool {
-	if remote, ok := mta.RemoteAddr().(*net.TCPAddr); ok {
-		addr, _ := netip.AddrFromSlice(remote.IP)
-		return isOwn(addr.Unmap())
-	}
-	pid, err := peerProcess(mta)
-	if err != nil || pid == 0 {
-		return err != nil // 0 is a process of another PID namespace
-	}
-	theirs, err := os.Stat(fmt.Sprintf("/proc/%d/net/tcp", pid))
-	if err != nil {
-		return true
-	}
-	ours, err := os.Stat(filepath.Join(h.folder(), "tcp"))
-	return err != nil || os.SameFile(ours, theirs)
-}
-
 func (h *Host) folder() string {
 	if h.net != "" {
 		return h.net
 	}
 	return "/proc/self/net"
-}
-
-// peerProcess returns the process that opened a connection over a Unix socket.
-func peerProcess(conn net.Conn) (int32, error) {
-	raw, ok := conn.(syscall.Conn)
-	if !ok {
-		return 0, errors.ErrUnsupported
-	}
-	control, err := raw.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var peer *syscall.Ucred
-	var failed error
-	err = control.Control(func(fd uintptr) {
-		peer, failed = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
-	})
-	if err := errors.Join(err, failed); err != nil {
-		return 0, err
-	}
-	return peer.Pid, nil
-}
-
-// isOwn reports whether the address is one of this host's own, to which a socket can be bound.
-func isOwn(addr netip.Addr) bool {
-	if addr.IsLoopback() {
-		return true
-	}
-	if !addr.IsValid() {
-		return false
-	}
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
-	if err != nil {
-		return !errors.Is(err, syscall.EADDRNOTAVAIL)
-	}
-	_ = conn.Close()
-	return true
 }

@@ -78,39 +78,42 @@ func pair(t *testing.T, network, addr string, uid int) (client, server net.Conn)
 
 func addrPort(a net.Addr) netip.AddrPort { return a.(*net.TCPAddr).AddrPort() }
 
-// TestClient asks the kernel about real sockets.
+// TestClient asks the kernel about real sockets, in both ways.
 func TestClient(t *testing.T) {
-	uid, name := os.Geteuid(), ""
+	uid := os.Geteuid()
 	if uid == 0 {
 		uid = 5 // games, on every Debian
 	}
-	name = new(Host).Name(uint32(uid))
-	_, mta := pair(t, "tcp4", "127.0.0.1:0", os.Geteuid())
-	for _, listen := range [][2]string{{"tcp4", "127.0.0.1:0"}, {"tcp6", "[::1]:0"}, {"tcp", ":0"}} {
-		client, server := pair(t, listen[0], listen[1], uid)
-		addr := addrPort(server.RemoteAddr())
-		port := addrPort(server.LocalAddr()).Port()
-		for _, port := range []uint16{0, port} {
-			if got, local := new(Host).Client(mta, addr, port); got != name || !local {
-				t.Errorf("%s, port %d: %q, %v; want %q", listen, port, got, local, name)
+	for _, h := range []*Host{{}, {tables: true}} {
+		_, mta := pair(t, "tcp4", "127.0.0.1:0", os.Geteuid())
+		name := h.Name(uint32(uid))
+		for _, listen := range [][2]string{{"tcp4", "127.0.0.1:0"}, {"tcp4", "127.0.0.2:0"}, {"tcp6", "[::1]:0"}, {"tcp", ":0"}, {"tcp4", "0.0.0.0:0"}} {
+			client, end := pair(t, listen[0], listen[1], uid)
+			addr, server := addrPort(end.RemoteAddr()), addrPort(end.LocalAddr())
+			nowhere := netip.IPv4Unspecified()
+			for _, server := range []netip.AddrPort{server, netip.AddrPortFrom(netip.Addr{}, server.Port()), netip.AddrPortFrom(nowhere, server.Port()), {}} {
+				if got, local := h.Client(mta, addr, server); got != name || !local {
+					t.Errorf("%s, server %v: %q, %v; want %q", listen, server, got, local, name)
+				}
+			}
+			other := netip.AddrPortFrom(server.Addr(), server.Port()+1)
+			if got, local := h.Client(mta, addr, other); got != "" || !local {
+				t.Errorf("%s, at another port: %q, %v", listen, got, local)
+			}
+			// The kernel gives a socket to root when its process has closed it.
+			client.Close()
+			if got, local := h.Client(mta, addr, server); got != "" || !local {
+				t.Errorf("%s, closed: %q, %v", listen, got, local)
 			}
 		}
-		if got, local := new(Host).Client(mta, addr, port+1); got != "" || !local {
-			t.Errorf("%s, at another port: %q, %v", listen, got, local)
+		for addr, want := range map[string]bool{"127.0.0.1:1": true, "192.0.2.1:25": false, "[2001:db8::1]:25": false} {
+			if got, local := h.Client(mta, netip.MustParseAddrPort(addr), netip.MustParseAddrPort("127.0.0.1:25")); got != "" || local != want {
+				t.Errorf("%s: %q, %v", addr, got, local)
+			}
 		}
-		// The kernel gives a socket to root when its process has closed it.
-		client.Close()
-		if got, local := new(Host).Client(mta, addr, port); got != "" || !local {
-			t.Errorf("%s, closed: %q, %v", listen, got, local)
+		if got, local := h.Client(mta, netip.AddrPort{}, netip.AddrPort{}); got != "" || local {
+			t.Errorf("no address: %q, %v", got, local)
 		}
-	}
-	for addr, want := range map[string]bool{"127.0.0.1:1": true, "192.0.2.1:25": false, "[2001:db8::1]:25": false} {
-		if got, local := new(Host).Client(mta, netip.MustParseAddrPort(addr), 25); got != "" || local != want {
-			t.Errorf("%s: %q, %v", addr, got, local)
-		}
-	}
-	if got, local := new(Host).Client(mta, netip.AddrPort{}, 25); got != "" || local {
-		t.Errorf("no address: %q, %v", got, local)
 	}
 }
 
@@ -123,11 +126,11 @@ func TestNothingIsKnown(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "tcp"), []byte(table), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, local := (&Host{net: dir}).Client(mta, addr, 0); got != "" || !local {
+		if got, local := (&Host{net: dir}).Client(mta, addr, netip.AddrPort{}); got != "" || !local {
 			t.Errorf("table %q: %q, %v", table, got, local)
 		}
 	}
-	if got, local := (&Host{net: filepath.Join(dir, "missing")}).Client(mta, addr, 0); got != "" || !local {
+	if got, local := (&Host{net: filepath.Join(dir, "missing")}).Client(mta, addr, netip.AddrPort{}); got != "" || !local {
 		t.Errorf("no tables: %q, %v", got, local)
 	}
 }
@@ -140,7 +143,7 @@ func (elsewhere) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0
 func TestMTAElsewhere(t *testing.T) {
 	_, server := pair(t, "tcp4", "127.0.0.1:0", os.Geteuid())
 	addr := addrPort(server.RemoteAddr())
-	if got, local := new(Host).Client(elsewhere{server}, addr, 0); got != "" || local {
+	if got, local := new(Host).Client(elsewhere{server}, addr, netip.AddrPort{}); got != "" || local {
 		t.Errorf("MTA on another host: %q, %v", got, local)
 	}
 }
@@ -166,11 +169,11 @@ func TestMTABehindUnixSocket(t *testing.T) {
 	}
 	defer mta.Close()
 	want := new(Host).Name(uint32(os.Geteuid()))
-	if got, local := new(Host).Client(mta, addr, 0); got != want || !local {
+	if got, local := new(Host).Client(mta, addr, netip.AddrPort{}); got != want || !local {
 		t.Errorf("this network: %q, %v; want %q", got, local, want)
 	}
 	other := (&Host{net: otherNetwork(t)})
-	if got, local := other.Client(mta, addr, 0); got != "" || local {
+	if got, local := other.Client(mta, addr, netip.AddrPort{}); got != "" || local {
 		t.Errorf("another network: %q, %v", got, local)
 	}
 }

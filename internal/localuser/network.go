@@ -1,0 +1,67 @@
+package localuser
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// serves reports whether the MTA at the other end of the connection has the same network as this process. That of a
+// process that may not be looked at is taken for the same: then its clients must be known.
+func (h *Host) serves(mta net.Conn) bool {
+	if remote, ok := mta.RemoteAddr().(*net.TCPAddr); ok {
+		addr, _ := netip.AddrFromSlice(remote.IP)
+		return isOwn(addr.Unmap())
+	}
+	pid, err := peerProcess(mta)
+	if err != nil || pid == 0 {
+		return err != nil // 0 is a process of another PID namespace
+	}
+	theirs, err := os.Stat(fmt.Sprintf("/proc/%d/net/tcp", pid))
+	if err != nil {
+		return true
+	}
+	ours, err := os.Stat(filepath.Join(h.folder(), "tcp"))
+	return err != nil || os.SameFile(ours, theirs)
+}
+
+// peerProcess returns the process that opened a connection over a Unix socket.
+func peerProcess(conn net.Conn) (int32, error) {
+	raw, ok := conn.(syscall.Conn)
+	if !ok {
+		return 0, errors.ErrUnsupported
+	}
+	control, err := raw.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var peer *syscall.Ucred
+	var failed error
+	err = control.Control(func(fd uintptr) {
+		peer, failed = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return 0, err
+	}
+	return peer.Pid, nil
+}
+
+// isOwn reports whether the address is one of this host's own, to which a socket can be bound.
+func isOwn(addr netip.Addr) bool {
+	if addr.IsLoopback() {
+		return true
+	}
+	if !addr.IsValid() {
+		return false
+	}
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
+	if err != nil {
+		return !errors.Is(err, syscall.EADDRNOTAVAIL)
+	}
+	_ = conn.Close()
+	return true
+}
