@@ -68,7 +68,7 @@ func startFilters(t *testing.T, program string, sevenBit bool, canonicalization 
 		t.Fatal(err)
 	}
 	closing(s.Close)
-	f.sendmail = submission{s}
+	f.sendmail = submission{s, submit}
 	return f
 }
 
