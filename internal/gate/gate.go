@@ -77,13 +77,14 @@ func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error
 	default:
 		return nil, mail.Defer("4.7.0", "The mail server does not say where this message comes from.", nil)
 	}
-	// Whose mail without SMTP is may show in its header only.
-	if origin == Authenticated || origin == Trusted {
+	test := origin != NonSMTP && testEnvelope(env)
+	// Whose mail without SMTP is may show in its header only. Foreign mail is not signed, and a test message not sent.
+	if (origin == Authenticated || origin == Trusted) && !test {
 		if err := checkSender(g.Config.Senders, origin, env); err != nil {
 			return nil, err
 		}
 	}
-	return &Transaction{gate: g, stage: at, origin: origin, promised: map[string]bool{}, test: origin != NonSMTP && testEnvelope(env)}, nil
+	return &Transaction{gate: g, stage: at, origin: origin, promised: map[string]bool{}, test: test}, nil
 }
 
 // Rcpt refuses a recipient who cannot be served: one without a key in mode require, or one whose key cannot be found out

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
 	"strings"
@@ -18,11 +19,13 @@ func TestTestMessage(t *testing.T) {
 	for name, tc := range map[string]struct {
 		client, token, envid string
 		nonSMTP              bool
-		copies               error // of the MTA's listener
+		user                 string // "" is root
+		copies               error  // of the MTA's listener
 		want                 string
 	}{
 		"field":               {client: loopback, token: testToken, want: gate.TestReply(testToken, true)},
 		"envelope and field":  {client: loopback, token: testToken, envid: gate.TestEnvelope, want: gate.TestReply(testToken, true)},
+		"another user":        {client: loopback, token: testToken, envid: gate.TestEnvelope, user: "games", want: gate.TestReply(testToken, true)},
 		"IPv6":                {client: "::1", token: testToken, want: gate.TestReply(testToken, true)},
 		"no copies":           {client: loopback, token: testToken, copies: errors.New("no"), want: gate.TestReply(testToken, false)},
 		"envelope alone":      {client: loopback, envid: gate.TestEnvelope, want: "no token"},
@@ -37,7 +40,7 @@ func TestTestMessage(t *testing.T) {
 			w.refuseRcpt = tc.copies
 			m := message(t, "alice@example.org")
 			m.Envelope.Client, m.Envelope.NonSMTP, m.Envelope.Login = netip.MustParseAddr(tc.client), tc.nonSMTP, ""
-			m.Envelope.Local, m.Envelope.User = true, "root"
+			m.Envelope.Local, m.Envelope.User = true, cmp.Or(tc.user, "root")
 			if tc.client == elsewhere {
 				m.Envelope.Login = "alice@example.org"
 			}
