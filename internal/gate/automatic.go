@@ -1,6 +1,11 @@
 package gate
 
-import "sealmilter/internal/mail"
+import (
+	"slices"
+	"strings"
+
+	"sealmilter/internal/mail"
+)
 
 // isAutomatic reports whether a message is one that a program has sent about another message, a delivery status
 // notification for instance: its null sender says so (RFC 5321, section 4.5.5; RFC 3834, section 3.3). Its author is often
@@ -14,4 +19,12 @@ func isAutomatic(env *mail.Envelope, origin Origin) bool {
 func hasAuthor(m *mail.Message) bool {
 	_, err := fromMailboxes(m.Header)
 	return err == nil
+}
+
+// isReport reports whether the From field names nobody but the mail system, as the reports of sendmail(8) do when a local
+// user's mail cannot be handed in. Such a report runs as that user, whose address it is not: it is sent without an author,
+// so that it needs and gets nobody's signature.
+func isReport(m *mail.Message) bool {
+	mailboxes, err := fromMailboxes(m.Header)
+	return err == nil && !slices.ContainsFunc(mailboxes, func(a mail.Addr) bool { return !strings.EqualFold(a.Local(), "MAILER-DAEMON") })
 }

@@ -16,6 +16,7 @@ func TestAutomaticMessages(t *testing.T) {
 	const host = "MAILER-DAEMON@host.example.org"
 	trusted := mail.Envelope{Client: netip.MustParseAddr("127.0.0.1")}
 	local := mail.Envelope{Client: netip.MustParseAddr("127.0.0.1"), NonSMTP: true, Local: true, User: "root"}
+	games := mail.Envelope{Client: netip.MustParseAddr("127.0.0.1"), Local: true, User: "games", Host: "mx.example.org"}
 	login := mail.Envelope{Client: netip.MustParseAddr("127.0.0.1"), Login: host}
 	for _, tc := range []struct {
 		name     string
@@ -43,6 +44,12 @@ func TestAutomaticMessages(t *testing.T) {
 		{"unreadable author", trusted, "", "Mail Delivery System <MAILER-DAEMON>", config.Prefer, config.RejectSender, "erin@example.com", gate.Pass, 0},
 		{"no author", trusted, "", "", config.Prefer, config.RejectSender, "erin@example.com", gate.Pass, 0},
 		{"no author, keyed, generate", trusted, "", "", config.Prefer, config.GenerateKey, "bob@example.net", gate.Encrypt, 0},
+		{"a local user's report", games, "", "Mail Delivery Subsystem <MAILER-DAEMON@mx.example.org>", config.Prefer, config.RejectSender, "erin@example.com", gate.Pass, 0},
+		{"a local user's report, keyed", games, "", "mailer-daemon", config.Prefer, config.GenerateKey, "bob@example.net", gate.Encrypt, 0},
+		{"a local user without an author", games, "", "", config.Prefer, config.RejectSender, "erin@example.com", gate.Pass, 0},
+		{"a local user as somebody else", games, "", "alice@example.org", config.Prefer, config.RejectSender, "bob@example.net", 0, 550},
+		{"a local user as a report and somebody else", games, "", "MAILER-DAEMON@mx.example.org, alice@example.org", config.Prefer, config.RejectSender, "bob@example.net", 0, 550},
+		{"a local user's report with a sender", games, "games@mx.example.org", "MAILER-DAEMON@mx.example.org", config.Prefer, config.RejectSender, "bob@example.net", 0, 550},
 		{"author with a key", trusted, "", "alice@example.org", config.Prefer, config.RejectSender, "erin@example.com", gate.SignOnly, 0},
 
 		{"a sender", trusted, host, host, config.Prefer, config.RejectSender, "erin@example.com", gate.Reject, 0},

@@ -69,7 +69,8 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 		return nil, err
 	}
 	automatic := isAutomatic(m.Envelope, origin)
-	if !automatic || hasAuthor(m) {
+	ownReport := automatic && m.Envelope.User != "" && m.Envelope.User != rootUser && isReport(m)
+	if !ownReport && (!automatic || hasAuthor(m)) {
 		var err error
 		if p.Author, err = author(g.Config.Senders, origin, m); err != nil {
 			return nil, err
