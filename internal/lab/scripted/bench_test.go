@@ -16,9 +16,9 @@ import (
 	"sealmilter/internal/lab/scripted"
 )
 
-// The clients of scripts: one on the MTA's own network, which may send without a login, and one that may not.
+// The clients of scripts: one that may send without a login, on another host as it has no user here, and one that may not.
 const (
-	trusted  = "127.0.0.1:50025"
+	trusted  = "192.0.2.25:50025"
 	stranger = "192.0.2.7:50025"
 )
 
@@ -27,7 +27,8 @@ const (
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	w := world(t, build(t, "-race"), false)
-	p, err := w.Serve(t.Context(), "scripts", `limits.message = 500000
+	p, err := w.Serve(t.Context(), "scripts", `senders.trust = ["192.0.2.25"]
+limits.message = 500000
 limits.in_flight = 1700000
 [[policy.rule]]
 to = ["@bank.example"]

@@ -29,10 +29,10 @@ type filter struct {
 	discarded bool
 }
 
-// newFilter connects to the milter and tells of a client.
-func newFilter(ctx context.Context, m manners, config Config, object func(error), daemon, host string, client netip.AddrPort) *filter {
+// newFilter connects to the milter and tells of a client, and of the port at which it is served.
+func newFilter(ctx context.Context, m manners, config Config, object func(error), daemon, host string, client netip.AddrPort, port string) *filter {
 	f := &filter{manners: m, cut: config.Cut, object: object, values: map[string]string{
-		"v": m.version, "j": hostName, "_": host, "{daemon_name}": daemon, "{daemon_addr}": "127.0.0.1", "{if_name}": hostName,
+		"v": m.version, "j": hostName, "_": host, "{daemon_name}": daemon, "{daemon_addr}": "127.0.0.1", "{daemon_port}": port, "{if_name}": hostName,
 	}}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", config.Milter)
 	if err != nil {

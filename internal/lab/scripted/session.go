@@ -47,15 +47,16 @@ func (m *MTA) serve(conn net.Conn, d door) {
 	if err != nil {
 		return
 	}
+	_, port, _ := net.SplitHostPort(conn.LocalAddr().String())
 	s := &session{mta: m, door: d, in: bufio.NewReader(conn), out: bufio.NewWriter(conn), client: client}
 	switch {
 	case d == clientDoor:
-		s.filter = newFilter(m.ctx, m.manners, m.config, m.object, "smtpd", "localhost", client)
+		s.filter = newFilter(m.ctx, m.manners, m.config, m.object, "smtpd", "localhost", client, port)
 	case m.manners.asksByPolicy:
 		s.guard = &guard{ctx: m.ctx, milter: m.config.Milter}
 		defer s.guard.close()
 	default:
-		s.filter = newFilter(m.ctx, m.manners, m.config, m.object, "SEALCOPIES", "localhost", client)
+		s.filter = newFilter(m.ctx, m.manners, m.config, m.object, "SEALCOPIES", "localhost", client, port)
 	}
 	err = s.talk()
 	if s.filter != nil {
