@@ -60,11 +60,14 @@ var pickupField = regexp.MustCompile(`^ by [^ ()]+ \([^()]+, from userid ([0-9]{
 // identifySubmitter finds the user who called sendmail(1), at the end of the message. Postfix tells it in its own
 // Received field, which it does not show to milters; the shipped header_checks repeat that field, and then the milter
 // sees the repetition. It is Postfix's only if it is the first of all fields and has the queue id of this very message,
-// which nobody could know when the message was written.
+// which nobody could know when the message was written. That is no proof in an SMTP session: a client may have learned
+// from the last queue id what the next one is. Its user is known in another way.
 func (s *session) identifySubmitter() {
 	tx := s.tx
 	switch {
 	case s.users == nil || tx.failure != nil || len(tx.header) == 0 || !tx.header[0].Is("Received"):
+		return
+	case !s.isPostfix() || s.client.Port() != 0:
 		return
 	case tx.env.Daemon != mail.DaemonLocal && tx.env.Daemon != mail.DaemonFrontLocal:
 		return

@@ -1,6 +1,7 @@
 package milter_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -117,27 +118,30 @@ func TestSubmitterIsIdentified(t *testing.T) {
 	for _, tc := range []struct {
 		name, daemon, queueID, first string
 		user                         string
+		client, version              string // "" is Postfix's pickup service
 	}{
-		{"Postfix's own", mail.DaemonLocal, "4QZ", pickup, "user5"},
-		{"in a split", mail.DaemonFrontLocal, "4QZ", pickup, "user5"},
-		{"another name of the mail system", mail.DaemonLocal, "4QZ", strings.Replace(pickup, "Postfix", "Mail System", 1), "user5"},
-		{"the largest number", mail.DaemonLocal, "4QZ", strings.Replace(pickup, "id 5", "id 4294967295", 1), "user4294967295"},
-		{"a number that is none", mail.DaemonLocal, "4QZ", strings.Replace(pickup, "id 5", "id 4294967296", 1), ""},
-		{"another message's", mail.DaemonLocal, "4QY", pickup, ""},
-		{"letters of another case", mail.DaemonLocal, "4Qz", pickup, ""},
-		{"message without a name", mail.DaemonLocal, "", strings.Replace(pickup, "4QZ", "", 1), ""},
-		{"over SMTP", "mx", "4QZ", pickup, ""},
-		{"another field first", mail.DaemonLocal, "4QZ", "X-Received: x", ""},
-		{"text behind", mail.DaemonLocal, "4QZ", pickup + "\n\tx", ""},
-		{"without a date", mail.DaemonLocal, "4QZ", strings.TrimSuffix(pickup, "; Mon, 2 Mar 2026 10:00:00 +0100"), ""},
-		{"another host in between", mail.DaemonLocal, "4QZ", strings.Replace(pickup, "by ", "from x by ", 1), ""},
-		{"two users", mail.DaemonLocal, "4QZ", strings.Replace(pickup, "(Postfix", "(Postfix, from userid 0) (Postfix", 1), ""},
+		{name: "over SMTP to a listener of that name", daemon: mail.DaemonLocal, queueID: "4QZ", first: pickup, client: "localhost\x004\x30\x39127.0.0.1"},
+		{name: "another MTA", daemon: mail.DaemonLocal, queueID: "4QZ", first: pickup, version: "8.17.1.9/8.17.1.9"},
+		{name: "Postfix's own", daemon: mail.DaemonLocal, queueID: "4QZ", first: pickup, user: "user5"},
+		{name: "in a split", daemon: mail.DaemonFrontLocal, queueID: "4QZ", first: pickup, user: "user5"},
+		{name: "another name of the mail system", daemon: mail.DaemonLocal, queueID: "4QZ", first: strings.Replace(pickup, "Postfix", "Mail System", 1), user: "user5"},
+		{name: "the largest number", daemon: mail.DaemonLocal, queueID: "4QZ", first: strings.Replace(pickup, "id 5", "id 4294967295", 1), user: "user4294967295"},
+		{name: "a number that is none", daemon: mail.DaemonLocal, queueID: "4QZ", first: strings.Replace(pickup, "id 5", "id 4294967296", 1), user: ""},
+		{name: "another message's", daemon: mail.DaemonLocal, queueID: "4QY", first: pickup, user: ""},
+		{name: "letters of another case", daemon: mail.DaemonLocal, queueID: "4Qz", first: pickup, user: ""},
+		{name: "message without a name", daemon: mail.DaemonLocal, queueID: "", first: strings.Replace(pickup, "4QZ", "", 1), user: ""},
+		{name: "over SMTP", daemon: "mx", queueID: "4QZ", first: pickup, user: ""},
+		{name: "another field first", daemon: mail.DaemonLocal, queueID: "4QZ", first: "X-Received: x", user: ""},
+		{name: "text behind", daemon: mail.DaemonLocal, queueID: "4QZ", first: pickup + "\n\tx", user: ""},
+		{name: "without a date", daemon: mail.DaemonLocal, queueID: "4QZ", first: strings.TrimSuffix(pickup, "; Mon, 2 Mar 2026 10:00:00 +0100"), user: ""},
+		{name: "another host in between", daemon: mail.DaemonLocal, queueID: "4QZ", first: strings.Replace(pickup, "by ", "from x by ", 1), user: ""},
+		{name: "two users", daemon: mail.DaemonLocal, queueID: "4QZ", first: strings.Replace(pickup, "(Postfix", "(Postfix, from userid 0) (Postfix", 1), user: ""},
 	} {
 		var got collector
 		m := dial(t, serve(t, &milter.Server{Begin: got.begin, Users: &users{}}))
 		m.negotiate(version, actions, steps)
-		m.macros('C', "v", "Postfix 3.7.11", "{daemon_name}", tc.daemon)
-		m.want("c", 'C', "localhost\x004\x00\x00127.0.0.1")
+		m.macros('C', "v", cmp.Or(tc.version, "Postfix 3.7.11"), "{daemon_name}", tc.daemon)
+		m.want("c", 'C', cmp.Or(tc.client, "localhost\x004\x00\x00127.0.0.1"))
 		m.want("c", 'M', "games@mx.example.org")
 		m.want("c", 'R', "bob@example.org")
 		m.macros('N', "i", tc.queueID)
@@ -176,7 +180,7 @@ func TestRepeatedFieldAndEdits(t *testing.T) {
 	} {
 		m := dial(t, serve(t, &milter.Server{Begin: edits(tc.edit), Users: &users{}}))
 		m.negotiate(version, actions, steps)
-		m.macros('C', "{daemon_name}", mail.DaemonLocal)
+		m.macros('C', "v", "Postfix 3.7.11", "{daemon_name}", mail.DaemonLocal)
 		m.want("c", 'C', "localhost\x004\x00\x00127.0.0.1")
 		m.want("c", 'M', "games@mx.example.org")
 		m.want("c", 'R', "bob@example.org")
