@@ -106,6 +106,22 @@ func TestSplitKeepsTheLogin(t *testing.T) {
 	}
 }
 
+// TestInnerHoldsTheSenderAgainstTheLogin forbids the envelope sender meanwhile, and not the author.
+func TestInnerHoldsTheSenderAgainstTheLogin(t *testing.T) {
+	w := newSplit(t)
+	w.Config.Senders.Logins["alice@example.org"] = append(pattern(t, "alice@example.org"), pattern(t, "desk@example.org")...)
+	m := fromClient(t, "alice@example.org")
+	m.Envelope.Sender, m.Envelope.RawSender = addr(t, "desk@example.org"), "<desk@example.org>"
+	edit, err := w.submit(t, m, nil, "bob@example.net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Config.Senders.Logins["alice@example.org"] = pattern(t, "alice@example.org")
+	if sealed, err := w.sealInner(t, edit, "bob@example.net"); err != nil || !sealed.Discard || len(w.queue) != 1 || w.queue[0].to != "desk@example.org" {
+		t.Errorf("%+v, %v, %+v", sealed, err, w.queue)
+	}
+}
+
 func TestInnerTakesNothingWithoutAPass(t *testing.T) {
 	w := newSplit(t)
 	good, err := w.submit(t, fromClient(t, "alice@example.org"), nil, "bob@example.net")
@@ -180,6 +196,21 @@ func TestInnerRefusalIsANotice(t *testing.T) {
 				t.Errorf("a notice quotes the message:\n%s", d.text)
 			}
 		}
+	}
+}
+
+// TestAliasesCountAtTheFrontAlone has the list do nothing where the MTA does not split messages.
+func TestAliasesCountAtTheFrontAlone(t *testing.T) {
+	w := newSplit(t)
+	w.Config.Policy.Mode = config.Require
+	w.Config.Policy.Aliases = pattern(t, "list@example.org")
+	m := message(t, "alice@example.org")
+	tx, err := w.Begin(t.Context(), m.Envelope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Rcpt(t.Context(), m.Envelope, mail.Recipient{Addr: addr(t, "list@example.org"), Raw: "<list@example.org>"}); code(err) != 550 {
+		t.Errorf("the alias was let in: %v", err)
 	}
 }
 

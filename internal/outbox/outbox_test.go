@@ -311,6 +311,23 @@ func TestSameMessageTwiceAtOnce(t *testing.T) {
 	c.End()
 }
 
+// TestPartsOfAMessageAtOnce has what goes to some recipients of one message in work at the same time.
+func TestPartsOfAMessageAtOnce(t *testing.T) {
+	o := outbox.New("127.0.0.1:1", newLedger(t), time.Now)
+	id := outbox.Identify(message(t, "Message-ID: <1@client.example>\n"))
+	bob, erin := recipient(t, "bob@example.net"), recipient(t, "erin@example.com")
+	for _, part := range [][]mail.Recipient{{bob}, {erin}, {bob, erin}} {
+		a, err := o.Begin(t.Context(), id.For(part))
+		if err != nil {
+			t.Fatalf("%v: %v", part, err)
+		}
+		defer a.End()
+	}
+	if _, err := o.Begin(t.Context(), id.For([]mail.Recipient{bob})); !errors.Is(err, outbox.ErrBusy) {
+		t.Errorf("the same part again: %v", err)
+	}
+}
+
 // impatientLedger has the client give up in the moment between the MTA's yes and the record.
 type impatientLedger struct {
 	outbox.Ledger

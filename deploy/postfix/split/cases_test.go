@@ -3,6 +3,7 @@ package split_test
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,10 +14,6 @@ import (
 // TestCases plays every end-to-end case with the shipped fragments, to a next hop with 8BITMIME and to one without.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	cases, err := scenario.Cases("split")
-	if err != nil {
-		t.Fatal(err)
-	}
 	program, err := lab.Build(t.Context(), t.TempDir(), "sealmilter/cmd/sealmilter", "-race")
 	if err != nil {
 		t.Fatal(err)
@@ -24,6 +21,10 @@ func TestCases(t *testing.T) {
 	for name, sevenBit := range map[string]bool{"8bit": false, "7bit": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			cases, err := scenario.Cases("split", name)
+			if err != nil {
+				t.Fatal(err)
+			}
 			w, err := scenario.NewWorld(t.Context(), program, sevenBit, os.Stderr)
 			if err != nil {
 				t.Fatal(err)
@@ -33,9 +34,13 @@ func TestCases(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			r := startRelay(t, w, "message_size_limit = 51200000\n")
+			// One after the other, messages arrive in the order in which the cases send them.
+			r := startRelay(t, w, "message_size_limit = 51200000\nsealsplit_destination_concurrency_limit = 1\n")
 			for _, c := range cases {
 				t.Run(c.Name, func(t *testing.T) {
+					if sevenBit && strings.Contains(c.Name, "internationalised") {
+						t.Skip("one bounce for each recipient, and each names its own: see TestNextHopWithoutUTF8")
+					}
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					defer cancel()
 					if err := w.Play(ctx, c, r); err != nil {

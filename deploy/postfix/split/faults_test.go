@@ -42,10 +42,10 @@ func nothingClear(t *testing.T, d lab.Delivery) {
 // retried waits until every recipient of the queue has been tried, and has the queue tried again.
 func retried(t *testing.T, r relay, recipients int) {
 	t.Helper()
-	if err := r.WaitDeferred(t.Context(), recipients); err != nil {
+	if err := r.WaitDeferred(r.ctx, recipients); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Flush(t.Context()); err != nil {
+	if err := r.Flush(r.ctx); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -59,7 +59,7 @@ func TestInnerMilterDown(t *testing.T) {
 	milter := serve(t, w, "")
 	r.door.set(true, 0)
 	r.submit(t, fault("down", 3), "bob@example.net", "dave@example.net")
-	if err := r.WaitDeferred(t.Context(), 2); err != nil {
+	if err := r.WaitDeferred(r.ctx, 2); err != nil {
 		t.Fatal(err)
 	}
 	for text, there := range map[string]bool{clear: false, subject: false, "<down@client.example>": true} {
@@ -71,14 +71,14 @@ func TestInnerMilterDown(t *testing.T) {
 	if err := milter.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := w.ServeAgain(t.Context(), t.Name(), "")
+	again, err := w.ServeAgain(r.ctx, t.Name(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer again.Kill()
 	r.door.set(false, 0)
 	retried(t, r, 2)
-	if err := r.WaitEmpty(t.Context()); err != nil {
+	if err := r.WaitEmpty(r.ctx); err != nil {
 		t.Fatal(err)
 	}
 	sealed(t, w, "bob@example.net")
@@ -96,7 +96,7 @@ func TestInnerMilterKilledInMidMessage(t *testing.T) {
 		before := len(w.Sink.Deliveries())
 		r.door.set(false, most)
 		r.submit(t, fault(strings.Repeat("i", i+1), 3000), "bob@example.net")
-		if err := r.WaitDeferred(t.Context(), 1); err != nil {
+		if err := r.WaitDeferred(r.ctx, 1); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.Sink.Deliveries()[before:]; len(got) > 0 {
@@ -104,7 +104,7 @@ func TestInnerMilterKilledInMidMessage(t *testing.T) {
 		}
 		r.door.set(false, 0)
 		retried(t, r, 1)
-		if err := r.WaitEmpty(t.Context()); err != nil {
+		if err := r.WaitEmpty(r.ctx); err != nil {
 			t.Fatal(err)
 		}
 		got := w.Sink.Deliveries()[before:]
@@ -124,7 +124,7 @@ func TestExpiredBehindTheFront(t *testing.T) {
 	serve(t, w, "")
 	r.door.set(true, 0)
 	r.submit(t, fault("expired", 3), "bob@example.net", "erin@example.com")
-	if err := r.WaitEmpty(t.Context()); err != nil {
+	if err := r.WaitEmpty(r.ctx); err != nil {
 		t.Fatal(err)
 	}
 	got := w.Sink.Deliveries()
@@ -150,20 +150,20 @@ func TestPolicyChangedBehindTheFront(t *testing.T) {
 	milter := serve(t, w, "")
 	r.door.set(true, 0)
 	r.submit(t, fault("policy", 3), "bob@example.net", "erin@example.com")
-	if err := r.WaitDeferred(t.Context(), 2); err != nil {
+	if err := r.WaitDeferred(r.ctx, 2); err != nil {
 		t.Fatal(err)
 	}
 	if err := milter.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := w.ServeAgain(t.Context(), t.Name(), "policy.mode = \"require\"\n")
+	again, err := w.ServeAgain(r.ctx, t.Name(), "policy.mode = \"require\"\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer again.Kill()
 	r.door.set(false, 0)
 	retried(t, r, 2)
-	if err := r.WaitEmpty(t.Context()); err != nil {
+	if err := r.WaitEmpty(r.ctx); err != nil {
 		t.Fatal(err)
 	}
 	sealed(t, w, "bob@example.net")

@@ -2,18 +2,24 @@ package split_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"sealmilter/deploy/postfix/split"
 	"sealmilter/internal/lab"
 	"sealmilter/internal/lab/scenario"
 )
 
+// patience bounds a test that waits for something that never comes; fetching packages on a fresh machine included.
+const patience = 5 * time.Minute
+
 // relay is a private Postfix with the shipped fragments.
 type relay struct {
 	*lab.Postfix
+	ctx   context.Context
 	inner string // the address of the inner listener
 	door  *door  // between that and the milter
 }
@@ -23,11 +29,17 @@ func (r relay) SubmissionAddr() string { return r.Addr }
 // newWorld builds the program and everything that its mail needs beside a Postfix.
 func newWorld(t *testing.T, buildFlags ...string) *scenario.World {
 	t.Helper()
+	return newWorldBefore(t, false, buildFlags...)
+}
+
+// newWorldBefore does the same for a next hop that may be without 8BITMIME and SMTPUTF8.
+func newWorldBefore(t *testing.T, sevenBit bool, buildFlags ...string) *scenario.World {
+	t.Helper()
 	program, err := lab.Build(t.Context(), t.TempDir(), "sealmilter/cmd/sealmilter", buildFlags...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := scenario.NewWorld(t.Context(), program, false, os.Stderr)
+	w, err := scenario.NewWorld(t.Context(), program, sevenBit, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +59,9 @@ func startRelay(t *testing.T, w *scenario.World, mainCF string) relay {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { port.Close() })
-	r := relay{inner: port.Addr, door: openDoor(t, w.Listen)}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	r := relay{ctx: ctx, inner: port.Addr, door: openDoor(t, w.Listen)}
 	master := split.MasterCF(w.Listen, w.Reinject, r.inner)
 	at, end := strings.Index(master, "\n"+r.inner), strings.Index(master, "\n"+w.Reinject)
 	master = master[:at] + strings.ReplaceAll(master[at:end], w.Listen, r.door.addr) + master[end:]
@@ -97,7 +111,7 @@ func said(t *testing.T, want string) func(lab.Reply, error) {
 // submit sends a message as alice and wants it to be accepted.
 func (r relay) submit(t *testing.T, message string, to ...string) {
 	t.Helper()
-	client, err := lab.Dial(t.Context(), r.Addr)
+	client, err := lab.Dial(r.ctx, r.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
