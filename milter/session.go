@@ -33,8 +33,10 @@ type session struct {
 	client netip.AddrPort
 	user   string // of this host, "" if not known
 	local  bool   // the client is on this host
-	helo   string
-	tx     *transaction // nil between messages
+	// mtaUser is the user that the MTA runs as, asked for only where nobody else may be the client.
+	mtaUser string
+	helo    string
+	tx      *transaction // nil between messages
 }
 
 // observe returns what the library gets in place of the frame.
@@ -95,6 +97,7 @@ func (s *session) envelope() *mail.Envelope {
 		Daemon:     s.macros.get("daemon_name", lib.CodeMail, lib.CodeHelo, lib.CodeConn),
 		Host:       s.macros.get("j", lib.CodeMail, lib.CodeHelo, lib.CodeConn),
 		User:       s.user,
+		MTAUser:    s.mtaUser,
 		QueueID:    s.macros.get("i", lib.CodeMail),
 	}
 	s.macros.forgetMessage()

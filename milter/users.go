@@ -27,12 +27,15 @@ type Users interface {
 // has the answer to this event, so the client is still there.
 func (s *session) identify() error {
 	// What is not found out below is not known.
-	s.user, s.local = "", s.users != nil && s.client.Addr().IsLoopback()
+	s.user, s.local, s.mtaUser = "", s.users != nil && s.client.Addr().IsLoopback(), ""
 	// Mail without SMTP has a client without a port.
 	if s.users == nil || s.client.Port() == 0 {
 		return nil
 	}
 	s.user, s.local = s.users.Client(s.conn.Conn, s.client, s.server())
+	if s.local && s.macros.get("daemon_name", lib.CodeConn) == mail.DaemonInner {
+		s.mtaUser = mtaUser(s.conn.Conn, s.users)
+	}
 	return nil
 }
 

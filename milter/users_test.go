@@ -210,3 +210,31 @@ func TestNobodyIsIdentified(t *testing.T) {
 		t.Errorf("%+v, %q", env, got.got[0].Header)
 	}
 }
+
+// TestMTAUserIsAskedForAtTheInnerListener has the user of the MTA's own connection to the milter known there, over TCP and
+// over a Unix socket, and nowhere else.
+func TestMTAUserIsAskedForAtTheInnerListener(t *testing.T) {
+	for daemon, want := range map[string]string{mail.DaemonInner: "mta", "submission": ""} {
+		var got collector
+		m := dial(t, serve(t, &milter.Server{Begin: got.begin, Users: mtaUsers{}}))
+		m.negotiate(version, actions, steps)
+		m.macros('C', "{daemon_name}", daemon)
+		m.want("c", 'C', "localhost\x004\x30\x39127.0.0.1")
+		m.deliver("<bob@example.org>")
+		if env := got.got[0].Envelope; env.User != "client" || env.MTAUser != want {
+			t.Errorf("%s: user %q, MTA %q", daemon, env.User, env.MTAUser)
+		}
+	}
+}
+
+// mtaUsers tells the connection to the milter from all others.
+type mtaUsers struct{}
+
+func (mtaUsers) Client(mta net.Conn, client, server netip.AddrPort) (string, bool) {
+	if mta.RemoteAddr().String() == client.String() && mta.LocalAddr().String() == server.String() {
+		return "mta", true
+	}
+	return "client", true
+}
+
+func (mtaUsers) Name(uint32) string { return "mta" }

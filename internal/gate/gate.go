@@ -65,7 +65,7 @@ func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error
 	}
 	at := stageOf(env)
 	if at == inner {
-		return &Transaction{gate: g, stage: inner}, nil
+		return g.beginInner(env)
 	}
 	origin := originOf(env, g.Config.Senders.Trust)
 	switch origin {

@@ -20,6 +20,21 @@ const passLifetime = 7 * 24 * time.Hour
 // passSkew is how far the clocks of two relay hosts may differ.
 const passSkew = time.Hour
 
+// beginInner refuses every program of this host but the MTA's own. Whoever got hold of a pass could have its message sealed
+// for a recipient of their choice otherwise. Of an MTA in a container the kernel of this host knows nothing; there the pass
+// alone decides.
+func (g *Gate) beginInner(env *mail.Envelope) (*Transaction, error) {
+	switch {
+	case !env.Local, env.User == rootUser, env.User != "" && env.User == env.MTAUser:
+		return &Transaction{gate: g, stage: inner}, nil
+	case env.User == "" || env.MTAUser == "":
+		return nil, mail.Defer("4.7.0", "It cannot be told whether the mail server itself is the client.", nil)
+	default:
+		g.Log.Warn("a stranger at the inner listener was refused", "user", env.User, "mta_user", env.MTAUser)
+		return nil, mail.Reject("5.7.1", "This listener is for the mail server itself.", nil)
+	}
+}
+
 // open takes a message out of its pass at the inner listener and seals it. Nothing of what the MTA says about the client
 // counts here: that is the MTA itself.
 //

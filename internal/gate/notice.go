@@ -35,7 +35,7 @@ func (g *Gate) refuseAll(ctx context.Context, m *mail.Message, origin Origin, id
 	if err := attempt.Finish(ctx); err != nil {
 		return nil, err
 	}
-	g.Log.Info("message of a local program refused", "queue_id", m.Envelope.QueueID, "user", m.Envelope.User,
+	g.Log.Info("message refused, and its sender told", "queue_id", m.Envelope.QueueID, "user", m.Envelope.User,
 		"from", m.Envelope.Sender.String(), "notice_to", to.String(), "why", why.Text)
 	return &mail.Edit{Discard: true}, nil
 }

@@ -117,7 +117,7 @@ func TestInnerHoldsTheSenderAgainstTheLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Config.Senders.Logins["alice@example.org"] = pattern(t, "alice@example.org")
-	if sealed, err := w.sealInner(t, edit, "bob@example.net"); err != nil || !sealed.Discard || len(w.queue) != 1 || w.queue[0].to != "desk@example.org" {
+	if sealed, err := w.sealInner(t, edit, "bob@example.net"); err != nil || !sealed.Discard || len(w.queue) != 1 || strings.Contains(w.queue[0].text, "secret") {
 		t.Errorf("%+v, %v, %+v", sealed, err, w.queue)
 	}
 }
@@ -157,6 +157,36 @@ func TestInnerTakesNothingWithoutAPass(t *testing.T) {
 	}
 	if logged := w.log.String(); strings.Count(logged, "without a valid pass") != 4 || strings.Contains(logged, "secret") {
 		t.Errorf("the log says %s", logged)
+	}
+}
+
+// TestInnerIsForTheMTAAlone has everybody come with a good pass.
+func TestInnerIsForTheMTAAlone(t *testing.T) {
+	w := newSplit(t)
+	edit, err := w.submit(t, fromClient(t, "alice@example.org"), nil, "bob@example.net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		local     bool
+		user, mta string
+		want      int
+	}{
+		{true, "postfix", "postfix", 250},
+		{true, "root", "postfix", 250},
+		{true, "root", "", 250},
+		{false, "", "", 250}, // a container
+		{true, "games", "postfix", 550},
+		{true, "games", "root", 550},
+		{true, "", "postfix", 451}, // a socket that is being closed
+		{true, "", "", 451},
+		{true, "postfix", "", 451},
+	} {
+		m := carried(t, edit)
+		m.Envelope.Local, m.Envelope.User, m.Envelope.MTAUser = tc.local, tc.user, tc.mta
+		if sealed, err := w.submit(t, m, nil, "bob@example.net"); code(err) != tc.want || (sealed != nil) != (tc.want == 250) {
+			t.Errorf("%+v: %+v, %v", tc, sealed, err)
+		}
 	}
 }
 

@@ -37,6 +37,8 @@ type Envelope struct {
 	// known. In mail without SMTP the user may not be known before the header is.
 	Local bool
 	User  string
+	// MTAUser is the local user that the MTA runs as, "" if that is not known. It is asked for at [DaemonInner] alone.
+	MTAUser string
 	// Helo is the client's HELO name.
 	Helo string
 	// Host is the MTA's own name ({j}), "" if it does not say.

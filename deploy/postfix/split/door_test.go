@@ -1,9 +1,13 @@
 package split_test
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os/user"
+	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -13,9 +17,11 @@ type door struct {
 	addr   string
 	milter string
 
-	mu   sync.Mutex
-	shut bool
-	most int // octets towards the milter on one connection before it is cut, 0 for no limit
+	mu sync.Mutex
+	// owner is the user of this machine to whom the connections to the milter belong, as Postfix's own do.
+	owner string
+	shut  bool
+	most  int // octets towards the milter on one connection before it is cut, 0 for no limit
 }
 
 // openDoor serves until the test ends.
@@ -53,12 +59,12 @@ func (d *door) set(shut bool, most int) {
 func (d *door) serve(conn net.Conn) {
 	defer conn.Close()
 	d.mu.Lock()
-	shut, most := d.shut, d.most
+	owner, shut, most := d.owner, d.shut, d.most
 	d.mu.Unlock()
 	if shut {
 		return
 	}
-	milter, err := net.Dial("tcp", d.milter)
+	milter, err := dialAs(owner, d.milter)
 	if err != nil {
 		return
 	}
@@ -77,4 +83,22 @@ func (d *door) serve(conn net.Conn) {
 	conn.Close()
 	milter.Close()
 	<-done
+}
+
+// dialAs connects with a socket that belongs to a user of this machine.
+func dialAs(name, addr string) (net.Conn, error) {
+	account, err := user.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	uid, err := strconv.Atoi(account.Uid)
+	if err != nil {
+		return nil, err
+	}
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) { failed = syscall.Fchown(int(fd), uid, -1) })
+		return errors.Join(err, failed)
+	}}
+	return dialer.Dial("tcp", addr)
 }

@@ -55,7 +55,7 @@ func retried(t *testing.T, r relay, recipients int) {
 func TestInnerMilterDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r := startRelay(t, w, "")
+	r := startRelayWithDoor(t, w, "")
 	milter := serve(t, w, "")
 	r.door.set(true, 0)
 	r.submit(t, fault("down", 3), "bob@example.net", "dave@example.net")
@@ -90,7 +90,7 @@ func TestInnerMilterDown(t *testing.T) {
 func TestInnerMilterKilledInMidMessage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r := startRelay(t, w, "")
+	r := startRelayWithDoor(t, w, "")
 	serve(t, w, "")
 	for i, most := range []int{100, 400, 900, 20_000, 100_000} {
 		before := len(w.Sink.Deliveries())
@@ -120,7 +120,7 @@ func TestInnerMilterKilledInMidMessage(t *testing.T) {
 func TestExpiredBehindTheFront(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r := startRelay(t, w, "maximal_queue_lifetime = 0\n")
+	r := startRelayWithDoor(t, w, "maximal_queue_lifetime = 0\n")
 	serve(t, w, "")
 	r.door.set(true, 0)
 	r.submit(t, fault("expired", 3), "bob@example.net", "erin@example.com")
@@ -146,7 +146,7 @@ func TestExpiredBehindTheFront(t *testing.T) {
 func TestPolicyChangedBehindTheFront(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r := startRelay(t, w, "")
+	r := startRelayWithDoor(t, w, "")
 	milter := serve(t, w, "")
 	r.door.set(true, 0)
 	r.submit(t, fault("policy", 3), "bob@example.net", "erin@example.com")

@@ -131,6 +131,48 @@ func TestInnerListenerTakesNothingElse(t *testing.T) {
 	}
 }
 
+// TestInnerListenerIsForPostfixAlone has another user of the host bring a good pass, which root has taken from the queue.
+func TestInnerListenerIsForPostfixAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := startRelayWithDoor(t, w, "")
+	milter := serve(t, w, "")
+	r.door.set(true, 0)
+	r.submit(t, fault("stolen", 3), "bob@example.net")
+	if err := r.WaitDeferred(r.ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	queue, err := r.Queue(r.ctx)
+	if err != nil || len(queue) != 1 {
+		t.Fatal(queue, err)
+	}
+	stolen, err := r.Command(r.ctx, "postcat", "-bhq", queue[0].ID).Output()
+	if err != nil || !bytes.Contains(stolen, []byte("application/x-sealmilter-pass")) {
+		t.Fatalf("%s: %v", stolen, err)
+	}
+	stolen = bytes.ReplaceAll(stolen, []byte("\n"), []byte("\r\n"))
+	r.door.set(false, 0)
+
+	for user, want := range map[string]string{"games": "550 5.7.1 This listener is for the mail server itself", "root": "250"} {
+		client, err := lab.DialAs(r.ctx, user, r.inner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Drop()
+		_, last, err := client.Send("alice@example.org", []string{"dave@example.net"}, stolen)
+		said(t, want)(last, err)
+	}
+	retried(t, r, 1)
+	if err := r.WaitEmpty(r.ctx); err != nil {
+		t.Fatal(err)
+	}
+	sealed(t, w, "bob@example.net")
+	sealed(t, w, "dave@example.net")
+	if n := strings.Count(milter.Log(), "a stranger at the inner listener was refused"); n != 1 {
+		t.Errorf("%d refusals were logged:\n%s", n, milter.Log())
+	}
+}
+
 // TestEverythingIsDoneOnce has Postfix change messages and envelopes in every way it knows: at the front, and nowhere else.
 func TestEverythingIsDoneOnce(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ type relay struct {
 	*lab.Postfix
 	ctx   context.Context
 	inner string // the address of the inner listener
-	door  *door  // between that and the milter
+	door  *door  // between that and the milter, nil for none
 }
 
 func (r relay) SubmissionAddr() string { return r.Addr }
@@ -54,6 +54,26 @@ func newWorldBefore(t *testing.T, sevenBit bool, buildFlags ...string) *scenario
 // startRelay starts a Postfix for a world, with more lines in its main.cf.
 func startRelay(t *testing.T, w *scenario.World, mainCF string) relay {
 	t.Helper()
+	return start(t, w, mainCF, nil)
+}
+
+// startRelayWithDoor does the same with a door between the inner listener and the milter.
+func startRelayWithDoor(t *testing.T, w *scenario.World, mainCF string) relay {
+	t.Helper()
+	d := openDoor(t, w.Listen)
+	r := start(t, w, mainCF, d)
+	owner, err := r.Command(r.ctx, "postconf", "-h", "mail_owner").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.owner = strings.TrimSpace(string(owner))
+	return r
+}
+
+func start(t *testing.T, w *scenario.World, mainCF string, d *door) relay {
+	t.Helper()
 	port, err := lab.ReservePort()
 	if err != nil {
 		t.Fatal(err)
@@ -61,10 +81,12 @@ func startRelay(t *testing.T, w *scenario.World, mainCF string) relay {
 	t.Cleanup(func() { port.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	r := relay{ctx: ctx, inner: port.Addr, door: openDoor(t, w.Listen)}
+	r := relay{ctx: ctx, inner: port.Addr, door: d}
 	master := split.MasterCF(w.Listen, w.Reinject, r.inner)
-	at, end := strings.Index(master, "\n"+r.inner), strings.Index(master, "\n"+w.Reinject)
-	master = master[:at] + strings.ReplaceAll(master[at:end], w.Listen, r.door.addr) + master[end:]
+	if d != nil {
+		at, end := strings.Index(master, "\n"+r.inner), strings.Index(master, "\n"+w.Reinject)
+		master = master[:at] + strings.ReplaceAll(master[at:end], w.Listen, d.addr) + master[end:]
+	}
 	r.Postfix, err = lab.StartPostfix(t.Context(), lab.PostfixConfig{
 		Relay:    w.Sink.Addr,
 		Auth:     w.Auth.Addr,
