@@ -127,6 +127,19 @@ func blockUnder(t *testing.T, heading string) []string {
 	return block
 }
 
+// The page repeats what the fragment says of sealmilter.
+func TestPageAgreesWithTheFragment(t *testing.T) {
+	_, fragment, _ := strings.Cut(postfix.MainCF(postfix.Listen), "\nsmtpd_milters =")
+	entry, _, found := strings.Cut(fragment, "}")
+	if !found {
+		t.Fatal("the fragment has no smtpd_milters")
+	}
+	want := strings.Join(strings.Fields(entry+"}"), " ")
+	if got := blockUnder(t, "### Postfix")[0]; !strings.Contains(got, ", "+want+", ") {
+		t.Errorf("docs/filters.md has %q, the fragment %q", got, want)
+	}
+}
+
 // serve starts sealmilter for one test.
 func (f *filters) serve(ctx context.Context, t *testing.T, config string) {
 	t.Helper()
