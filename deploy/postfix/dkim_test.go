@@ -61,7 +61,24 @@ func TestEveryCopyIsSignedByOpenDKIM(t *testing.T) {
 					}
 				})
 			}
+			if hop.sevenBit {
+				t.Run("untouched", func(t *testing.T) { testUntouchedEightBit(t.Context(), t, f) })
+			}
 		})
+	}
+}
+
+// A next hop without 8BITMIME makes Postfix convert what sealmilter has left as it was, behind the signer.
+func testUntouchedEightBit(ctx context.Context, t *testing.T, f *filters) {
+	f.serve(ctx, t, passDave)
+	message := strings.Replace(filtered("eight"), "\r\n\r\n", "\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"+
+		"Content-Transfer-Encoding: 8bit\r\n\r\nGr\u00fc\u00dfe\r\n", 1)
+	said(t, "250")(f.submit(ctx, t, message, "bob@example.net", "erin@example.com", "dave@example.net"))
+	for mailbox, message := range f.arrived(ctx, t, "bob@example.net", "erin@example.com", "dave@example.net") {
+		err := verifications(t, message, f.signer.LookupTXT)[f.signer.Selector]
+		if untouched := mailbox == "dave@example.net"; untouched != (err != nil) {
+			t.Errorf("%s: %v\n%s", mailbox, err, message)
+		}
 	}
 }
 

@@ -282,6 +282,12 @@ func testLaterFilterRefuses(ctx context.Context, t *testing.T, f *filters) {
 		)
 		said(t, want)(f.submit(ctx, t, filtered("retried"), "bob@example.net", "erin@example.com"))
 	}
+	// A permanent refusal comes too late for those who have a copy.
+	f.behind.Refuse("550 5.7.1 Never")
+	said(t, "550 5.7.1 Never")(f.submit(ctx, t, filtered("refused"), "bob@example.net", "erin@example.com"))
+	f.arrived(ctx, t, "erin@example.com")
+	f.already++
+
 	f.behind.Refuse("451 4.7.1 Not now")
 	try(1, "451 4.7.1 Not now")
 	f.arrived(ctx, t, "erin@example.com")
