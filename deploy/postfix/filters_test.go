@@ -218,7 +218,7 @@ func clear(shown ...[]byte) (found []string) {
 // TestFilters runs other filters before and behind sealmilter on one relay host.
 func TestFilters(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	f := startFilters(t, buildProgram(t), false, lab.OpenDKIMConfig{})
 	f.wire(t, blockUnder(t, "### Postfix"))
@@ -228,6 +228,7 @@ func TestFilters(t *testing.T) {
 	}{
 		{"what they see", testWhatOtherFiltersSee},
 		{"a later one refuses", testLaterFilterRefuses},
+		{"signature of a large body", testSignatureOfLargeBody},
 		{"signature of the client", testSignatureOfTheClient},
 		{"rspamd in front", testRspamdInFront},
 		{"signer in front", testSignerInFront}, // wires them in another order

@@ -12,7 +12,7 @@ import (
 )
 
 // dkimCases are the cases in which messages are changed, converted or made in different ways.
-var dkimCases = strings.Fields("02 03 06 11 12 14 16 17 18 19 20 22 25")
+var dkimCases = strings.Fields("02 03 06 11 12 16 17 18 19 20 22 25")
 
 // TestEveryCopyIsSignedByOpenDKIM plays cases with OpenDKIM behind sealmilter: what arrives is what arrives without it,
 // and has a DKIM signature that verifies, whether the message was changed in place, handed in as a copy, came from a
@@ -53,7 +53,7 @@ func TestEveryCopyIsSignedByOpenDKIM(t *testing.T) {
 // A signer in front of sealmilter signs what nobody gets: sealed copies leave without a signature.
 func TestSignerInFront(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	page := wiringOfThePage(t)
 	f := startFilters(t, build(t), false, wiring{above: page.below, copies: "InputMailFilters=sealmilter"})
@@ -67,6 +67,25 @@ func TestSignerInFront(t *testing.T) {
 	for _, s := range f.behind.Screenings() {
 		if bytes.Contains(s.Header, []byte("DKIM-Signature:")) {
 			t.Errorf("sealmilter left the signature in\n%s", s.Header)
+		}
+	}
+}
+
+// A body that comes to filters, and goes back from sealmilter, in several pieces is signed as a whole.
+func testSignatureOfLargeBody(ctx context.Context, t *testing.T, f *filters) {
+	body := strings.Repeat("One of many lines, with a dot.\r\n.\r\n", 10000)
+	// Once the ciphertext is the message itself, and once the signed text.
+	for _, to := range [][]string{{"bob@example.net", "erin@example.com"}, {"erin@example.com", "frank@example.com"}} {
+		f.already = len(f.Sink.Deliveries())
+		message := filtered("large-"+to[0], "") + body
+		said(t, "250")(f.submit(ctx, t, message, to...))
+		for mailbox, copied := range f.arrived(ctx, t, to...) {
+			if err := scenario.CheckDKIM(ctx, f.signer, copied); err != nil {
+				t.Errorf("%s: %v", mailbox, err)
+			}
+			if mailbox != "bob@example.net" && len(copied) < len(message) {
+				t.Errorf("%s got %d octets of %d", mailbox, len(copied), len(message))
+			}
 		}
 	}
 }

@@ -167,7 +167,7 @@ func filtered(id, addresses string) string {
 // TestFilters runs other filters before and behind sealmilter on one relay host.
 func TestFilters(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	f := startFilters(t, build(t, "-race"), false, wiringOfThePage(t))
 	for _, test := range []struct {
@@ -176,6 +176,7 @@ func TestFilters(t *testing.T) {
 	}{
 		{"what they see", testWhatOtherFiltersSee},
 		{"a later one refuses", testLaterFilterRefuses},
+		{"signature of a large body", testSignatureOfLargeBody},
 		{"addresses that sendmail rewrites", testRewrittenAddresses},
 	} {
 		t.Run(test.name, func(t *testing.T) {
