@@ -28,7 +28,9 @@ func TestFragments(t *testing.T) {
 		t.Run("lines", r.takesEveryLine)
 		t.Run("listener for copies", r.listenerIsLocked)
 		t.Run("long lines", r.longLinesStay)
+		t.Run("recipients of the header", r.hidesBcc)
 		t.Run("bounce", r.bouncesWithoutText)
+		t.Run("queue", r.queuesNoClearText)
 		t.Run("milter down", r.nothingLeaves)
 		t.Run("milter killed", r.killedInMidMessage)
 	})
@@ -267,6 +269,52 @@ Message-ID: <long-lines@client.example>
 -- mailboxes --
 erin@example.com: signed
 `)
+}
+
+// hidesBcc: the command takes the recipients from the header, and nobody learns of those in Bcc.
+func (r *relay) hidesBcc(t *testing.T) {
+	r.play(t, "bcc", `Recipients in the header.
+-- dialogue --
+> sendmail message -t -f alice@example.org
+-- message --
+From: Alice <alice@example.org>
+To: bob@example.net
+Bcc: dave@example.net, erin@example.com
+Subject: Not for everybody to see
+Date: Mon, 2 Mar 2026 10:00:00 +0100
+Message-ID: <bcc@client.example>
+
+Who else gets this is nobody's business.
+-- mailboxes --
+bob@example.net: encrypted
+dave@example.net: encrypted
+erin@example.com: signed
+-- hidden --
+bob@example.net: dave@
+bob@example.net: erin@
+dave@example.net: erin@
+erin@example.com: dave@
+`)
+}
+
+// queuesNoClearText: a message that has to wait for the next hop waits encrypted.
+func (r *relay) queuesNoClearText(t *testing.T) {
+	r.serve(t, "")
+	r.world.Sink.Refuse("bob@example.net", "451 4.2.0 Not now")
+	const secret = "What nobody else must know."
+	header := "From: alice@example.org\r\nTo: bob@example.net\r\nSubject: s\r\n\r\n"
+	_, last, err := r.login(t).Send("alice@example.org", []string{"bob@example.net"}, []byte(header+strings.Repeat(secret+"\r\n", 1000)))
+	said(t, "250")(last, err)
+	if found, err := r.GrepQueue("BEGIN PGP MESSAGE"); err != nil || len(found) != 1 {
+		t.Errorf("an encrypted message is in %q, %v", found, err)
+	}
+	if found, err := r.GrepQueue(secret); err != nil || len(found) != 0 {
+		t.Errorf("the text is in %q, %v", found, err)
+	}
+	r.world.Sink.Refuse("bob@example.net", "")
+	if all := r.sent(t); len(all) != 1 {
+		t.Errorf("sent: %+v", all)
+	}
 }
 
 // bouncesWithoutText: a message that sendmail itself refuses from a local program comes back once and without its text,
