@@ -65,6 +65,8 @@ mode = "require"
 		{"leftovers", leftovers},
 		{"abandoned", abandoned},
 		{"left in the answer", leftInTheAnswer},
+		{"too few terms", tooFewTerms},
+		{"too large", tooLarge},
 		{"refusals", refusals},
 		{"stranger at the door", strangerAtTheDoor},
 	} {

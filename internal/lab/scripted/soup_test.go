@@ -8,11 +8,10 @@ import (
 	"sealmilter/internal/lab/scripted"
 )
 
-// soup sends events in any order. The program may refuse what it likes and hang up when it likes, but a message that it lets
-// pass keeps the promises.
+// soup sends events in any order. The program may refuse what it likes and hang up when it likes, but a message that it
+// lets pass came in order, with all its parts, and keeps the promises.
 func soup(t *testing.T, b *bench) {
-	r := random(t)
-	s := &stirrer{t: t, b: b, r: r, letter: b.write("bob@example.net")}
+	s := &stirrer{t: t, b: b, r: random(t), letter: b.write("bob@example.net")}
 	for range 6000 {
 		s.stir()
 	}
@@ -28,10 +27,18 @@ type stirrer struct {
 	r *rand.Rand
 
 	conn   *scripted.Conn // nil before a new connection
+	next   int            // the event that is due
 	letter letter         // in work
+	state  order
 	all    []letter
-	next   int // the event that is due
 	passed int
+}
+
+// order is how far a message has come, and whether all its parts have come in their order.
+type order struct {
+	phase      byte // 'M' for the envelope, 'L' for the header, 'N' for the body, 0 outside of a message
+	recipients int
+	broken     bool
 }
 
 // events in the order of a message, and then those of no fixed place.
@@ -40,24 +47,60 @@ const events = "MRTLNBE" + "RBLAUKHMN"
 // stir sends the event that is due, and one time in eight any other.
 func (s *stirrer) stir() {
 	if s.conn == nil {
-		s.conn, s.next = s.b.connect(s.t, trusted), 0
+		s.conn, s.next, s.state = s.b.connect(s.t, trusted), 0, order{}
 	}
 	at := s.next
 	if s.r.IntN(8) == 0 {
 		at = s.r.IntN(len(events))
 	}
 	a, err := s.say(events[at])
-	switch {
-	case errors.Is(err, scripted.ErrProtocol):
+	if errors.Is(err, scripted.ErrProtocol) {
 		s.t.Errorf("event %c: %v", events[at], err)
+	}
+	if err != nil {
+		_ = s.conn.Close()
 		s.conn = nil
-	case err != nil:
-		s.conn = nil
-	case a.Code == scripted.Continue || a.Code == scripted.Skip:
+		return
+	}
+	taken := a.Code == scripted.Continue
+	if events[at] == 'E' && taken && (s.state.broken || s.state.phase != 'N' || s.state.recipients == 0) {
+		s.t.Errorf("%s is taken for a whole message: %+v", s.letter.id, s.state)
+	}
+	s.state.follow(events[at], taken)
+	switch {
+	case taken || a.Code == scripted.Skip:
 		s.next = (min(at, 6) + 1) % 7
 	default:
 		s.next = s.r.IntN(7)
 	}
+}
+
+// follow notes an event.
+func (o *order) follow(event byte, taken bool) {
+	allowed := true
+	switch event {
+	case 'M':
+		*o = order{}
+		if taken {
+			o.phase = 'M'
+		}
+	case 'R':
+		allowed = o.phase == 'M'
+		if taken {
+			o.recipients++
+		}
+	case 'L':
+		allowed = o.phase == 'M' || o.phase == 'L'
+		o.phase = event
+	case 'N':
+		allowed = o.phase == 'M' || o.phase == 'L'
+		o.phase = event
+	case 'B':
+		allowed = o.phase == 'N'
+	case 'E', 'A', 'K':
+		*o = order{}
+	}
+	o.broken = o.broken || !allowed
 }
 
 func (s *stirrer) say(event byte) (a scripted.Answer, err error) {
@@ -88,7 +131,8 @@ func (s *stirrer) say(event byte) (a scripted.Answer, err error) {
 		edits, a, err := s.conn.EndOfMessage(nil)
 		if err == nil && a.Code == scripted.Continue {
 			s.passed++
-			checkSealed(s.t, "<"+s.letter.to[0]+">", applied(s.t, s.letter, s.letter.header(), edits).Bytes(), s.letter, s.all)
+			m := applied(s.t, s.letter, s.letter.header(), edits)
+			checkSealed(s.t, "<"+s.letter.to[0]+">", m.Bytes(), s.letter, s.all)
 		}
 		return a, err
 	case 'H':
