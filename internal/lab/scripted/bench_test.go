@@ -33,6 +33,9 @@ limits.in_flight = 1700000
 [[policy.rule]]
 to = ["@bank.example"]
 mode = "require"
+[[policy.rule]]
+to = ["@pass.example"]
+mode = "pass"
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -56,17 +59,22 @@ mode = "require"
 		{"cut bodies", cutBodies},
 		{"hanging up", hangUp},
 		{"retry after hang-up", retryAfterHangUp},
+		{"retry after some copies", retryAfterSomeCopies},
+		{"missing fields", missingFields},
 		{"missing macros", missingMacros},
 		{"unknown commands", unknownCommands},
 		{"new connection", newConnection},
 		{"slow reader", slowReader},
 		{"repeated fields", repeatedFields},
+		{"mode pass", modePass},
 		{"named twice", namedTwice},
 		{"leftovers", leftovers},
 		{"abandoned", abandoned},
 		{"left in the answer", leftInTheAnswer},
 		{"too few terms", tooFewTerms},
 		{"too large", tooLarge},
+		{"many connections", manyConnections},
+		{"many recipients", manyRecipients},
 		{"refusals", refusals},
 		{"stranger at the door", strangerAtTheDoor},
 	} {
@@ -191,19 +199,18 @@ func contentInPieces(t *testing.T, c *scripted.Conn, l letter, header []scripted
 	return applied(t, l, header, edits)
 }
 
-// applied is the letter after the program's changes, in the MTA's hands. It must be the same for either MTA's way to count
-// fields.
+// applied is the letter after the program's changes, in the MTA's hands. It must be the same in those of either.
 func applied(t *testing.T, l letter, header []scripted.Field, edits []scripted.Edit) *scripted.Message {
 	t.Helper()
 	var hands [2]scripted.Message
-	for i, countsAnew := range []bool{true, false} {
+	for i, style := range []scripted.Style{scripted.LikePostfix, scripted.LikeSendmail} {
 		m := &hands[i]
 		m.Sender, m.Header, m.Body = "<alice@example.org>", slices.Clone(header), l.body()
 		for _, to := range l.to {
 			m.Recipients = append(m.Recipients, scripted.Recipient{Path: "<" + to + ">"})
 		}
-		if err := m.Apply(edits, countsAnew); err != nil {
-			t.Errorf("counting anew %v: %v", countsAnew, err)
+		if err := m.Apply(edits, style); err != nil {
+			t.Errorf("%v: %v", style, err)
 		}
 	}
 	if a, b := hands[0].Bytes(), hands[1].Bytes(); !bytes.Equal(a, b) {

@@ -222,7 +222,7 @@ func FuzzMilter(f *testing.F) {
 			Recipients: []scripted.Recipient{{Path: "<bob@example.net>"}}}
 		after := before
 		after.Header, after.Recipients = slices.Clone(before.Header), slices.Clone(before.Recipients)
-		if after.Apply(edits, true) == nil && bytes.Count(after.Bytes(), []byte("\r\n")) < 1 {
+		if after.Apply(edits, scripted.LikePostfix) == nil && bytes.Count(after.Bytes(), []byte("\r\n")) < 1 {
 			t.Errorf("the message has become %q", after.Bytes())
 		}
 	})

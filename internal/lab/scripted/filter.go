@@ -17,6 +17,7 @@ const unavailable = "451 4.7.1 Service unavailable - try again later"
 // sendmail).
 type filter struct {
 	manners
+	style  Style
 	cut    func(body []byte) [][]byte
 	object func(error) // takes note of a milter that breaks the protocol
 
@@ -31,7 +32,7 @@ type filter struct {
 
 // newFilter connects to the milter and tells of a client, and of the port at which it is served.
 func newFilter(ctx context.Context, m manners, config Config, object func(error), daemon, host string, client netip.AddrPort, port string) *filter {
-	f := &filter{manners: m, cut: config.Cut, object: object, values: map[string]string{
+	f := &filter{manners: m, style: config.Style, cut: config.Cut, object: object, values: map[string]string{
 		"v": m.version, "j": hostName, "_": host, "{daemon_name}": daemon, "{daemon_addr}": "127.0.0.1", "{daemon_port}": port, "{if_name}": hostName,
 	}}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", config.Milter)
@@ -186,7 +187,7 @@ func (f *filter) content(m *Message) (reply string) {
 	if reply != "" || len(edits) == 0 || f.discarded {
 		return reply
 	}
-	if err := m.Apply(edits, f.countsAnew); err != nil {
+	if err := m.Apply(edits, f.style); err != nil {
 		f.fail(err)
 		return unavailable
 	}

@@ -3,6 +3,7 @@ package scripted_test
 import (
 	"bytes"
 	"fmt"
+	"net/mail"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,56 @@ func repeatedFields(t *testing.T, b *bench) {
 			name, _, _ := strings.Cut(line, ":")
 			if slices.Contains([]string{"bcc", "user-agent", "x-mailer"}, strings.ToLower(name)) {
 				t.Errorf("%s keeps %q of\n%+v", l.id, line, header)
+			}
+		}
+	}
+	said(t, c.Quit())
+}
+
+// missingFields sends a message without Message-ID and Date, as sendmail shows it. All copies must have the same.
+func missingFields(t *testing.T, b *bench) {
+	c := b.connect(t, trusted)
+	l := b.write("erin@example.com", "quiet@example.com", "bob@example.net")
+	header := slices.DeleteFunc(l.header(), func(f scripted.Field) bool { return f.Name == "Message-ID" || f.Name == "Date" })
+	envelope(t, c, l)
+	texts := [][]byte{contentInPieces(t, c, l, header, [][]byte{l.body()}, nil).Bytes()}
+	for _, d := range b.copies(l) {
+		texts = append(texts, d.Data)
+	}
+	if len(texts) != len(l.to) {
+		t.Errorf("there are %d copies", len(texts))
+	}
+	for _, name := range []string{"Message-ID", "Date"} {
+		values := map[string]bool{}
+		for _, text := range texts {
+			m, err := mail.ReadMessage(bytes.NewReader(text))
+			said(t, err)
+			values[m.Header.Get(name)] = true
+		}
+		if len(values) != 1 || values[""] {
+			t.Errorf("the copies have %d values of %s: %v", len(values), name, values)
+		}
+	}
+	said(t, c.Quit())
+}
+
+// modePass leaves messages as they are, but for the fields that would tell of others.
+func modePass(t *testing.T, b *bench) {
+	c := b.connect(t, trusted)
+	for _, to := range [][]string{{"a@pass.example"}, {"a@pass.example", "b@pass.example"}} {
+		l := b.write(to...)
+		envelope(t, c, l)
+		header := append(l.header(), scripted.Field{Name: "Bcc", Value: " b@pass.example"}, scripted.Field{Name: "Resent-Bcc", Value: " b@pass.example"})
+		texts := [][]byte{contentInPieces(t, c, l, header, [][]byte{l.body()}, nil).Bytes()}
+		for _, d := range b.copies(l) {
+			texts = append(texts, d.Data)
+		}
+		if len(texts) != len(to) {
+			t.Errorf("there are %d copies for %q", len(texts), to)
+		}
+		for _, text := range texts {
+			if bytes.Contains(text, []byte("Bcc")) || !bytes.HasSuffix(text, append([]byte("\r\n\r\n"), l.body()...)) {
+				t.Errorf("a message that was to pass has become\n%.2000s", text)
 			}
 		}
 	}

@@ -70,22 +70,27 @@ func (m *Message) Bytes() []byte {
 	return b.Bytes()
 }
 
-// Apply makes the changes of a milter. If the MTA counts anew after a deletion, as Postfix does, the second field of a name
-// becomes the first one when that is deleted; on sendmail it stays the second.
-func (m *Message) Apply(edits []Edit, countsAnew bool) error {
+// Apply makes the changes of a milter as an MTA does. Postfix counts anew after a deletion: the second field of a name
+// becomes the first one when that is deleted; on sendmail it stays the second. To Postfix a recipient that is quoted without
+// need is the one without quotation marks, and whoever deletes one deletes both.
+func (m *Message) Apply(edits []Edit, style Style) error {
+	manners, err := style.manners()
+	if err != nil {
+		return err
+	}
 	var pieces []Edit
 	for _, e := range edits {
 		var err error
 		switch e.Code {
 		case DeleteRecipient:
-			err = m.deleteRecipient(e.Text)
+			err = m.deleteRecipient(e.Text, manners.unquotes)
 		case AddField:
 			m.Header = append(m.Header, Field{Name: e.Name, Value: e.Value})
 		case InsertField:
 			at := min(e.Index, len(m.Header))
 			m.Header = slices.Insert(m.Header, at, Field{Name: e.Name, Value: e.Value})
 		case ChangeField:
-			err = m.changeField(e, countsAnew)
+			err = m.changeField(e, manners.countsAnew)
 		case ReplaceBody:
 			pieces = append(pieces, e)
 		default:
@@ -105,13 +110,26 @@ func (m *Message) Apply(edits []Edit, countsAnew bool) error {
 
 // deleteRecipient compares octet for octet. Both MTAs say nothing when there is no such recipient, who then keeps a
 // message that is not theirs.
-func (m *Message) deleteRecipient(path string) error {
-	left := slices.DeleteFunc(slices.Clone(m.Recipients), func(r Recipient) bool { return r.Path == path })
+func (m *Message) deleteRecipient(path string, unquotes bool) error {
+	same := func(other string) bool { return other == path }
+	if unquotes && slices.ContainsFunc(m.Recipients, func(r Recipient) bool { return r.Path == path }) {
+		same = func(other string) bool { return unquoted(other) == unquoted(path) }
+	}
+	left := slices.DeleteFunc(slices.Clone(m.Recipients), func(r Recipient) bool { return same(r.Path) })
 	if len(left) == len(m.Recipients) {
 		return violation("there is no recipient %q to delete", path)
 	}
 	m.Recipients = left
 	return nil
+}
+
+// unquoted returns a path whose local part has no quotation marks and no backslashes.
+func unquoted(path string) string {
+	at := strings.LastIndexByte(path, '@')
+	if at < 0 {
+		return path
+	}
+	return strings.NewReplacer(`"`, "", `\`, "").Replace(path[:at]) + path[at:]
 }
 
 // changeField objects where the MTAs would append a field that they do not find.

@@ -35,7 +35,7 @@ func TestApply(t *testing.T) {
 		"a recipient misspelled": {[]scripted.Edit{{Code: scripted.DeleteRecipient, Text: "<bob@example.net>"}}, "", ""},
 		"a recipient gone":       {[]scripted.Edit{{Code: scripted.DeleteRecipient, Text: "<Bob@example.net>"}, {Code: scripted.DeleteRecipient, Text: "<Bob@example.net>"}}, "", ""},
 	} {
-		for style, want := range map[bool]string{true: change.postfix, false: change.sendmail} {
+		for style, want := range map[scripted.Style]string{scripted.LikePostfix: change.postfix, scripted.LikeSendmail: change.sendmail} {
 			m := scripted.Message{
 				Header:     []scripted.Field{{Name: "A", Value: " 1"}, {Name: "B", Value: " 1"}, {Name: "a", Value: " 2"}},
 				Body:       []byte("old\r\n"),
@@ -43,12 +43,27 @@ func TestApply(t *testing.T) {
 			}
 			err := m.Apply(change.edits, style)
 			if want == "" && !errors.Is(err, scripted.ErrProtocol) || want != "" && (err != nil || string(m.Bytes()) != want) {
-				t.Errorf("%s, counting anew %v: %v\n%q", name, style, err, m.Bytes())
+				t.Errorf("%s, %v: %v\n%q", name, style, err, m.Bytes())
 			}
 			if name == "a recipient less" && len(m.Recipients) != 1 {
 				t.Errorf("left are %v", m.Recipients)
 			}
 		}
+	}
+}
+
+func TestDeletionOfQuotedRecipients(t *testing.T) {
+	for style, want := range map[scripted.Style]int{scripted.LikePostfix: 1, scripted.LikeSendmail: 2} {
+		for _, path := range []string{`<"bob"@example.net>`, `<bob@example.net>`} {
+			m := scripted.Message{Recipients: []scripted.Recipient{{Path: "<bob@example.net>"}, {Path: `<"bob"@example.net>`}, {Path: "<BOB@example.net>"}}}
+			err := m.Apply([]scripted.Edit{{Code: scripted.DeleteRecipient, Text: path}}, style)
+			if err != nil || len(m.Recipients) != want {
+				t.Errorf("%v without %s: %v, %v", style, path, m.Recipients, err)
+			}
+		}
+	}
+	if err := new(scripted.Message).Apply(nil, 0); err == nil {
+		t.Error("an MTA without a style")
 	}
 }
 

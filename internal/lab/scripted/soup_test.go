@@ -12,7 +12,7 @@ import (
 // lets pass came in order, with all its parts, and keeps the promises.
 func soup(t *testing.T, b *bench) {
 	s := &stirrer{t: t, b: b, r: random(t), letter: b.write("bob@example.net")}
-	for range 6000 {
+	for range 4000 {
 		s.stir()
 	}
 	if s.passed < 20 {
@@ -132,7 +132,7 @@ func (s *stirrer) say(event byte) (a scripted.Answer, err error) {
 		if err == nil && a.Code == scripted.Continue {
 			s.passed++
 			m := applied(s.t, s.letter, s.letter.header(), edits)
-			checkSealed(s.t, "<"+s.letter.to[0]+">", m.Bytes(), s.letter, s.all)
+			checkSealed(s.t, "<"+s.letter.to[0]+">", m.Bytes(), s.letter, s.all[max(0, len(s.all)-50):])
 		}
 		return a, err
 	case 'H':

@@ -35,8 +35,8 @@ type manners struct {
 	early bool
 	// showsOwn shows the Date and the Message-ID that the MTA adds, behind all others.
 	showsOwn bool
-	// countsAnew is for [Message.Apply].
-	countsAnew bool
+	// countsAnew and unquotes are for [Message.Apply].
+	countsAnew, unquotes bool
 	// aborts after every message, and once more before the end.
 	aborts bool
 	// progressAnytime is for [Conn].
@@ -61,7 +61,7 @@ func (s Style) manners() (manners, error) {
 				'N': {"i"},
 				'E': {"i"},
 			},
-			showsOwn: true, countsAnew: true, aborts: true, progressAnytime: true, barePaths: true, asksByPolicy: true,
+			showsOwn: true, countsAnew: true, unquotes: true, aborts: true, progressAnytime: true, barePaths: true, asksByPolicy: true,
 		}, nil
 	case LikeSendmail:
 		return manners{

@@ -89,52 +89,6 @@ func hangUp(t *testing.T, b *bench) {
 	said(t, c.Quit())
 }
 
-// retryAfterHangUp leaves while the program works on a whole message, and sends it again, again and again. In the end
-// everybody has one copy.
-func retryAfterHangUp(t *testing.T, b *bench) {
-	l := b.write("bob@example.net", "erin@example.com", "dave@example.net", "quiet@example.com")
-	begin := func() (net.Conn, *scripted.Conn) {
-		conn := b.dial(t)
-		c, err := scripted.Negotiate(conn, scripted.Everything())
-		said(t, err)
-		greet(t, c, trusted)
-		envelope(t, c, l)
-		for _, f := range l.header() {
-			wants(t, scripted.Continue)(c.Field(f.Name, f.Value))
-		}
-		wants(t, scripted.Continue)(c.EndOfHeader())
-		wants(t, scripted.Continue)(c.Body(l.body()))
-		return conn, c
-	}
-	for range 5 {
-		conn, c := begin()
-		_, err := io.WriteString(conn, "\x00\x00\x00\x01E")
-		said(t, err)
-		said(t, c.Close())
-	}
-	for t.Context().Err() == nil {
-		_, c := begin()
-		edits, a, err := c.EndOfMessage(nil)
-		said(t, err)
-		said(t, c.Quit())
-		if a.Code == scripted.ReplyCode && strings.HasPrefix(a.Reply, "451 4.4.5 ") {
-			continue // An earlier try is in work.
-		}
-		got := b.keptCopies(t, l)
-		if a.Code == scripted.Continue {
-			m := applied(t, l, l.header(), edits)
-			keeps(t, m, l)
-			got = append(got, trim(m.Recipients[0].Path))
-		} else if a.Code != scripted.Discard {
-			t.Fatalf("the answer is %c %s", a.Code, a.Reply)
-		}
-		if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(l.to))) {
-			t.Errorf("the letter went to %q", got)
-		}
-		return
-	}
-}
-
 // slowReader takes in every octet by itself, and sends out every octet in a packet of its own.
 func slowReader(t *testing.T, b *bench) {
 	conn := b.dial(t)

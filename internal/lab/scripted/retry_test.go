@@ -1,0 +1,89 @@
+package scripted_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+
+	"sealmilter/internal/lab/scripted"
+)
+
+// retryAfterHangUp leaves while the program works on a whole message, and sends it again, again and again. In the end
+// everybody has one copy.
+func retryAfterHangUp(t *testing.T, b *bench) {
+	l := b.write("bob@example.net", "erin@example.com", "dave@example.net", "quiet@example.com")
+	for range 5 {
+		conn, c := b.upToTheEnd(t, l)
+		_, err := io.WriteString(conn, frame('E', ""))
+		said(t, err)
+		said(t, c.Close())
+	}
+	got := b.retry(t, l)
+	if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(l.to))) {
+		t.Errorf("the letter went to %q", got)
+	}
+}
+
+// retryAfterSomeCopies leaves when some copies have reached the next hop. The next try must not send them again, but for the
+// one that was on its way.
+func retryAfterSomeCopies(t *testing.T, b *bench) {
+	const before = 10
+	var to []string
+	for n := range 4 * before {
+		to = append(to, fmt.Sprintf("retry-%d@example.com", n))
+	}
+	l := b.write(to...)
+	arrived := len(b.world.Sink.Deliveries())
+	conn, c := b.upToTheEnd(t, l)
+	_, err := io.WriteString(conn, frame('E', ""))
+	said(t, err)
+	_, err = b.world.Sink.Wait(t.Context(), arrived+before)
+	said(t, err)
+	said(t, c.Close())
+
+	got := b.retry(t, l)
+	slices.Sort(got)
+	if once := slices.Compact(slices.Clone(got)); len(once) != len(to) || len(got) > len(to)+1 {
+		t.Errorf("%d of %d have got %d copies: %q", len(once), len(to), len(got), got)
+	}
+}
+
+// upToTheEnd sends a letter without the end of message.
+func (b *bench) upToTheEnd(t *testing.T, l letter) (net.Conn, *scripted.Conn) {
+	t.Helper()
+	conn := b.dial(t)
+	c, err := scripted.Negotiate(conn, scripted.Everything())
+	said(t, err)
+	greet(t, c, trusted)
+	envelope(t, c, l)
+	for _, f := range l.header() {
+		wants(t, scripted.Continue)(c.Field(f.Name, f.Value))
+	}
+	wants(t, scripted.Continue)(c.EndOfHeader())
+	wants(t, scripted.Continue)(c.Body(l.body()))
+	return conn, c
+}
+
+// retry sends a letter until it passes, and returns who has got a copy in all, as often as they have got one.
+func (b *bench) retry(t *testing.T, l letter) []string {
+	t.Helper()
+	for {
+		_, c := b.upToTheEnd(t, l)
+		edits, a, err := c.EndOfMessage(nil)
+		said(t, err)
+		said(t, c.Quit())
+		switch {
+		case a.Code == scripted.ReplyCode && strings.HasPrefix(a.Reply, "451 4.4.5 "):
+			continue // An earlier try is in work.
+		case a.Code == scripted.Discard:
+			return b.keptCopies(t, l)
+		}
+		wants(t, scripted.Continue)(a, nil)
+		m := applied(t, l, l.header(), edits)
+		keeps(t, m, l)
+		return append(b.keptCopies(t, l), trim(m.Recipients[0].Path))
+	}
+}
