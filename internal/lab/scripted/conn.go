@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -211,9 +210,5 @@ func (c *Conn) receive() (packet, error) {
 	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return packet{}, err
 	}
-	p, err := readPacket(c.in)
-	if err != nil && !errors.Is(err, ErrProtocol) && errors.Is(err, io.ErrUnexpectedEOF) {
-		err = fmt.Errorf("%w in the middle of a packet", ErrHungUp)
-	}
-	return p, err
+	return readPacket(c.in)
 }

@@ -10,7 +10,8 @@ import (
 // ErrProtocol is wrapped by every error about a milter that does not keep to the protocol.
 var ErrProtocol = errors.New("the milter breaks the protocol")
 
-// ErrHungUp is wrapped by the error about a milter that has closed the connection where an answer was due.
+// ErrHungUp is wrapped by the error about a milter that has closed the connection where an answer was due, or in the middle of
+// one.
 var ErrHungUp = errors.New("the milter has hung up")
 
 func violation(format string, args ...any) error {
@@ -35,14 +36,10 @@ func (p packet) append(b []byte) []byte {
 	return append(b, p.data...)
 }
 
-// readPacket returns ErrHungUp only where no packet has begun.
 func readPacket(r io.Reader) (packet, error) {
 	var length [4]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = ErrHungUp
-		}
-		return packet{}, fmt.Errorf("read a packet: %w", err)
+		return packet{}, readError(err)
 	}
 	n := binary.BigEndian.Uint32(length[:])
 	if n == 0 || n > 1+maxPacket {
@@ -50,9 +47,16 @@ func readPacket(r io.Reader) (packet, error) {
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(r, b); err != nil {
-		return packet{}, fmt.Errorf("read a packet: %w", err)
+		return packet{}, readError(err)
 	}
 	return packet{b[0], b[1:]}, nil
+}
+
+func readError(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = ErrHungUp
+	}
+	return fmt.Errorf("read a packet: %w", err)
 }
 
 // strings returns data as n strings, each ended by NUL, with nothing behind them.

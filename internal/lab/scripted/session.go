@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -141,7 +142,7 @@ func (s *session) hello(verb, name string) {
 		s.reply("250 " + hostName)
 		return
 	}
-	for _, line := range []string{hostName, "PIPELINING", "SIZE 51200000", "AUTH PLAIN", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN"} {
+	for _, line := range []string{hostName, "PIPELINING", fmt.Sprintf("SIZE %d", mostOctets), "AUTH PLAIN", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN"} {
 		s.reply("250-" + line)
 	}
 	s.reply("250 SMTPUTF8")
