@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path"
@@ -53,6 +54,9 @@ func Cases(names ...string) ([]*Case, error) {
 			return nil, err
 		}
 		c, err := parse(strings.TrimSuffix(e.Name(), ".txtar"), names, data)
+		if errors.Is(err, errElsewhere) {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name(), err)
 		}
@@ -61,11 +65,15 @@ func Cases(names ...string) ([]*Case, error) {
 	return all, nil
 }
 
+// errElsewhere is about a case whose dialogue is for others alone.
+var errElsewhere = errors.New("the case is played elsewhere")
+
 func parse(name string, names []string, data []byte) (*Case, error) {
 	archive := txtar.Parse(data)
 	c := &Case{Name: name, Comment: string(archive.Comment), messages: map[string][]byte{}, mailboxes: map[string][]form{},
 		envelopes: map[string][]string{}}
 	var mailboxes string
+	conditional := false // the dialogue has lines, if only for others
 	for _, f := range archive.Files {
 		text := string(f.Data)
 		switch f.Name {
@@ -79,7 +87,7 @@ func parse(name string, names []string, data []byte) (*Case, error) {
 		case "config":
 			c.config = text
 		case "dialogue":
-			c.dialogue = lines(text)
+			c.dialogue, conditional = lines(text), len(lines(string(f.Data))) > 0
 		case "mailboxes":
 			mailboxes = text
 		case "hidden":
@@ -106,8 +114,12 @@ func parse(name string, names []string, data []byte) (*Case, error) {
 			c.messages[f.Name] = bytes.ReplaceAll(message, []byte("\n"), []byte("\r\n"))
 		}
 	}
-	if len(c.dialogue) == 0 {
-		return nil, fmt.Errorf("no dialogue")
+	switch {
+	case len(c.dialogue) > 0:
+	case conditional:
+		return nil, errElsewhere
+	default:
+		return nil, errors.New("no dialogue")
 	}
 	for _, line := range lines(mailboxes) {
 		mailbox, forms, found := strings.Cut(line, ": ")
