@@ -3,6 +3,7 @@ package scripted
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -30,11 +31,15 @@ type filter struct {
 	discarded bool
 }
 
-// newFilter connects to the milter and tells of a client, and of the port at which it is served.
-func newFilter(ctx context.Context, m manners, config Config, object func(error), daemon, host string, client netip.AddrPort, port string) *filter {
+// newFilter connects to the milter and tells of a client.
+func newFilter(ctx context.Context, m manners, config Config, object func(error), daemon string, client, server netip.AddrPort) *filter {
+	const host = "localhost"
 	f := &filter{manners: m, style: config.Style, cut: config.Cut, object: object, values: map[string]string{
-		"v": m.version, "j": hostName, "_": host, "{daemon_name}": daemon, "{daemon_addr}": "127.0.0.1", "{daemon_port}": port, "{if_name}": hostName,
+		"v": m.version, "j": hostName, "_": host, "{daemon_name}": daemon, "{if_name}": hostName,
 	}}
+	if server.IsValid() {
+		f.values["{daemon_addr}"], f.values["{daemon_port}"] = server.Addr().String(), fmt.Sprint(server.Port())
+	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", config.Milter)
 	if err != nil {
 		return f

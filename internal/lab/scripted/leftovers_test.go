@@ -11,7 +11,10 @@ import (
 // leftovers looks for what one message, or one client, leaves behind for the next on a connection: a login told for a
 // message that never began, the client's address, the listener's name.
 func leftovers(t *testing.T, b *bench) {
-	c := b.connect(t, stranger)
+	conn := b.dial(t)
+	c, err := scripted.Negotiate(conn, scripted.Everything())
+	said(t, err)
+	greet(t, c, stranger)
 	for _, end := range []func() error{c.Abort, func() error {
 		said(t, c.QuitNewConnection())
 		wants(t, scripted.Continue)(c.Connect("localhost", addrPort(stranger)))
@@ -30,7 +33,8 @@ func leftovers(t *testing.T, b *bench) {
 	wants(t, scripted.ReplyCode)(c.Mail("<alice@example.org>"))
 	said(t, c.Abort())
 
-	// Local programs hear of refusals at the end of message, SMTP clients at RCPT.
+	// Local programs hear of refusals at the end of message, SMTP clients at RCPT. The client is this very program, for the
+	// milter looks whose it is.
 	for _, next := range []struct {
 		daemon string
 		want   scripted.AnswerCode
@@ -39,7 +43,7 @@ func leftovers(t *testing.T, b *bench) {
 		if next.daemon != "" {
 			said(t, c.Macros('C', "{daemon_name}", next.daemon))
 		}
-		wants(t, scripted.Continue)(c.Connect("localhost", addrPort(trusted)))
+		wants(t, scripted.Continue)(c.Connect("localhost", addrPort(conn.LocalAddr().String())))
 		wants(t, scripted.Continue)(c.Mail("<alice@example.org>"))
 		wants(t, next.want)(c.Rcpt("<clerk@bank.example>"))
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os/user"
 	"slices"
@@ -12,49 +11,90 @@ import (
 	"sealmilter/internal/lab"
 )
 
-// Sendmail submits a message as a program of root's on the MTA's host does: "-f", the sender, recipients. Postfix shows it to the
-// milter when it takes it from its maildrop, sendmail when its submission program hands it in over SMTP; neither can ask the
-// program anything any more. So a refused recipient is an error, as Postfix would try for ever; a refused message
-// goes back to its sender; and one that is to be tried again is an error, too, as here nobody tries.
+// Sendmail submits a message as a program of root's on the MTA's host does. Args may begin with "-f" and the sender; the
+// recipients follow. Neither MTA can ask the program anything any more when the milter answers. So a refused recipient is an
+// error, as Postfix would try for ever; a refused message goes back to its sender; and one that is to be tried again is an
+// error, too, as here nobody tries.
 func (m *MTA) Sendmail(ctx context.Context, data []byte, args ...string) error {
 	return m.SendmailAs(ctx, "root", data, args...)
 }
 
-// SendmailAs does the same for a program of another user of this machine.
+// SendmailAs is Sendmail by another user of this host.
 func (m *MTA) SendmailAs(ctx context.Context, name string, data []byte, args ...string) error {
-	if len(args) < 3 || args[0] != "-f" {
-		return errors.New("sendmail: the arguments must be -f, a sender and recipients")
+	sender := name + "@" + hostName
+	if len(args) > 1 && args[0] == "-f" {
+		sender, args = bare(args[1]), args[2:]
 	}
-	form, client, port := "%s", netip.MustParseAddrPort("127.0.0.1:0"), ""
-	if !m.manners.barePaths {
-		// The submission program is a client of the user's. What it says here it does not say for itself.
-		program, err := lab.DialAs(ctx, name, m.SubmissionAddr())
-		if err != nil {
-			return fmt.Errorf("sendmail: %w", err)
+	if len(args) == 0 {
+		return errors.New("sendmail: nobody is to get the message")
+	}
+	message := &Message{Sender: sender}
+	for _, to := range args {
+		message.Recipients = append(message.Recipients, Recipient{Path: to})
+	}
+	message.Header, message.Body = split(data)
+	original := *message
+	original.Header = slices.Clone(message.Header)
+	submit := m.overSMTP
+	if m.manners.pickup {
+		submit = m.pickUp
+	}
+	reply, err := submit(ctx, name, message, data)
+	switch {
+	case err != nil:
+		return fmt.Errorf("sendmail: %w", err)
+	case reply[0] == '2':
+		return nil
+	case reply[0] == '5' && sender == "":
+		return nil // Nobody is told.
+	case reply[0] == '5':
+		return m.bounce(&original, reply)
+	default:
+		return fmt.Errorf("sendmail: the message stays in the queue: %s", reply)
+	}
+}
+
+// overSMTP is the way of sendmail's submission program. The milter finds out whose program is at the other end.
+func (m *MTA) overSMTP(ctx context.Context, name string, message *Message, data []byte) (reply string, err error) {
+	c, err := lab.DialAs(ctx, name, m.local.Addr().String())
+	if err != nil {
+		return "", err
+	}
+	defer c.Drop()
+	var to []string
+	for _, r := range message.Recipients {
+		to = append(to, r.Path)
+	}
+	rcpt, last, err := c.Send(message.Sender, to, data)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range rcpt {
+		if r.Code != 250 {
+			return "", fmt.Errorf("a recipient is refused: %s", r)
 		}
-		defer program.Drop()
-		form, client = "<%s>", netip.MustParseAddrPort(program.LocalAddr().String())
-		_, port, _ = net.SplitHostPort(m.SubmissionAddr())
 	}
+	return last.String(), c.Quit()
+}
+
+// pickUp is the way of Postfix's pickup service. Its own Received field tells the user; milters are not shown that, but the
+// copy of it that the shipped header_checks make.
+func (m *MTA) pickUp(ctx context.Context, name string, message *Message, _ []byte) (reply string, err error) {
 	account, err := user.Lookup(name)
 	if err != nil {
-		return fmt.Errorf("sendmail: %w", err)
+		return "", err
 	}
 	queueID := m.queueID()
-	f := newFilter(ctx, m.manners, m.config, m.object, "LOCALSUBMIT", "localhost", client, port)
+	f := newFilter(ctx, m.manners, m.config, m.object, "LOCALSUBMIT", netip.MustParseAddrPort("127.0.0.1:0"), netip.AddrPort{})
 	defer f.quit()
-	message := &Message{Sender: fmt.Sprintf(form, args[1])}
-	// What sendmail(1) takes in has its name already.
-	f.values["i"] = queueID
-	reply := f.helo("localhost")
+	f.values["i"] = queueID // What is in the maildrop has its name already.
+	reply = f.helo("localhost")
 	if reply == "" {
 		reply = f.mail(queueID, message.Sender, nil)
 	}
-	for _, to := range args[2:] {
+	for _, to := range message.Recipients {
 		if reply == "" {
-			path := fmt.Sprintf(form, to)
-			message.Recipients = append(message.Recipients, Recipient{Path: path})
-			reply = f.rcpt(queueID, path, nil)
+			reply = f.rcpt(queueID, to.Path, nil)
 		}
 	}
 	if reply == "" {
@@ -62,23 +102,11 @@ func (m *MTA) SendmailAs(ctx context.Context, name string, data []byte, args ...
 	}
 	if reply != "" {
 		f.endMessage(true, false)
-		return fmt.Errorf("sendmail: the message stays in the maildrop for ever: %s", reply)
+		return "", fmt.Errorf("the message stays in the maildrop for ever: %s", reply)
 	}
+	message.addUTF8()
+	received := fmt.Sprintf(" by %s (Postfix, from userid %s)\n\tid %s;%s", hostName, account.Uid, queueID, ownDate)
+	message.Header = slices.Insert(message.Header, 0, Field{Name: "Received", Value: received})
 	defer f.endMessage(true, true)
-	message.Header, message.Body = split(data)
-	original := *message
-	own := received("localhost", message, queueID)
-	if m.manners.barePaths {
-		// A header check of Postfix's shows the milter the field that Postfix adds, which it would not see otherwise.
-		own = fmt.Sprintf(" by %s (Postfix, from userid %s)\n\tid %s;%s", hostName, account.Uid, queueID, ownDate)
-		message.Header = slices.Insert(slices.Clone(message.Header), 0, Field{Name: "Received", Value: own})
-	}
-	switch reply = m.accept(message, queueID, own, f); reply[0] {
-	case '2':
-		return nil
-	case '5':
-		return m.bounce(&original, reply)
-	default:
-		return fmt.Errorf("sendmail: the message stays in the queue: %s", reply)
-	}
+	return m.accept(message, queueID, received, f), nil
 }

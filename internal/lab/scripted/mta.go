@@ -35,6 +35,7 @@ type MTA struct {
 	cancel  context.CancelFunc
 	clients *server
 	copies  *server
+	local   *server // for sendmail(1), where that speaks SMTP
 
 	mu       sync.Mutex
 	messages int
@@ -58,6 +59,9 @@ func Start(config Config) (*MTA, error) {
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	if m.clients, err = listen("127.0.0.1:0", func(c net.Conn) { m.serve(c, clientDoor) }); err == nil {
 		m.copies, err = listen(config.Copies, func(c net.Conn) { m.serve(c, copiesDoor) })
+	}
+	if err == nil && !m.manners.pickup {
+		m.local, err = listen("127.0.0.1:0", func(c net.Conn) { m.serve(c, localDoor) })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start an MTA's double: %w", errors.Join(err, m.Close()))
@@ -92,7 +96,7 @@ func (m *MTA) Log() string {
 func (m *MTA) Close() error {
 	m.cancel()
 	var err error
-	for _, s := range []*server{m.clients, m.copies} {
+	for _, s := range []*server{m.clients, m.local, m.copies} {
 		if s != nil {
 			err = errors.Join(err, s.stop())
 		}

@@ -61,32 +61,37 @@ func received(helo string, m *Message, queueID string) string {
 	return fmt.Sprintf(" from %s (localhost [127.0.0.1])\n\tby %s (Double) with ESMTP id %s%s;%s", helo, hostName, queueID, to, ownDate)
 }
 
-// deliver hands every recipient a copy, in a transaction of its own.
+// deliver hands every recipient a copy, in a transaction of its own, and tells the sender of those that are refused. What
+// the next hop cannot take at all gets nowhere.
 func (m *MTA) deliver(message *Message) error {
 	client, err := lab.Dial(m.ctx, m.config.Relay)
 	if err != nil {
 		return err
 	}
-	eightBit := strings.Contains(client.Extensions.String(), "8BITMIME")
-	if !eightBit && slices.ContainsFunc(message.Body, func(c byte) bool { return c > 127 }) {
+	hop := client.Extensions.String()
+	switch {
+	case !strings.Contains(hop, "SMTPUTF8") && slices.ContainsFunc(message.Args, func(a string) bool { return strings.EqualFold(a, "SMTPUTF8") }):
+		return client.Quit()
+	case !strings.Contains(hop, "8BITMIME") && slices.ContainsFunc(message.Body, func(c byte) bool { return c > 127 }):
 		client.Drop()
 		return errors.New("the next hop takes no 8-bit text")
 	}
-	var args []string
-	for _, arg := range message.Args {
-		switch name, _, _ := strings.Cut(strings.ToUpper(arg), "="); {
-		case name == "SIZE" || name == "AUTH", name == "BODY" && !eightBit:
-		default:
-			args = append(args, arg)
-		}
-	}
+	args := mailArgs(message.Args, strings.Contains(hop, "8BITMIME"))
 	done := map[string]bool{}
 	for _, to := range message.Recipients {
 		if done[to.Path] {
 			continue
 		}
 		done[to.Path] = true
-		if err := transaction(client, message, args, to); err != nil {
+		reply, err := transaction(client, message, args, to)
+		if err == nil && reply.Code/100 == 5 {
+			if _, err = client.Command("RSET"); err == nil {
+				err = m.undeliverable(message, to, reply)
+			}
+		} else if err == nil && reply.Code != 250 {
+			err = errors.New(reply.String())
+		}
+		if err != nil {
 			client.Drop()
 			return fmt.Errorf("to %s: %w", to.Path, err)
 		}
@@ -94,25 +99,35 @@ func (m *MTA) deliver(message *Message) error {
 	return client.Quit()
 }
 
-func transaction(client *lab.Client, message *Message, args []string, to Recipient) error {
+// transaction returns the first refusal, or the last reply.
+func transaction(client *lab.Client, message *Message, args []string, to Recipient) (reply lab.Reply, err error) {
 	for _, step := range []func() (lab.Reply, error){
 		func() (lab.Reply, error) { return client.Mail(bare(message.Sender), args...) },
-		func() (lab.Reply, error) { return client.Rcpt(bare(to.Path), to.Args...) },
+		func() (lab.Reply, error) { return client.Rcpt(bare(to.Path), rcptArgs(to)...) },
 		func() (lab.Reply, error) { return client.Data(message.Bytes()) },
 	} {
-		reply, err := step()
-		if err == nil && reply.Code != 250 {
-			err = errors.New(reply.String())
-		}
-		if err != nil {
-			return err
+		if reply, err = step(); err != nil || reply.Code != 250 {
+			break
 		}
 	}
-	return nil
+	return reply, err
 }
 
-// bounce returns a refused message to its sender, all of it.
+// undeliverable tells the sender, unless there is none or the sender does not want to be told.
+func (m *MTA) undeliverable(message *Message, to Recipient, reply lab.Reply) error {
+	never := slices.ContainsFunc(to.Args, func(a string) bool { return strings.EqualFold(a, "NOTIFY=NEVER") })
+	if never || bare(message.Sender) == "" {
+		return nil
+	}
+	return m.bounce(message, reply.String())
+}
+
+// bounce returns a refused message to its sender: all of it, or the header if the sender wants that (RFC 3461, section 4.3).
 func (m *MTA) bounce(refused *Message, reply string) error {
+	content, quoted := "message/rfc822", refused.Bytes()
+	if slices.ContainsFunc(refused.Args, func(a string) bool { return strings.EqualFold(a, "RET=HDRS") }) {
+		content, quoted = "text/rfc822-headers", (&Message{Header: refused.Header}).Bytes()
+	}
 	var text bytes.Buffer
 	fmt.Fprintf(&text, `From: <MAILER-DAEMON@%s>
 To: %s
@@ -125,11 +140,11 @@ Content-Type: multipart/report; report-type=delivery-status; boundary="bounce"
 %s
 
 --bounce
-Content-Type: message/rfc822
+Content-Type: %s
 
-`, hostName, bare(refused.Sender), reply)
-	report := &Message{Sender: "<>", Recipients: []Recipient{{Path: "<" + bare(refused.Sender) + ">"}}}
+`, hostName, bare(refused.Sender), reply, content)
+	report := &Message{Sender: "<>", Args: refused.Args, Recipients: []Recipient{{Path: "<" + bare(refused.Sender) + ">"}}}
 	report.Header, report.Body = split(bytes.ReplaceAll(text.Bytes(), []byte("\n"), []byte("\r\n")))
-	report.Body = append(append(report.Body, refused.Bytes()...), "\r\n--bounce--\r\n"...)
+	report.Body = append(append(report.Body, quoted...), "\r\n--bounce--\r\n"...)
 	return m.deliver(report)
 }

@@ -19,6 +19,7 @@ type door uint8
 const (
 	clientDoor door = iota + 1
 	copiesDoor
+	localDoor
 )
 
 // mostOctets is the limit of one message.
@@ -48,16 +49,24 @@ func (m *MTA) serve(conn net.Conn, d door) {
 	if err != nil {
 		return
 	}
-	_, port, _ := net.SplitHostPort(conn.LocalAddr().String())
+	server, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	if err != nil {
+		return
+	}
 	s := &session{mta: m, door: d, in: bufio.NewReader(conn), out: bufio.NewWriter(conn), client: client}
+	shown := func(daemon string) *filter {
+		return newFilter(m.ctx, m.manners, m.config, m.object, daemon, client, server)
+	}
 	switch {
 	case d == clientDoor:
-		s.filter = newFilter(m.ctx, m.manners, m.config, m.object, "smtpd", "localhost", client, port)
+		s.filter = shown("smtpd")
+	case d == localDoor:
+		s.filter = shown("LOCALSUBMIT")
 	case m.manners.asksByPolicy:
 		s.guard = &guard{ctx: m.ctx, milter: m.config.Milter}
 		defer s.guard.close()
 	default:
-		s.filter = newFilter(m.ctx, m.manners, m.config, m.object, "SEALCOPIES", "localhost", client, port)
+		s.filter = shown("SEALCOPIES")
 	}
 	err = s.talk()
 	if s.filter != nil {
@@ -198,6 +207,8 @@ func (s *session) rcpt(rest string) {
 	switch {
 	case !ok:
 		reply = "501 5.5.4 Syntax: RCPT TO:<address>"
+	case !sensible(args):
+		reply = "501 5.5.4 Error: Bad NOTIFY parameter syntax"
 	case s.tx == nil:
 		reply = "503 5.5.1 Error: need MAIL command"
 	case s.guard != nil:

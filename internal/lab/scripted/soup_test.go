@@ -44,14 +44,14 @@ type order struct {
 // events in the order of a message, and then those of no fixed place.
 const events = "MRTLNBE" + "RBLAUKHMN"
 
-// stir sends the event that is due, and one time in eight any other.
+// stir sends the event that is due, and one time in eight any other, in its place or before it.
 func (s *stirrer) stir() {
 	if s.conn == nil {
 		s.conn, s.next, s.state = s.b.connect(s.t, trusted), 0, order{}
 	}
-	at := s.next
+	at, stays := s.next, false
 	if s.r.IntN(8) == 0 {
-		at = s.r.IntN(len(events))
+		at, stays = s.r.IntN(len(events)), s.r.IntN(2) == 0
 	}
 	a, err := s.say(events[at])
 	if errors.Is(err, scripted.ErrProtocol) {
@@ -68,6 +68,7 @@ func (s *stirrer) stir() {
 	}
 	s.state.follow(events[at], taken)
 	switch {
+	case stays:
 	case taken || a.Code == scripted.Skip:
 		s.next = (min(at, 6) + 1) % 7
 	default:

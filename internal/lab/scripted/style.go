@@ -41,8 +41,9 @@ type manners struct {
 	aborts bool
 	// progressAnytime is for [Conn].
 	progressAnytime bool
-	// barePaths has no angle brackets in mail from local programs, which has no client port either.
-	barePaths bool
+	// pickup takes mail from local programs without SMTP: paths have no angle brackets, the client has no port, and who has
+	// called sendmail(1) stands in a Received field. Otherwise sendmail(1) is an SMTP client.
+	pickup bool
 	// asksByPolicy guards the listener for copies by Postfix's policy protocol, and shows no mail there to the milter.
 	// Otherwise the milter sees what comes there, on a listener of a name of its own.
 	asksByPolicy bool
@@ -61,13 +62,13 @@ func (s Style) manners() (manners, error) {
 				'N': {"i"},
 				'E': {"i"},
 			},
-			showsOwn: true, countsAnew: true, unquotes: true, aborts: true, progressAnytime: true, barePaths: true, asksByPolicy: true,
+			showsOwn: true, countsAnew: true, unquotes: true, aborts: true, progressAnytime: true, pickup: true, asksByPolicy: true,
 		}, nil
 	case LikeSendmail:
 		return manners{
 			version: "8.17.1.9/8.17.1.9",
 			macros: map[byte][]string{
-				'C': {"_", "j", "{daemon_name}", "{if_name}", "{if_addr}"},
+				'C': {"_", "j", "{daemon_name}", "{if_name}"},
 				'H': {"{tls_version}"},
 				'M': {"i", "{auth_type}", "{auth_authen}", "{mail_addr}"},
 				'R': {"{rcpt_addr}"},
