@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"sealmilter/internal/config"
 )
@@ -38,8 +39,11 @@ type Run func(ctx context.Context, name string, args ...string) ([]byte, error)
 // ErrNoMTA is wrapped by errors that say that the mail server is not installed.
 var ErrNoMTA = errors.New("it is not installed")
 
-// RunHere runs a command on this host. It looks in the folders for administrators, too; a command that is not there is
-// [ErrNoMTA]. Other errors hold what it printed.
+// patience bounds one command: those of an MTA can wait for its daemons.
+const patience = 2 * time.Minute
+
+// RunHere runs a command on this host, for two minutes at most. It looks in the folders for administrators, too; a command
+// that is not there is [ErrNoMTA]. Other errors hold what it printed.
 func RunHere(ctx context.Context, name string, args ...string) ([]byte, error) {
 	program, err := exec.LookPath(name)
 	if err != nil {
@@ -47,12 +51,15 @@ func RunHere(ctx context.Context, name string, args ...string) ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", name, ErrNoMTA)
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var stderr strings.Builder
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	cmd.Stderr = &stderr
+	cmd.WaitDelay = 5 * time.Second // for what it has started and left behind
 	out, err := cmd.Output()
-	if err != nil {
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return out, fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
 	}
 	return out, nil
