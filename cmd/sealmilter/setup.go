@@ -23,9 +23,11 @@ type wirable interface {
 	Name() string
 	// Changes returns what becomes of its files of settings. Errors wrap [wiring.ErrRefused] where the administrator has
 	// to do something first.
-	Changes(c *config.Config) ([]wiring.FileChange, error)
+	Changes(ctx context.Context, c *config.Config) ([]wiring.FileChange, error)
 	// Unwired returns a file that was changed since, without what was added to it.
 	Unwired(path string, now, before []byte, c *config.Config) []byte
+	// Restore completes the changes that take it off again by files that are made of others.
+	Restore(ctx context.Context, changes []wiring.FileChange) error
 	// Commands returns what checks changed files and puts them in force.
 	Commands(ctx context.Context) [][]string
 	Check(c *config.Config) []wiring.Finding
@@ -83,6 +85,8 @@ func (s *setup) findMTA(ctx context.Context) error {
 	switch s.which {
 	case "postfix":
 		s.mta, err = wiring.FindPostfix(ctx, s.run)
+	case "sendmail":
+		s.mta, err = wiring.FindSendmail(ctx, s.run)
 	default:
 		err = wiring.ErrNoMTA
 	}
@@ -121,7 +125,7 @@ func (s *setup) install(cmd *cobra.Command) (err error) {
 	}
 	s.steps.note("found", s.mta.Name())
 	// The MTA's own settings come first, because they may be refused.
-	changes, err := s.mta.Changes(s.config)
+	changes, err := s.mta.Changes(cmd.Context(), s.config)
 	if err != nil {
 		return err
 	}
@@ -207,6 +211,9 @@ func (s *setup) undo(cmd *cobra.Command) (err error) {
 		return s.mta.Unwired(path, now, before, s.config)
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.mta.Restore(cmd.Context(), changes); err != nil {
 		return err
 	}
 	var ofMTA, ofService []wiring.FileChange

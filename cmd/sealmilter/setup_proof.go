@@ -17,9 +17,7 @@ func (s *setup) prove(cmd *cobra.Command) (bool, error) {
 		return false, err
 	}
 	report := &checkReport{out: s.steps.out, asJSON: s.steps.asJSON}
-	for _, f := range s.mta.Check(s.config) {
-		report.finding(f)
-	}
+	report.findings(s.mta.Check(s.config))
 	client := s.mta.ClientAddress()
 	switch {
 	case !listens(ctx, s.config.Listen):

@@ -85,10 +85,24 @@ func sendTest(conn net.Conn, token string) (final bool, reply textproto.Error, e
 		mark = " ENVID=" + gate.TestEnvelope
 	}
 	postmaster := "postmaster@" + host
-	for _, line := range []string{"MAIL FROM:<" + postmaster + ">" + mark, "RCPT TO:<" + postmaster + ">", "DATA"} {
-		if ok, err := say(line); !ok || err != nil {
+	if ok, err := say("MAIL FROM:<" + postmaster + ">" + mark); !ok || err != nil {
+		return false, reply, err
+	}
+	// Every host has a postmaster (RFC 5321, section 4.5.1); some have forgotten.
+	for _, to := range []string{postmaster, "postmaster", "root@" + host} {
+		ok, err := say("RCPT TO:<" + to + ">")
+		if err != nil {
 			return false, reply, err
 		}
+		if ok {
+			break
+		}
+	}
+	if reply.Code >= 400 {
+		return false, reply, nil
+	}
+	if ok, err := say("DATA"); !ok || err != nil {
+		return false, reply, err
 	}
 	lines := []string{
 		"From: " + postmaster, "To: " + postmaster, "Subject: test message of sealmilter",

@@ -42,7 +42,7 @@ func (p *PostfixHost) read() (main, master FileChange, err error) {
 
 // Changes returns the changes that wire it to a sealmilter with the configuration c; some or all may be none. Errors wrap
 // [ErrRefused] where the administrator has to do something first.
-func (p *PostfixHost) Changes(c *config.Config) ([]FileChange, error) {
+func (p *PostfixHost) Changes(_ context.Context, c *config.Config) ([]FileChange, error) {
 	main, master, err := p.read()
 	if err != nil {
 		return nil, err
@@ -112,3 +112,6 @@ func (p *Postfix) interfaceAddress() string {
 // SocketGroup is the group of the daemons, which have to reach a socket of sealmilter. Only a socket in the queue directory
 // is Postfix's to reach by its group; others are where the administrator has put them.
 func (p *PostfixHost) SocketGroup() string { return p.Main["mail_owner"] }
+
+// Restore has nothing to do: no file of Postfix is made of another one.
+func (p *PostfixHost) Restore(context.Context, []FileChange) error { return nil }

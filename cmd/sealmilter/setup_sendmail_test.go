@@ -1,0 +1,55 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestSetupSendmail wires Debian's sendmail as it comes, twice over, and takes it back, twice over.
+func TestSetupSendmail(t *testing.T) {
+	t.Parallel()
+	h := startSetupHost(t, "sendmail-bin", "sendmail-cf")
+	// A relay host: everything goes to the sink, and nothing waits for name servers.
+	mc, err := os.ReadFile(h.Path("/etc/mail/sendmail.mc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const own = "define(`SMART_HOST', `relay:[127.0.0.1]')dnl\ndefine(`RELAY_MAILER_ARGS', `TCP $h PORT')dnl\n" +
+		"FEATURE(`accept_unresolvable_domains')dnl\nFEATURE(`nocanonify')dnl\nundefine(`confBIND_OPTS')dnl\ndefine(`confTO_IDENT', `0')dnl\nMAILER_DEFINITIONS\n"
+	text := strings.Replace(string(mc), "MAILER_DEFINITIONS\n", strings.Replace(own, "PORT", h.sink.Addr[len("127.0.0.1:"):], 1), 1)
+	if err := os.WriteFile(h.Path("/etc/mail/sendmail.mc"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h.run(t, "echo 'hosts files' >/etc/mail/service.switch; make -C /etc/mail && /etc/init.d/sendmail start")
+	folders := []string{"/etc/mail", "/etc/systemd"}
+	before := h.files(t, folders...)
+
+	h.run(t, "sealmilter setup sendmail --dry-run", "--- /etc/mail/sendmail.mc", "+INPUT_MAIL_FILTER", "+++ /etc/mail/sendmail.cf", "+Xsealmilter", "sendmail restart")
+	if after := h.files(t, folders...); after != before {
+		t.Fatalf("a dry run has changed\n%s\nto\n%s", before, after)
+	}
+	h.run(t, "sealmilter setup sendmail", "sendmail restart", "start sealmilter")
+	h.serve(t)
+	wired := h.files(t, append(folders, "/etc/sealmilter")...)
+	h.run(t, "sealmilter setup sendmail", "unchanged", "ok       test message: the MTA asks sealmilter")
+	h.sealed(t, 1)
+
+	const undo = "sealmilter setup sendmail --undo"
+	h.run(t, undo, "sendmail restart")
+	if after := h.files(t, folders...); after != before {
+		t.Errorf("undone it is\n%s\nnot\n%s", after, before)
+	}
+	h.run(t, undo, "there is nothing to undo")
+
+	h.run(t, "sealmilter setup sendmail", "ok       test message: the MTA asks sealmilter")
+	again := h.files(t, append(folders, "/etc/sealmilter")...)
+	if len(strings.Split(again, "\n")) != len(strings.Split(wired, "\n")) {
+		t.Errorf("the second time it is\n%s\nnot\n%s", again, wired)
+	}
+	h.sealed(t, 2)
+	h.run(t, undo, "kept      /var/lib/sealmilter with keys and state")
+	if after := h.files(t, folders...); after != before {
+		t.Errorf("undone twice it is\n%s\nnot\n%s", after, before)
+	}
+}

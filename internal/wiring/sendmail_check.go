@@ -1,0 +1,182 @@
+package wiring
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sealmilter/internal/config"
+	"sealmilter/internal/mail"
+)
+
+const setupSendmail = "sealmilter setup sendmail"
+
+// Check says what is right and wrong with a sendmail.cf for a sealmilter with the configuration c. Submit is the submit.cf
+// beside it, nil if there is none.
+func (s *Sendmail) Check(submit *Sendmail, c *config.Config) []Finding {
+	k := sendmailCheck{Sendmail: s, config: c}
+	for name, f := range s.Filters {
+		if isSocket(f.Socket, c.Listen.Address) && c.Listen.Network == "tcp" {
+			k.own = name
+		}
+	}
+	k.filter()
+	k.daemons()
+	k.copies()
+	k.programs(submit)
+	k.macros()
+	k.behind()
+	return k.findings
+}
+
+type sendmailCheck struct {
+	*Sendmail
+	config *config.Config
+	own    string // the name of sealmilter's filter, "" if there is none
+	findings
+}
+
+// filter looks at how sendmail asks sealmilter.
+func (k *sendmailCheck) filter() {
+	const topic = "sendmail filter"
+	if k.own == "" {
+		k.error(topic, fmt.Sprintf("no filter of sendmail.cf has the socket %s, so no mail is sealed", sendmailSocket(k.config.Listen.Address)), setupSendmail)
+		return
+	}
+	f := k.Filters[k.own]
+	if !strings.ContainsAny(f.Flags, "TR4") {
+		k.error(topic, "it lacks F=T: when sealmilter does not answer, mail leaves in clear text", "add F=T to its INPUT_MAIL_FILTER line in sendmail.mc; "+setupSendmail)
+	}
+	// An answer at RCPT TO may take as long as a lookup, and a moment for the answer itself.
+	if limit := f.Timeouts["r"]; limit < k.config.Keys.Timeout+5*time.Second {
+		k.warning(topic, fmt.Sprintf("it waits %v for an answer; with lookups that may take %v, mail is deferred that need not be", limit, k.config.Keys.Timeout), "set R:60s in its T=")
+	}
+	if limit := f.Timeouts["e"]; limit < time.Minute {
+		k.warning(topic, fmt.Sprintf("it waits %v at the end of a message; sealing a large one may take longer", limit), "set E:10m in its T=")
+	}
+}
+
+// daemons looks at every listener that clients use.
+func (k *sendmailCheck) daemons() {
+	if k.own == "" {
+		return
+	}
+	var wired []string
+	for _, d := range k.Daemons {
+		if d.isAt(k.config.Reinject) {
+			continue
+		}
+		topic := "sendmail listener " + d.Name
+		filters := k.filtersOf(d)
+		at := slices.Index(filters, k.own)
+		if at < 0 {
+			k.error(topic, "mail that comes in here is not sealed: its filters are "+fmt.Sprintf("%q", strings.Join(filters, ", ")), "take InputMailFilters out of its DAEMON_OPTIONS, or add "+k.own+" there")
+			continue
+		}
+		for _, name := range filters[:at] {
+			if k.isSigner(name) {
+				k.error(topic, "the signature of "+name+" is made before sealmilter changes the message, and does not verify", "put INPUT_MAIL_FILTER(`"+k.own+"') before that of "+name)
+			}
+		}
+		wired = append(wired, d.Name)
+	}
+	if len(wired) > 0 {
+		k.ok("sendmail", "mail that comes in at "+strings.Join(wired, ", ")+" is shown to sealmilter")
+	}
+}
+
+// isSigner reports whether a filter signs what leaves.
+func (k *sendmailCheck) isSigner(name string) bool {
+	socket := strings.ToLower(k.Filters[name].Socket)
+	return strings.Contains(strings.ToLower(name), "dkim") || strings.Contains(socket, "dkim") || strings.HasPrefix(socket, "inet:8891@") || socket == "inet:8891"
+}
+
+// copies looks at the loopback listener.
+func (k *sendmailCheck) copies() {
+	topic := "sendmail listener " + k.config.Reinject
+	at := slices.IndexFunc(k.Daemons, func(d Daemon) bool { return d.isAt(k.config.Reinject) })
+	if at < 0 {
+		k.error(topic, "it is not in sendmail.cf, so messages to several recipients cannot be sent", setupSendmail)
+		return
+	}
+	d := k.Daemons[at]
+	filters := k.filtersOf(d)
+	if d.Name != mail.DaemonCopies || !slices.Contains(filters, k.own) {
+		k.error(topic, "sealmilter is not asked who may come in, by a listener of the name "+mail.DaemonCopies+": any program on this host can send clear text through it",
+			"give it the options of deploy/sendmail/sealmilter.mc")
+		return
+	}
+	k.ok(topic, "it takes sealmilter's copies and nobody else's")
+	front := strings.FieldsFunc(k.Options["inputmailfilters"], func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
+	for _, name := range front[slices.Index(front, k.own)+1:] {
+		if k.isSigner(name) && !slices.Contains(filters, name) {
+			k.warning(topic, "copies that go through it are not signed by "+name, "add it to InputMailFilters of "+mail.DaemonCopies+", behind sealmilter: InputMailFilters="+k.own+";"+name)
+		}
+	}
+}
+
+// programs looks at the way of mail from sendmail(1) and cron.
+func (k *sendmailCheck) programs(submit *Sendmail) {
+	const topic = "sendmail local programs"
+	if submit == nil {
+		k.warning(topic, "there is no submit.cf, so programs on this host may queue mail that no filter sees", "install one: cf/README of sendmail, \"Message submission program\"")
+		return
+	}
+	host := strings.Trim(submit.Macros["MTAHost"], "[]")
+	if !strings.HasPrefix(host, "127.") && !strings.EqualFold(host, "localhost") && host != "IPv6:0:0:0:0:0:0:0:1" {
+		k.error(topic, "submit.cf hands their mail to "+host+", past sealmilter", "FEATURE(`msp', `[127.0.0.1]') in submit.mc")
+		return
+	}
+	port := "25"
+	if words := strings.Fields(submit.Mailers["relay"]["a"]); len(words) > 2 {
+		port = words[2]
+	}
+	at := slices.IndexFunc(k.Daemons, func(d Daemon) bool { return d.port() == port })
+	switch {
+	case at < 0:
+		k.error(topic, "submit.cf hands their mail to port "+port+", where sendmail.cf has no listener", setupSendmail)
+	case !slices.Contains(k.filtersOf(k.Daemons[at]), k.own):
+		k.error(topic, "what cron and sendmail(1) send is not sealed", setupSendmail)
+	case k.Daemons[at].Name != mail.DaemonLocal:
+		k.warning(topic, "sealmilter cannot tell their mail from that of clients: when a recipient is refused, sendmail returns the message with its text", setupSendmail)
+	default:
+		k.ok(topic, "what cron and sendmail(1) send is shown to sealmilter")
+	}
+}
+
+// macros looks at what sendmail is told to tell filters. Without such an option it tells enough.
+func (k *sendmailCheck) macros() {
+	for option, needed := range map[string][]string{"milter.macros.connect": {"{daemon_name}"}, "milter.macros.envfrom": {"i", "{auth_authen}"}} {
+		value, set := k.Options[option]
+		told := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+		for _, name := range needed {
+			if set && !slices.Contains(told, name) {
+				k.error("sendmail macros", option+" lacks "+name+", so sealmilter cannot tell who sends", "take the define of "+option+" out of sendmail.mc, or add "+name)
+			}
+		}
+	}
+}
+
+// behind looks at what sendmail does to mail after sealmilter has seen it.
+func (k *sendmailCheck) behind() {
+	if v, set := k.Options["maxmimeheaderlength"]; !set || v != "0/0" && v != "0" {
+		k.warning("sendmail MaxMimeHeaderLength", "long MIME header fields are cut behind the signature", "define(`confMAX_MIME_HEADER_LENGTH', `0/0')dnl in sendmail.mc")
+	}
+	if limit := number(k.Mailers["esmtp"]["l"]); limit > 0 && limit < 1000 {
+		k.warning("sendmail mailer esmtp", fmt.Sprintf("L=%d: lines of more octets are broken behind the signature", limit), "define(`SMTP_MAILER_LL', `2040')dnl in sendmail.mc, before MAILER(`smtp')")
+	}
+	if limit := number(k.Options["maxmessagesize"]); limit > 0 && limit < 2*k.config.Limits.Message {
+		k.warning("sendmail MaxMessageSize", fmt.Sprintf("an encrypted copy is up to twice as large as the message, and sendmail takes %d octets: messages over %d may be refused, though [limits] message is %d",
+			limit, limit/2, k.config.Limits.Message), "raise confMAX_MESSAGE_SIZE, or set message in [limits] to what users may send")
+	}
+	if domain := k.Macros["M"]; domain != "" {
+		k.warning("sendmail masquerading", "From becomes an address of "+domain+" behind sealmilter, and will differ from the one that is signed", "have clients use the address of "+domain)
+	}
+	if file := k.Options["aliasfile"]; file != "" {
+		k.ok("sendmail AliasFile", "aliases of local domains are looked up behind sealmilter: their members get the copy that is made for the alias")
+	}
+	if mode := strings.ToLower(k.Options["eightbitmode"]); strings.HasPrefix(mode, "s") {
+		k.warning("sendmail EightBitMode", "strict refuses mail with 8-bit text from clients that do not announce it", "leave confEIGHT_BIT_HANDLING out of sendmail.mc")
+	}
+}
