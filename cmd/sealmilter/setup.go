@@ -15,8 +15,8 @@ import (
 	"sealmilter/internal/wiring"
 )
 
-// setupFolder holds a record of what was changed for each MTA, and the backups.
-const setupFolder = "/etc/sealmilter/setup"
+// setupFolder, with the name of the MTA behind it, holds the record of what was changed and the backups.
+const setupFolder = "/etc/sealmilter/setup-"
 
 // wirable is an MTA of this host that can be wired to sealmilter.
 type wirable interface {
@@ -56,7 +56,7 @@ state, passphrase and user. What fails half-way is taken back.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s := &setup{
 			which:   args[0],
-			journal: wiring.Journal{Dir: filepath.Join(setupFolder, args[0])},
+			journal: wiring.Journal{Dir: setupFolder + args[0]},
 			run:     wiring.RunHere,
 			steps:   &setupSteps{out: cmd.OutOrStdout(), asJSON: *asJSON, dryRun: *dryRun},
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -43,4 +44,49 @@ func TestSetupPostfix(t *testing.T) {
 	if after := h.files(t, folders...); after != before {
 		t.Errorf("undone it is\n%s\nnot\n%s", after, before)
 	}
+}
+
+// TestSetupPostfixTakesBack has commands of Postfix fail in the middle: everything is as it was, the user, too.
+func TestSetupPostfixTakesBack(t *testing.T) {
+	t.Parallel()
+	h := startSetupHost(t, "postfix")
+	folders := []string{"/etc/postfix", "/etc/systemd", "/etc/passwd", "/etc/group"}
+	// Accounts come and go; the shadow files keep their backups.
+	h.run(t, "useradd --system other && userdel other")
+	before := h.files(t, folders...)
+	h.run(t, "mv /usr/sbin/postfix /usr/sbin/postfix.real")
+	for failing, reason := range map[string]string{"check": "postfix check: exit status 1: no", "reload": "postfix reload: exit status 1: no"} {
+		script := "#!/bin/sh\ncase $1 in status) exit 0;; " + failing + ") echo no >&2; exit 1;; reload) exit 0;; esac\nexec postfix.real \"$@\"\n"
+		if err := os.WriteFile(h.Path("/usr/sbin/postfix"), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		h.fails(t, "sealmilter setup postfix", "change    /etc/postfix/main.cf", "failed    everything is taken back", reason)
+		if after := h.files(t, folders...); after != before {
+			t.Errorf("%s failed, and it is\n%s\nnot\n%s", failing, after, before)
+		}
+		h.run(t, "! ls -d /etc/sealmilter /var/lib/sealmilter 2>/dev/null && ! id sealmilter 2>/dev/null")
+	}
+}
+
+// TestSetupPostfixInUse wires a Postfix that an administrator has done much with: sealmilter by a socket that the chroot
+// can see, a signer, a service with filters of its own; and who changes the files again before everything is taken back.
+func TestSetupPostfixInUse(t *testing.T) {
+	t.Parallel()
+	h := startSetupHost(t, "postfix")
+	h.run(t, "postconf -e myhostname=mail.example.org 'relayhost=["+strings.Replace(h.sink.Addr, ":", "]:", 1)+"' &&"+
+		" postconf -M submission/inet='submission inet n - y - - smtpd' && postconf -P submission/inet/smtpd_sasl_auth_enable=no submission/inet/smtpd_milters='$mua_milters' &&"+
+		" mkdir /etc/sealmilter && echo 'listen = \"unix:/var/spool/postfix/sealmilter/milter.sock\"\nreinject = \"127.0.0.1:10044\"\nkeys.sources = [\"local\"]' >/etc/sealmilter/sealmilter.toml &&"+
+		" /etc/init.d/postfix start")
+	h.run(t, "sealmilter setup postfix", "the folder /var/spool/postfix/sealmilter (mode 0750)")
+	h.serve(t)
+	h.run(t, "stat -c '%U %G %a' /var/spool/postfix/sealmilter /var/spool/postfix/sealmilter/milter.sock", "sealmilter postfix 2750\nsealmilter postfix 660\n")
+	h.run(t, "sealmilter setup postfix", "unchanged", "mail that comes in at smtp, submission is shown to sealmilter", "ok       test message: the MTA asks sealmilter")
+	h.sealed(t, 1)
+
+	// A line of the administrator's stays, and so does what was there before.
+	h.run(t, "postconf -e always_bcc=archive@example.org && postconf -P submission/inet/syslog_name=postfix/mua")
+	h.run(t, "sealmilter check || true", "warning  Postfix always_bcc: archive@example.org adds a recipient")
+	h.run(t, "sealmilter setup postfix --undo", "/etc/postfix/main.cf was changed since", "/etc/postfix/master.cf was changed since")
+	h.run(t, "postconf -n; postconf -M; postconf -P", "always_bcc = archive@example.org", "submission/inet/syslog_name = postfix/mua", "submission/inet/smtpd_milters = $mua_milters")
+	h.run(t, "! grep -rn -e sealmilter -e sealcleanup -e 10044 /etc/postfix")
 }

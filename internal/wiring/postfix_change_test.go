@@ -98,3 +98,25 @@ func withoutComments(file string) string {
 	}
 	return kept.String()
 }
+
+// TestServicesInTheBlockStay has postconf(1) move a service of the administrator's behind the first mark, as it does when it
+// changes the service that stands before it.
+func TestServicesInTheBlockStay(t *testing.T) {
+	before := PostfixFiles{Master: "smtp inet n - y - - smtpd\npickup unix n - y 60 1 pickup\ncleanup unix n - y - 0 cleanup\n"}
+	c := config.Default()
+	after, err := postfixOf(before).Wire(before, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const mine = "submission inet n - y - - smtpd\n  -o syslog_name=postfix/mua\n"
+	moved := after
+	moved.Master = strings.Replace(after.Master, beginMark, beginMark+mine, 1)
+	if back := postfixOf(moved).Unwire(moved, before, c); back.Master != before.Master+mine {
+		t.Errorf("taken out it is\n%s", back.Master)
+	}
+	c.Reinject = "127.0.0.1:10099" // the block is made anew
+	again, err := postfixOf(moved).Wire(moved, c)
+	if err != nil || strings.Count(again.Master, mine) != 1 || strings.Contains(again.Master, "10026") || !strings.Contains(again.Master, "127.0.0.1:10099 inet") {
+		t.Errorf("%v\n%s", err, again.Master)
+	}
+}

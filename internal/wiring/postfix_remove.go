@@ -28,7 +28,7 @@ func (p *Postfix) Unwire(now, before PostfixFiles, c *config.Config) PostfixFile
 			now.Main = removeParameter(now.Main, name)
 		}
 	}
-	now.Master, _, _ = cutBlock(now.Master)
+	now.Master, _, _ = w.cutBlock(now.Master)
 	for _, m := range masterEntries(now.Master) {
 		now.Master = w.restore(now.Master, before.Master, m.name, m.kind)
 	}

@@ -11,7 +11,7 @@ import (
 // services adds those of the fragment to master.cf that are not there, in a block of their own. A block that is there stays
 // as long as its services do what they have to, whatever else the administrator has changed in it.
 func (w *postfixWiring) services() error {
-	rest, block, at := cutBlock(w.files.Master)
+	rest, block, at := w.cutBlock(w.files.Master)
 	if block != "" && w.servicesSuit() {
 		return nil
 	}
@@ -48,9 +48,10 @@ func (w *postfixWiring) services() error {
 	return nil
 }
 
-// cutBlock returns a file without sealmilter's block, the block with its marks, and where it was. A block without an end
-// is none: what follows is not ours.
-func cutBlock(file string) (rest, block string, at int) {
+// cutBlock returns master.cf without sealmilter's block, the block with its marks, and where it was. A service in it that
+// is none of sealmilter's stays: postconf(1) moves comments, and with them the marks, when it changes the service before
+// them. A block without an end is none.
+func (w *postfixWiring) cutBlock(file string) (rest, block string, at int) {
 	start := strings.Index(file, beginMark)
 	if start < 0 {
 		return file, "", len(file)
@@ -60,7 +61,22 @@ func cutBlock(file string) (rest, block string, at int) {
 		return file, "", len(file)
 	}
 	end := start + length + len(endMark)
-	return file[:start] + file[end:], file[start:end], start
+	block = file[start:end]
+	own := masterEntries(w.fragments().Master)
+	var others strings.Builder
+	for _, m := range masterEntries(block) {
+		if !slices.ContainsFunc(own, m.isLike) {
+			others.WriteString(withEnd(block[m.start:m.end]))
+		}
+	}
+	return file[:start] + others.String() + file[end:], block, start + others.Len()
+}
+
+// isLike reports whether a service is the same as one of the fragment, perhaps at another address.
+func (m masterEntry) isLike(own masterEntry) bool {
+	log, named := m.option("syslog_name")
+	ownLog, _ := own.option("syslog_name")
+	return m.name == own.name && m.kind == own.kind || named && log.value == ownLog.value && m.command == own.command
 }
 
 // servicesSuit reports whether the services that are in force are those that sealmilter needs.
