@@ -25,14 +25,14 @@ func (s submission) SubmissionAddr() string { return s.Addr }
 // TestCases plays every end-to-end case with the shipped fragments, to a next hop with 8BITMIME and to one without.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	cases, err := scenario.Cases("sendmail")
-	if err != nil {
-		t.Fatal(err)
-	}
 	program := build(t, "-race")
 	for name, sevenBit := range map[string]bool{"8bit": false, "7bit": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			cases, err := scenario.Cases("sendmail", name)
+			if err != nil {
+				t.Fatal(err)
+			}
 			w := newWorld(t, t.Context(), program, sevenBit)
 			s := startFor(t, t.Context(), w)
 			for _, c := range cases {
