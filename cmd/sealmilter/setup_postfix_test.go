@@ -44,6 +44,14 @@ func TestSetupPostfix(t *testing.T) {
 	if after := h.files(t, folders...); after != before {
 		t.Errorf("undone it is\n%s\nnot\n%s", after, before)
 	}
+
+	// The settings look right, and all the same Postfix does not ask sealmilter about clients of this host.
+	h.run(t, "postconf -e 'smtpd_milter_maps=inline:{127.0.0.1=DISABLE}'")
+	before = h.files(t, folders...)
+	h.fails(t, "sealmilter setup postfix", "error    test message: it was accepted at 127.0.0.1:25 without sealmilter", "everything is taken back")
+	if after := h.files(t, folders...); after != before {
+		t.Errorf("taken back it is\n%s\nnot\n%s", after, before)
+	}
 }
 
 // TestSetupPostfixTakesBack has commands of Postfix fail in the middle: everything is as it was, the user, too.

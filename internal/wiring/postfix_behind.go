@@ -8,7 +8,7 @@ func (k *postfixCheck) behind() {
 		}
 	}
 	k.added(k.Main, "")
-	if maps := k.Main["virtual_alias_maps"]; maps != "" {
+	if maps := k.Main["virtual_alias_maps"]; maps != "" && !k.splits() {
 		k.warning("Postfix virtual_alias_maps", maps+" is looked up behind sealmilter: the members of an alias get the copy that is made for the alias",
 			"give an alias a key of its own that its members have, or a rule in [policy] with mode sign")
 	}
@@ -47,7 +47,7 @@ func (k *postfixCheck) added(settings map[string]string, where string) {
 				"an archive that can read all mail needs a place before sealmilter")
 		}
 	}
-	if filter := settings["content_filter"]; filter != "" {
+	if filter := settings["content_filter"]; filter != "" && !k.splits() {
 		k.warning("Postfix content_filter", filter+where+" gets mail behind sealmilter: it sees ciphertext, and must hand it back to a listener without milters",
 			"a filter that has to read the text belongs before sealmilter: an smtpd_proxy_filter, or a milter in front of it in smtpd_milters")
 	}

@@ -150,12 +150,21 @@ func (k *postfixCheck) programs() {
 	k.filter(topic, *cleanup, filters[at])
 	k.order(topic, filters, at)
 	k.reachable(topic, *cleanup)
-	if k.value(*cleanup, "milter_macro_daemon_name") != mail.DaemonLocal {
+	if name := k.value(*cleanup, "milter_macro_daemon_name"); name != mail.DaemonLocal && !(k.splits() && name == mail.DaemonFrontLocal) {
 		k.warning(topic, "sealmilter cannot tell their mail from that of clients: a refused recipient keeps a message in maildrop for ever",
 			"milter_macro_daemon_name="+mail.DaemonLocal+" for a cleanup service of pickup's own: "+setupPostfix)
 		return
 	}
 	k.ok(topic, "what cron and sendmail(1) send is shown to sealmilter")
+}
+
+// splits reports whether Postfix splits messages by recipient before sealmilter seals them: by a content filter that leads
+// back to an inner listener.
+func (k *postfixCheck) splits() bool {
+	inner := func(s Service) bool {
+		return s.Command == "smtpd" && k.value(s, "milter_macro_daemon_name") == mail.DaemonInner && strings.HasSuffix(strings.NewReplacer("[", "", "]", "").Replace(k.Main["content_filter"]), ":"+s.Name)
+	}
+	return k.Main["milter_macro_daemon_name"] == mail.DaemonFront && slices.ContainsFunc(k.Services, inner)
 }
 
 // copies looks at the loopback listener.

@@ -19,6 +19,12 @@ func wiredPostfix(t *testing.T) PostfixFiles {
 	return wired
 }
 
+// split and inner are what a Postfix has that splits messages by recipient.
+const (
+	split = "milter_macro_daemon_name = SEALFRONT\ncontent_filter = sealsplit:[127.0.0.1]:10027\nvirtual_alias_maps = hash:/x\n"
+	inner = "127.0.0.1:10027 inet n - n - - smtpd -o milter_macro_daemon_name=SEALINNER -o content_filter=\n"
+)
+
 // TestCheckPostfix changes one setting after the other of a Postfix that is wired well.
 func TestCheckPostfix(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -60,6 +66,9 @@ func TestCheckPostfix(t *testing.T) {
 		"always_bcc":            {main: "always_bcc = archive@example.org\n", want: "warning Postfix always_bcc: archive@example.org adds a recipient"},
 		"bcc of a service":      {master: "x inet n - y - - smtpd -o sender_bcc_maps=hash:/x\n", want: "warning Postfix sender_bcc_maps: hash:/x of x in master.cf adds"},
 		"content filter":        {main: "content_filter = scan:[127.0.0.1]:10025\n", want: "warning Postfix content_filter"},
+		"split":                 {main: split, replace: [2]string{"=LOCALSUBMIT", "=SEALFRONTLOCAL"}, master: inner},
+		"split without inner":   {main: split, want: "warning Postfix content_filter"},
+		"split, name of before": {main: split, replace: [2]string{"=LOCALSUBMIT", "=x"}, master: inner, want: "warning Postfix local programs"},
 		"aliases":               {main: "virtual_alias_maps = hash:/x\n", want: "warning Postfix virtual_alias_maps"},
 		"generic":               {main: "smtp_generic_maps = hash:/x\n", want: "warning Postfix smtp_generic_maps"},
 		"header checks":         {main: "smtp_header_checks = regexp:/x\n", want: "warning Postfix smtp_header_checks"},
