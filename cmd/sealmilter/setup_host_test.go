@@ -169,3 +169,21 @@ func (h *setupHost) sealed(t *testing.T, number int) {
 		}
 	}
 }
+
+// sealedLocally has a program of the host send a message with sendmail(1).
+func (h *setupHost) sealedLocally(t *testing.T) {
+	t.Helper()
+	before := len(h.sink.Deliveries())
+	h.run(t, "printf 'From: alice@example.org\\nTo: bob@example.net\\nSubject: s\\n\\nWe meet at the old mill.\\n' | sendmail -f alice@example.org bob@example.net")
+	ctx, cancel := context.WithTimeout(h.ctx, 2*time.Minute)
+	defer cancel()
+	all, err := h.sink.Wait(ctx, before+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range all[before:] {
+		if !bytes.Contains(d.Data, []byte("BEGIN PGP MESSAGE")) || bytes.Contains(d.Data, []byte("old mill")) {
+			t.Errorf("for %s there is\n%s", d.To, d.Data)
+		}
+	}
+}

@@ -39,6 +39,7 @@ func TestSetupPostfix(t *testing.T) {
 		t.Errorf("the second time it is\n%s\nnot\n%s", again, wired)
 	}
 	h.sealed(t, 2)
+	h.sealedLocally(t)
 	h.run(t, undo, "kept      /var/lib/sealmilter with keys and state")
 	h.run(t, "sealmilter keys list --secret", "alice@example.org")
 	if after := h.files(t, folders...); after != before {

@@ -48,8 +48,20 @@ func TestSetupSendmail(t *testing.T) {
 		t.Errorf("the second time it is\n%s\nnot\n%s", again, wired)
 	}
 	h.sealed(t, 2)
+	h.sealedLocally(t)
 	h.run(t, undo, "kept      /var/lib/sealmilter with keys and state")
 	if after := h.files(t, folders...); after != before {
 		t.Errorf("undone twice it is\n%s\nnot\n%s", after, before)
 	}
+
+	// What the administrator changes meanwhile stays, and what is made of it is made anew.
+	h.run(t, "sealmilter setup sendmail")
+	h.run(t, "sed -i 's/^MAILER_DEFINITIONS/define(`confMAX_HOP'\\'', `17'\\'')dnl\\n&/' /etc/mail/sendmail.mc && make -C /etc/mail && /etc/init.d/sendmail restart")
+	h.run(t, "sealmilter check || true", "ok       sendmail: mail that comes in at MTA-v4, MSP-v4, LOCALSUBMIT is shown to sealmilter")
+	h.run(t, undo, "/etc/mail/sendmail.mc was changed since", "/etc/mail/sendmail.cf was changed since")
+	h.run(t, "grep -c MaxHopCount=17 /etc/mail/sendmail.cf && ! grep -n -i seal /etc/mail/*.cf /etc/mail/*.mc", "1\n")
+
+	// Changes by hand would be lost.
+	h.run(t, "echo 'O HelpFile=/etc/mail/other' >>/etc/mail/sendmail.cf")
+	h.fails(t, "sealmilter setup sendmail", "/etc/mail/sendmail.cf is not what /etc/mail/sendmail.mc makes", "nothing was changed")
 }

@@ -237,7 +237,7 @@ func (s *setup) start(ctx context.Context, changed bool) error {
 	if err := s.runAll(ctx, commands); err != nil || s.steps.dryRun {
 		return err
 	}
-	const patience = 30 * time.Second
+	const patience = 15 * time.Second
 	for deadline := time.Now().Add(patience); !listens(ctx, s.config.Listen); {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("sealmilter does not listen at %s after %v; see journalctl -u %s", s.config.Listen, patience, serviceName)
