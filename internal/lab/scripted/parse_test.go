@@ -42,6 +42,35 @@ func TestParsePath(t *testing.T) {
 	}
 }
 
+func TestParametersForTheNextHop(t *testing.T) {
+	for in, want := range map[string]string{
+		"size=10 ret=hdrs envid=aB smtputf8 auth=<>": "RET=HDRS ENVID=aB SMTPUTF8",
+		"body=8bitmime": "BODY=8BITMIME",
+	} {
+		if got := strings.Join(mailArgs(strings.Fields(in), true), " "); got != want {
+			t.Errorf("%s: %s", in, got)
+		}
+	}
+	if got := mailArgs([]string{"BODY=8BITMIME"}, false); len(got) > 0 {
+		t.Errorf("a next hop without 8BITMIME gets %q", got)
+	}
+	for in, want := range map[string]string{
+		"": "ORCPT=rfc822;b+2Bo+C3+B6@example.net",
+		"notify=delay,success orcpt=x400;/C+3Dde/": "NOTIFY=SUCCESS,DELAY ORCPT=x400;/C+3Dde/",
+		"ORCPT=utf-8;dörte@münchen.example":        `ORCPT=utf-8;d\x{F6}rte@m\x{FC}nchen.example`,
+	} {
+		to := Recipient{Path: "<b+oö@example.net>", Args: strings.Fields(in)}
+		if got := strings.Join(rcptArgs(to), " "); got != want {
+			t.Errorf("%s: %s", in, got)
+		}
+	}
+	for in, want := range map[string]bool{"NOTIFY=NEVER": true, "notify=never,success": false, "NOTIFY=DELAY": true, "": true} {
+		if got := sensible(strings.Fields(in)); got != want {
+			t.Errorf("%s: %v", in, got)
+		}
+	}
+}
+
 // FuzzSplit checks that a message with CRLF at the end of its header's lines is the same when it is put together again.
 func FuzzSplit(f *testing.F) {
 	f.Add([]byte("A: 1\r\n 2\r\n\r\nbody\r\n"))
