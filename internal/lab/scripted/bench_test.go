@@ -69,6 +69,7 @@ mode = "pass"
 		{"mode pass", modePass},
 		{"named twice", namedTwice},
 		{"leftovers", leftovers},
+		{"submitter", submitter},
 		{"abandoned", abandoned},
 		{"left in the answer", leftInTheAnswer},
 		{"too few terms", tooFewTerms},
