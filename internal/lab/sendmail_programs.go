@@ -37,20 +37,36 @@ func findSendmail(ctx context.Context, progress io.Writer) (sendmailPrograms, er
 			return sendmailPrograms{}, err
 		}
 	}
-	// A machine without sendmail has no account for it; news is on every Debian and owns nothing.
-	for _, name := range []string{"smmsp", "news"} {
-		account, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		p.owner = name
-		if p.uid, err = strconv.Atoi(account.Uid); err != nil {
-			return sendmailPrograms{}, err
-		}
-		p.gid, err = strconv.Atoi(account.Gid)
-		return p, err
+	account, err := sendmailAccount()
+	if err != nil {
+		return sendmailPrograms{}, err
 	}
-	return sendmailPrograms{}, fmt.Errorf("this machine has neither the account smmsp nor news to run sendmail(1) as")
+	p.owner = account.Username
+	if p.uid, err = strconv.Atoi(account.Uid); err != nil {
+		return sendmailPrograms{}, err
+	}
+	p.gid, err = strconv.Atoi(account.Gid)
+	return p, err
+}
+
+// sendmailAccount returns as whom sendmail(1) sends what root hands in and what has waited in its queue. A machine without
+// sendmail has no account for that; news is on every Debian and owns nothing.
+func sendmailAccount() (*user.User, error) {
+	for _, name := range []string{"smmsp", "news"} {
+		if account, err := user.Lookup(name); err == nil {
+			return account, nil
+		}
+	}
+	return nil, fmt.Errorf("this machine has neither the account smmsp nor news to run sendmail(1) as")
+}
+
+// SendmailAccount returns the name of the user as whom the command of a [Sendmail] works for root, and for its queue.
+func SendmailAccount() (string, error) {
+	account, err := sendmailAccount()
+	if err != nil {
+		return "", err
+	}
+	return account.Username, nil
 }
 
 // saslPlugins is the folder of libsasl2's mechanisms.

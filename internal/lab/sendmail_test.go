@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,6 +80,35 @@ func TestSendmailQueues(t *testing.T) {
 	}
 	if got := sink.Mailbox("bob@example.net"); len(got) != 1 {
 		t.Errorf("bob got %+v", got)
+	}
+}
+
+// The command tells whose message it is, whether it hands it in at once or later.
+func TestSendmailKnowsItsCaller(t *testing.T) {
+	sink := startSink(t, lab.SinkConfig{})
+	sendmail := startSendmail(t, lab.SendmailConfig{Relay: sink.Addr})
+	message := []byte("Received: (from root@localhost)\n\tby mx.lab.test (8.17) id 1; now\nSubject: s\n\nhello\n")
+	if err := sendmail.SendmailAs(bounded(t), "games", message, "bob@example.net"); err != nil {
+		t.Fatal(err)
+	}
+	if err := sendmail.SendmailAs(bounded(t), "games", message, "-odq", "bob@example.net"); err != nil {
+		t.Fatal(err)
+	}
+	if queue, err := sendmail.Queue(); err != nil || !slices.ContainsFunc(queue, func(s string) bool { return strings.HasPrefix(s, "clientmqueue/") }) {
+		t.Errorf("the queue holds %q, %v", queue, err)
+	}
+	if err := sendmail.WaitEmpty(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	all := sink.Mailbox("bob@example.net")
+	for _, d := range all {
+		fields := strings.Split(string(d.Data), "\r\nReceived: ")
+		if d.From != "games@mx.lab.test" || len(fields) != 3 || !strings.HasPrefix(fields[1], "(from games@localhost)\r\n\tby mx.lab.test ") {
+			t.Errorf("bob got, from %s,\n%s", d.From, d.Data)
+		}
+	}
+	if len(all) != 2 {
+		t.Errorf("bob got %d messages", len(all))
 	}
 }
 
