@@ -6,7 +6,7 @@ import (
 )
 
 // nothingLeaves: while sealmilter is down, nothing is taken from clients, and what programs on this host hand in waits in the queue of
-// the command. It is sealed once sealmilter is back.
+// the command. It is sealed once sealmilter is back, in the name of the users who have handed it in.
 func (r *relay) nothingLeaves(t *testing.T) {
 	said(t, "451 4.3.2")(r.dial(t, r.Addr).Mail("alice@example.org"))
 	said(t, "454 4.3.0")(r.dial(t, r.Addr).AuthPlain("alice", "alice"))
@@ -16,12 +16,15 @@ func (r *relay) nothingLeaves(t *testing.T) {
 	if err := r.Sendmail(r.ctx, []byte(text), "-f", "alice@example.org", "bob@example.net"); err != nil {
 		t.Fatal(err)
 	}
+	if err := r.SendmailAs(r.ctx, "www-data", []byte(text), "-f", "alice@example.org", "dave@example.net"); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		queue, err := r.Queue()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(queue) != 1 || !strings.HasPrefix(queue[0], "clientmqueue/") {
+		if len(queue) != 2 || !strings.HasPrefix(queue[0], "clientmqueue/") || !strings.HasPrefix(queue[1], "clientmqueue/") {
 			t.Errorf("the queues hold %q", queue)
 		}
 		if err := r.RunQueues(r.ctx); err != nil {
@@ -34,8 +37,12 @@ func (r *relay) nothingLeaves(t *testing.T) {
 
 	r.serve(t, "")
 	all := r.sent(t)
-	if len(all) != 1 || all[0].To != "bob@example.net" || !strings.Contains(string(all[0].Data), "BEGIN PGP MESSAGE") ||
-		strings.Contains(string(all[0].Data), secret) {
+	for _, d := range all {
+		if d.From != "alice@example.org" || !strings.Contains(string(d.Data), "BEGIN PGP MESSAGE") || strings.Contains(string(d.Data), secret) {
+			t.Errorf("sent: %+v", d)
+		}
+	}
+	if len(all) != 2 || all[0].To == all[1].To {
 		t.Errorf("sent: %+v", all)
 	}
 }

@@ -93,6 +93,9 @@ type Senders struct {
 	Extend time.Duration
 	// Secrets says where secret keys are kept.
 	Secrets Secrets
+	// Submitter is the user as whom sendmail's command hands in what waits in its queue and what root sends; "" for none.
+	// The command is believed whose message it is.
+	Submitter string
 	// Logins has the addresses that a login or a local user may use. A login that is not in it may use itself, if it is an
 	// address, and a local user the own name at the MTA's host.
 	Logins map[string][]mail.Pattern
@@ -219,6 +222,7 @@ func Default() *Config {
 			KeyLifetime: 3 * 365 * 24 * time.Hour,
 			Extend:      365 * 24 * time.Hour,
 			Secrets:     SecretFiles,
+			Submitter:   "smmsp",
 		},
 		Keys: Keys{
 			Sources: []string{"local", "wkd"},

@@ -78,6 +78,7 @@ func TestLoad(t *testing.T) {
 			PassphraseFile: "/etc/sealmilter/passphrase",
 			KeyLifetime:    24 * time.Hour,
 			Secrets:        config.SecretDatabase,
+			Submitter:      "mailqueue",
 			Logins: map[string][]mail.Pattern{
 				"alice":           patterns(t, "alice@example.org", "@alice.example"),
 				"bob@example.org": patterns(t),

@@ -30,6 +30,7 @@ func (c *Config) fields() reader {
 			field{"key_lifetime", text(&c.Senders.KeyLifetime, wantDuration, parsePositive)},
 			field{"extend", text(&c.Senders.Extend, wantExtension, parseExtension)},
 			field{"secrets", word(&c.Senders.Secrets, SecretFiles, SecretDatabase)},
+			field{"submitter", text(&c.Senders.Submitter, wantText, parseText)},
 			field{"logins", mapping(&c.Senders.Logins, wantPattern, mail.ParsePattern)},
 		)},
 		field{"keys", table(

@@ -127,6 +127,7 @@ func (t *Transaction) Message(ctx context.Context, m *mail.Message) (*mail.Edit,
 	default:
 		return nil, errors.New("a message at no known stage")
 	}
+	t.gate.identifySubmitter(m)
 	identity := outbox.Identify(m)
 	edit, err := t.message(ctx, m, identity)
 	var refusal *mail.Failure

@@ -25,7 +25,7 @@ type claimant struct {
 
 // claimantOf returns who sends a message. The zero claimant, who may send as nobody, is a program of this host whose user
 // is not known.
-func claimantOf(origin Origin, env *mail.Envelope) claimant {
+func claimantOf(senders config.Senders, origin Origin, env *mail.Envelope) claimant {
 	switch {
 	case origin == Authenticated:
 		c := claimant{name: env.Login, kind: "login " + env.Login}
@@ -38,7 +38,11 @@ func claimantOf(origin Origin, env *mail.Envelope) claimant {
 	case env.User == rootUser:
 		return claimant{name: rootUser, anybody: true}
 	case env.User != "":
-		return claimant{name: env.User, kind: "local user " + env.User, own: localAddresses(env)}
+		c := claimant{name: env.User, kind: "local user " + env.User, own: localAddresses(env)}
+		if isSubmitter(senders, env) {
+			c.own = append(c.own, daemonAddress(env)...)
+		}
+		return c
 	case origin == Trusted && !env.Local:
 		return claimant{anybody: true}
 	default:
@@ -99,7 +103,7 @@ var errNobody = mail.Defer("4.7.0", "It cannot be told which user of this host s
 
 // checkSender holds MAIL FROM against the claimant. The null sender belongs to nobody; the author is checked later.
 func checkSender(senders config.Senders, origin Origin, env *mail.Envelope) error {
-	c := claimantOf(origin, env)
+	c := claimantOf(senders, origin, env)
 	if !c.anybody && c.kind == "" {
 		return errNobody
 	}
@@ -118,7 +122,7 @@ func author(senders config.Senders, origin Origin, m *mail.Message) (mail.Addr, 
 		return mail.Addr{}, err
 	}
 	env := m.Envelope
-	c := claimantOf(origin, env)
+	c := claimantOf(senders, origin, env)
 	for _, addr := range mailboxes {
 		switch {
 		case !c.mayUse(senders, addr):

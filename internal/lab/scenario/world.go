@@ -174,6 +174,16 @@ www-data = ["alice@example.org"]
 	if !strings.Contains(lines, "keys.sources") {
 		settings += "keys.sources = [\"local\"]\n"
 	}
+	submitter, err := lab.SendmailAccount()
+	if err != nil {
+		return "", err
+	}
+	// A table that is opened by its name takes no further keys from elsewhere.
+	if table := "[senders]\n"; strings.Contains(lines, table) {
+		lines = strings.Replace(lines, table, table+fmt.Sprintf("submitter = %q\n", submitter), 1)
+	} else {
+		settings += fmt.Sprintf("senders.submitter = %q\n", submitter)
+	}
 	file := filepath.Join(w.dir, name+".toml")
 	return file, os.WriteFile(file, fmt.Appendf(nil, text, w.Listen, w.Reinject, state, settings, lines), 0o600)
 }
