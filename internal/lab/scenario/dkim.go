@@ -14,6 +14,27 @@ import (
 	"sealmilter/internal/lab"
 )
 
+// DKIMCases returns the cases in which messages are changed, converted or made in different ways, as [Cases] does.
+func DKIMCases(names ...string) ([]*Case, error) {
+	all, err := Cases(names...)
+	if err != nil {
+		return nil, err
+	}
+	var chosen []*Case
+	for _, name := range []string{
+		"02-one-keyless", "03-mixed-with-bcc", "06-upper-case", "11-eight-bit", "12-awkward-lines", "16-recipient-twice", "17-foreign",
+		"18-local-program", "19-local-program-require", "20-modes", "22-dsn-parameters", "25-local-program-refused", "35-bounce-signed",
+		"36-automatic-trusted", "38-read-receipt",
+	} {
+		at := slices.IndexFunc(all, func(c *Case) bool { return c.Name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("there is no case %s", name)
+		}
+		chosen = append(chosen, all[at])
+	}
+	return chosen, nil
+}
+
 // signedFields are the fields that a DKIM signature has to cover wherever a message has them, if it is to bind what a
 // reader sees (RFC 6376, section 5.4.1) and, with the MIME fields, how the body is to be read.
 var signedFields = []string{"From", "To", "Cc", "Subject", "Date", "Message-Id", "Mime-Version", "Content-Type"}
