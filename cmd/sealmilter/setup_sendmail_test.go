@@ -16,7 +16,8 @@ func TestSetupSendmail(t *testing.T) {
 		t.Fatal(err)
 	}
 	const own = "define(`SMART_HOST', `relay:[127.0.0.1]')dnl\ndefine(`RELAY_MAILER_ARGS', `TCP $h PORT')dnl\n" +
-		"FEATURE(`accept_unresolvable_domains')dnl\nFEATURE(`nocanonify')dnl\nundefine(`confBIND_OPTS')dnl\ndefine(`confTO_IDENT', `0')dnl\nMAILER_DEFINITIONS\n"
+		"FEATURE(`accept_unresolvable_domains')dnl\nFEATURE(`nocanonify')dnl\nundefine(`confBIND_OPTS')dnl\ndefine(`confTO_IDENT', `0')dnl\n" +
+		"INPUT_MAIL_FILTER(`opendkim', `S=inet:8891@127.0.0.1')dnl\nMAILER_DEFINITIONS\n" // it does not run, and mail passes it then
 	text := strings.Replace(string(mc), "MAILER_DEFINITIONS\n", strings.Replace(own, "PORT", h.sink.Addr[len("127.0.0.1:"):], 1), 1)
 	if err := os.WriteFile(h.Path("/etc/mail/sendmail.mc"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
@@ -25,7 +26,7 @@ func TestSetupSendmail(t *testing.T) {
 	folders := []string{"/etc/mail", "/etc/systemd"}
 	before := h.files(t, folders...)
 
-	h.run(t, "sealmilter setup sendmail --dry-run", "--- /etc/mail/sendmail.mc", "+INPUT_MAIL_FILTER", "+++ /etc/mail/sendmail.cf", "+Xsealmilter", "sendmail restart")
+	h.run(t, "sealmilter setup sendmail --dry-run", "--- /etc/mail/sendmail.mc", "+INPUT_MAIL_FILTER", "+++ /etc/mail/sendmail.cf", "+Xsealmilter", "+O InputMailFilters=sealmilter, opendkim", "sendmail restart")
 	if after := h.files(t, folders...); after != before {
 		t.Fatalf("a dry run has changed\n%s\nto\n%s", before, after)
 	}

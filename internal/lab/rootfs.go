@@ -70,17 +70,20 @@ func installRootFS(ctx context.Context, debootstrap *exec.Cmd, root string, pack
 	if err != nil {
 		return err
 	}
+	// The machine's way to its mirror, such as a proxy.
+	ways, err := run(ctx, "", "apt-config", "dump", "Acquire")
+	if err != nil {
+		return err
+	}
 	env := append(os.Environ(), debootstrap.Env...)
+	if proxy := aptProxy(string(ways)); proxy != "" {
+		env = append(env, "http_proxy="+proxy, "https_proxy="+proxy)
+	}
 	if _, err := runIn(ctx, env, debootstrap.Path, "--variant=minbase", "--include=iproute2", suite, root, mirror); err != nil {
 		return err
 	}
 	// Packages ask this script whether their services may start (invoke-rc.d(8)).
 	if err := os.WriteFile(filepath.Join(root, "usr/sbin/policy-rc.d"), []byte("#!/bin/sh\nexit 101\n"), 0o755); err != nil {
-		return err
-	}
-	// The machine's way to its mirror, such as a proxy.
-	ways, err := run(ctx, "", "apt-config", "dump", "Acquire")
-	if err != nil {
 		return err
 	}
 	apt := filepath.Join(root, "etc/apt/apt.conf.d/99machine")
@@ -98,6 +101,16 @@ func installRootFS(ctx context.Context, debootstrap *exec.Cmd, root string, pack
 		err = errors.Join(err, os.Remove(file))
 	}
 	return err
+}
+
+// aptProxy returns the proxy of apt's configuration as "apt-config dump" prints it, "" if there is none.
+func aptProxy(dump string) string {
+	for line := range strings.Lines(dump) {
+		if value, found := strings.CutPrefix(strings.TrimSpace(line), "Acquire::http::Proxy "); found {
+			return strings.Trim(value, `";`)
+		}
+	}
+	return ""
 }
 
 // aptMirror returns where this machine has its Debian packages from, and the code name of the release.
