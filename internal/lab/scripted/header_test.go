@@ -90,13 +90,14 @@ func modePass(t *testing.T, b *bench) {
 	said(t, c.Quit())
 }
 
-// namedTwice names recipients several times: those who get a copy, and the one whose the message itself becomes.
+// namedTwice names recipients several times, or almost: those who get a copy, and the one whose the message itself becomes.
 func namedTwice(t *testing.T, b *bench) {
 	c := b.connect(t, trusted)
 	for _, to := range [][]string{
 		{"erin@example.com", "bob@example.net", "bob@example.net"},
 		{"bob@example.net", "erin@example.com", "bob@example.net", "erin@example.com"},
 		{"bob@example.net", "bob@example.net", "bob@example.net"},
+		{"bob@example.net", "BOB@example.net", "erin@example.com", "Erin@example.com"}, // four mailboxes
 	} {
 		l := b.write(to...)
 		envelope(t, c, l)

@@ -12,23 +12,20 @@ import (
 )
 
 // retryAfterHangUp leaves while the program works on a whole message, and sends it again, again and again. In the end
-// everybody has one copy.
+// everybody has a copy.
 func retryAfterHangUp(t *testing.T, b *bench) {
 	l := b.write("bob@example.net", "erin@example.com", "dave@example.net", "quiet@example.com")
-	for range 5 {
+	const hangUps = 5
+	for range hangUps {
 		conn, c := b.upToTheEnd(t, l)
 		_, err := io.WriteString(conn, frame('E', ""))
 		said(t, err)
 		said(t, c.Close())
 	}
-	got := b.retry(t, l)
-	if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(l.to))) {
-		t.Errorf("the letter went to %q", got)
-	}
+	checkRetry(t, l, b.retry(t, l), hangUps)
 }
 
-// retryAfterSomeCopies leaves when some copies have reached the next hop. The next try must not send them again, but for the
-// one that was on its way.
+// retryAfterSomeCopies leaves when some copies have reached the next hop. The next try must not send them again.
 func retryAfterSomeCopies(t *testing.T, b *bench) {
 	const before = 10
 	var to []string
@@ -43,11 +40,17 @@ func retryAfterSomeCopies(t *testing.T, b *bench) {
 	_, err = b.world.Sink.Wait(t.Context(), arrived+before)
 	said(t, err)
 	said(t, c.Close())
+	checkRetry(t, l, b.retry(t, l), 1)
+}
 
-	got := b.retry(t, l)
+// checkRetry checks who has got a copy of a letter after a number of hang-ups. One copy may be on its way at each, and
+// nobody knows whether it has arrived: it is sent again.
+func checkRetry(t *testing.T, l letter, got []string, hangUps int) {
+	t.Helper()
 	slices.Sort(got)
-	if once := slices.Compact(slices.Clone(got)); len(once) != len(to) || len(got) > len(to)+1 {
-		t.Errorf("%d of %d have got %d copies: %q", len(once), len(to), len(got), got)
+	once := slices.Compact(slices.Clone(got))
+	if !slices.Equal(once, slices.Sorted(slices.Values(l.to))) || len(got) > len(once)+hangUps {
+		t.Errorf("the letter went to %q", got)
 	}
 }
 
