@@ -25,7 +25,7 @@ type claimant struct {
 
 // claimantOf returns who sends a message. The zero claimant, who may send as nobody, is a program of this host whose user
 // is not known.
-func claimantOf(senders config.Senders, origin Origin, env *mail.Envelope) claimant {
+func claimantOf(origin Origin, env *mail.Envelope) claimant {
 	switch {
 	case origin == Authenticated:
 		c := claimant{name: env.Login, kind: "login " + env.Login}
@@ -38,11 +38,7 @@ func claimantOf(senders config.Senders, origin Origin, env *mail.Envelope) claim
 	case env.User == rootUser:
 		return claimant{name: rootUser, anybody: true}
 	case env.User != "":
-		c := claimant{name: env.User, kind: "local user " + env.User, own: localAddresses(env)}
-		if isSubmitter(senders, env) {
-			c.own = append(c.own, daemonAddress(env)...)
-		}
-		return c
+		return claimant{name: env.User, kind: "local user " + env.User, own: localAddresses(env)}
 	case origin == Trusted && !env.Local:
 		return claimant{anybody: true}
 	default:
@@ -103,7 +99,7 @@ var errNobody = mail.Defer("4.7.0", "It cannot be told which user of this host s
 
 // checkSender holds MAIL FROM against the claimant. The null sender belongs to nobody; the author is checked later.
 func checkSender(senders config.Senders, origin Origin, env *mail.Envelope) error {
-	c := claimantOf(senders, origin, env)
+	c := claimantOf(origin, env)
 	if !c.anybody && c.kind == "" {
 		return errNobody
 	}
@@ -122,7 +118,7 @@ func author(senders config.Senders, origin Origin, m *mail.Message) (mail.Addr, 
 		return mail.Addr{}, err
 	}
 	env := m.Envelope
-	c := claimantOf(senders, origin, env)
+	c := claimantOf(origin, env)
 	for _, addr := range mailboxes {
 		switch {
 		case !c.mayUse(senders, addr):

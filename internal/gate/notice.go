@@ -43,7 +43,7 @@ func (g *Gate) refuseAll(ctx context.Context, m *mail.Message, origin Origin, id
 // noticeAddress returns where a sender reads that a message was refused. An envelope sender that is not a local user's
 // own must not get notices, which anybody on this host could then have sent to anybody. The null sender reads nothing.
 func noticeAddress(senders config.Senders, origin Origin, env *mail.Envelope) mail.Addr {
-	c := claimantOf(senders, origin, env)
+	c := claimantOf(origin, env)
 	if env.Sender.IsNull() || c.mayUse(senders, env.Sender) {
 		return env.Sender
 	}

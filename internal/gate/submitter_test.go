@@ -34,7 +34,8 @@ func TestSubmitter(t *testing.T) {
 		{name: "the user's own client", client: "bob", received: []string{field("root")}, want: "bob", refused: true},
 		{name: "another listener", daemon: "mx.example.org", received: []string{field("root")}, want: "smmsp", refused: true},
 		{name: "a bounce", sender: "null", from: "MAILER-DAEMON@mx.example.org", received: []string{" from localhost (localhost)\r\n\tby mx.example.org (8.17) id 1; now"}, want: "smmsp"},
-		{name: "a user's bounce", sender: "null", from: "MAILER-DAEMON@mx.example.org", received: []string{field("bob")}, want: "bob", refused: true},
+		{name: "a user's bounce", sender: "null", from: "MAILER-DAEMON@mx.example.org", received: []string{field("bob")}, want: "bob"},
+		{name: "the null sender and another author", sender: "null", received: []string{field("bob")}, want: "bob", refused: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
