@@ -24,7 +24,7 @@ func TestWireSendmail(t *testing.T) {
 	}{
 		"Debian": {behind: "MAILER_DEFINITIONS\n", in: "INPUT_MAIL_FILTER(`sealmilter', `S=inet:8894@127.0.0.1, F=T,"},
 		"mailers without a headline": {mc: "OSTYPE(`linux')dnl\nMAILER(smtp)dnl\n", behind: "MAILER(smtp)dnl\n",
-			in: "DAEMON_OPTIONS(`Family=inet, Name=SEALCOPIES, Port=10026, Addr=127.0.0.1, M=ACES, InputMailFilters=sealmilter')dnl\n"},
+			in: "DAEMON_OPTIONS(`Family=inet, Name=SEALCOPIES, Port=10026, Addr=127.0.0.1, M=ACES, children=0, refuseLA=0, delayLA=0, InputMailFilters=sealmilter')dnl\n"},
 		"before a signer": {mc: "INPUT_MAIL_FILTER(`spam', `S=local:/x')dnl\n" + signer + debianMC, behind: signer,
 			in: "InputMailFilters=sealmilter;opendkim')dnl\n"},
 		"other addresses": {config: "listen = \"inet:127.0.0.2:9\"\nreinject = \"127.0.0.3:8\"", behind: "MAILER_DEFINITIONS\n",
