@@ -247,3 +247,18 @@ func TestNoticeReachesTheUser(t *testing.T) {
 		}
 	}
 }
+
+// TestLocalSenderIsChecked has a local program that names its own user in the From field and another sender: bounces
+// would go to that one.
+func TestLocalSenderIsChecked(t *testing.T) {
+	w := newWorld(t)
+	if err := w.addSigner(addr(t, "games@mx.example.org")); err != nil {
+		t.Fatal(err)
+	}
+	m := message(t, "games@mx.example.org")
+	m.Envelope = &mail.Envelope{Sender: addr(t, "alice@example.org"), NonSMTP: true, Local: true, User: "games", Host: "mx.example.org"}
+	edit, err := w.submit(t, m, nil, "bob@example.net")
+	if err != nil || !edit.Discard || len(w.queue) != 1 || w.queue[0].to != "games@mx.example.org" {
+		t.Errorf("%v, %+v, queue %+v", err, edit, w.queue)
+	}
+}
