@@ -21,7 +21,7 @@ func TestCases(t *testing.T) {
 	for name, sevenBit := range map[string]bool{"8bit": false, "7bit": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cases, err := scenario.Cases("split", name)
+			cases, err := scenario.Cases("postfix", "split", name)
 			if err != nil {
 				t.Fatal(err)
 			}
