@@ -206,10 +206,18 @@ func (s *setup) makePassphrase() error {
 	}
 	c := wiring.FileChange{Path: deploy.Passphrase, After: []byte(base64.StdEncoding.EncodeToString(secret[:]) + "\n"), Mode: 0o600}
 	back, err := wiring.WriteAll([]wiring.FileChange{c})
-	if err == nil {
-		s.steps.onFailure(back)
+	if err != nil {
+		return err
 	}
-	return err
+	s.steps.onFailure(func() error {
+		// The daemon may have made a key meanwhile, which nobody could unlock without it.
+		if used, err := os.ReadDir(s.config.State); err != nil || len(used) > 0 {
+			s.steps.note("kept", deploy.Passphrase+", for there is state in "+s.config.State)
+			return nil
+		}
+		return back()
+	})
+	return nil
 }
 
 // start has systemd run the daemon, and waits until it listens. Where there is no systemd it says the command.
