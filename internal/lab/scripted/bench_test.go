@@ -27,7 +27,7 @@ const (
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	w := world(t, build(t, "-race"), false)
-	p, err := w.Serve(t.Context(), "scripts", `senders.trust = ["192.0.2.25"]
+	p, err := w.Serve(t.Context(), "scripts", `senders.trust = ["192.0.2.25", "127.0.0.1"]
 limits.message = 500000
 limits.in_flight = 1700000
 [[policy.rule]]
