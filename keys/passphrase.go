@@ -13,22 +13,24 @@ import (
 // Passphrase returns the passphrase that locks the senders' secret keys at rest, or nil if none is configured.
 type Passphrase func() ([]byte, error)
 
-// ReadPassphrase reads the passphrase from file or, if file is "", from the systemd credential of that name
-// (systemd.exec(5), LoadCredential=). It returns nil if file is "" and there is no such credential. One line end at
-// the end is dropped; everything before it counts. A file that anyone on the host can read, or that its group can
-// write, is refused.
+// ReadPassphrase reads the passphrase from file or, if file is "" or this user may not read it, from the systemd credential
+// of that name (systemd.exec(5), LoadCredential=). So a service can have as a credential what the commands of root read
+// from the file. It returns nil if file is "" and there is no such credential. One line end at the end is dropped;
+// everything before it counts. A file that anyone on the host can read, or that its group can write, is refused.
 func ReadPassphrase(file, credential string) ([]byte, error) {
-	optional := file == ""
-	if optional {
-		dir := os.Getenv("CREDENTIALS_DIRECTORY")
-		if dir == "" || credential == "" {
-			return nil, nil
-		}
-		file = filepath.Join(dir, credential)
+	var passphrase []byte
+	err := fs.ErrNotExist
+	if file != "" {
+		passphrase, err = readPassphraseFile(file)
 	}
-	passphrase, err := readPassphraseFile(file)
+	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && credential != "" && (file == "" || errors.Is(err, fs.ErrPermission)) {
+		loaded, loadedErr := readPassphraseFile(filepath.Join(dir, credential))
+		if file == "" || !errors.Is(loadedErr, fs.ErrNotExist) {
+			passphrase, err = loaded, loadedErr
+		}
+	}
 	switch {
-	case optional && errors.Is(err, fs.ErrNotExist):
+	case file == "" && errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("read passphrase: %w", err)

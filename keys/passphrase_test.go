@@ -69,4 +69,7 @@ func TestReadPassphraseFromCredential(t *testing.T) {
 	if got, err := keys.ReadPassphrase(file, "sealmilter"); string(got) != "from the file" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
+	if got, err := keys.ReadPassphrase(filepath.Join(dir, "missing"), "sealmilter"); got != nil || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is missing: %q, %v", got, err)
+	}
 }

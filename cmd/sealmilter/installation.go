@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -115,4 +116,4 @@ func (i *installation) gate(c *config.Config, certificates *keys.Directory, out 
 	}
 }
 
-func (i *installation) close() error { return i.store.Close() }
+func (i *installation) close() error { return errors.Join(i.store.Close(), giveBack(i.config.State)) }

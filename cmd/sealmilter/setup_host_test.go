@@ -112,14 +112,15 @@ func (h *setupHost) serve(t *testing.T) {
 	if !found {
 		t.Fatalf("the unit has no command:\n%s", unit)
 	}
+	// What systemd does: only root reads the file, and the daemon the credential.
 	const credentials = "/run/credentials"
-	h.run(t, "install -d -o sealmilter -m 0500 "+credentials+" && install -o sealmilter -m 0400 /etc/sealmilter/passphrase "+credentials+"/sealmilter-passphrase")
+	h.run(t, "chmod 0600 /etc/sealmilter/passphrase && install -d -o sealmilter -m 0500 "+credentials+" && install -o sealmilter -m 0400 /etc/sealmilter/passphrase "+credentials+"/sealmilter-passphrase")
 	const as = "exec setpriv --reuid=sealmilter --regid=sealmilter --init-groups --no-new-privs --bounding-set=-all env CREDENTIALS_DIRECTORY=" + credentials + " "
-	h.run(t, as+"sealmilter keys generate alice@example.org")
+	h.run(t, "sealmilter keys generate alice@example.org")
 	if err := os.WriteFile(h.Path("/tmp/bob.asc"), h.bob.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	h.run(t, as+"sealmilter keys import /tmp/bob.asc")
+	h.run(t, "sealmilter keys import /tmp/bob.asc")
 	daemon, err := lab.StartProcess(h.Command(h.ctx, "sh", "-c", "umask 077; "+as+command))
 	if err != nil {
 		t.Fatal(err)

@@ -53,9 +53,9 @@ func (s *setup) installService(ctx context.Context) error {
 			return err
 		}
 	}
-	credential := s.config.Senders.PassphraseFile == ""
+	credential := s.config.Senders.PassphraseFile == "" || s.config.Senders.PassphraseFile == deploy.Passphrase
 	if credential {
-		if err := s.makePassphrase(); err != nil {
+		if err := s.makePassphrase(gid); err != nil {
 			return err
 		}
 	}
@@ -103,7 +103,7 @@ func (s *setup) configuration(gid int) (wiring.FileChange, error) {
 	c, err := wiring.Read(s.file)
 	if err == nil && c.Before == nil {
 		// It may hold a database's password one day.
-		c.After, c.Mode, c.GID = []byte(deploy.Config), 0o640, gid
+		c.After, c.Mode, c.GID = []byte(strings.Replace(deploy.Config, "\npassphrase_file = \"\"\n", fmt.Sprintf("\npassphrase_file = %q\n", deploy.Passphrase), 1)), 0o640, gid
 	}
 	return c, err
 }
@@ -192,7 +192,7 @@ func (s *setup) makeFolder(f folder) error {
 
 // makePassphrase makes the passphrase of the senders' secret keys, if there is none. It is no change that is noted: keys
 // that were locked with it need it for ever.
-func (s *setup) makePassphrase() error {
+func (s *setup) makePassphrase(gid int) error {
 	if fileExists(deploy.Passphrase) {
 		return nil
 	}
@@ -205,6 +205,9 @@ func (s *setup) makePassphrase() error {
 		return err
 	}
 	c := wiring.FileChange{Path: deploy.Passphrase, After: []byte(base64.StdEncoding.EncodeToString(secret[:]) + "\n"), Mode: 0o600}
+	if !systemdRuns() {
+		c.Mode, c.GID = 0o640, gid // nobody loads a credential
+	}
 	back, err := wiring.WriteAll([]wiring.FileChange{c})
 	if err != nil {
 		return err

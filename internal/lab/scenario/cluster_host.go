@@ -85,7 +85,7 @@ func (h *Host) Serve(ctx context.Context) error {
 	if err := h.Kill(); err != nil {
 		return err
 	}
-	milter, err := lab.StartProcess(exec.Command(h.program, "serve", "-c", h.file))
+	milter, err := lab.StartProcess(serve(h.program, h.file))
 	if err != nil {
 		return err
 	}

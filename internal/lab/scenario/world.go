@@ -213,7 +213,7 @@ func (w *World) ServeAgain(ctx context.Context, name, config string) (*lab.Proce
 	if err != nil {
 		return nil, err
 	}
-	p, err := lab.StartProcess(exec.Command(w.program, "serve", "-c", file))
+	p, err := lab.StartProcess(serve(w.program, file))
 	if err != nil {
 		return nil, err
 	}
@@ -245,4 +245,12 @@ func (w *World) Close() error {
 	}
 	w.close = nil
 	return errors.Join(failures...)
+}
+
+// serve is the command that runs the milter. A program with the race detector would sleep for a second when it ends, in case
+// that somebody still races.
+func serve(program, config string) *exec.Cmd {
+	cmd := exec.Command(program, "serve", "-c", config)
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	return cmd
 }
