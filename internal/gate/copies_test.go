@@ -27,6 +27,10 @@ func TestListenerForCopies(t *testing.T) {
 			if sealed, err := begin(copies, mail.DaemonCopies); sealed || err != nil {
 				t.Errorf("the outbox's own connection: sealed %v, %v", sealed, err)
 			}
+			// The same address and port can be another user's at the same time, towards another server.
+			if sealed, err := begin(copies, "mx.example.org"); !sealed || err != nil {
+				t.Errorf("a client of another listener with the same port: sealed %v, %v", sealed, err)
+			}
 			for _, other := range []netip.AddrPort{
 				netip.AddrPortFrom(copies.Addr(), copies.Port()+1),
 				netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), copies.Port()),

@@ -57,10 +57,10 @@ type Transaction struct {
 // Begin is called at MAIL FROM. It returns nil for mail that is not touched or that the gate itself is sending, and a
 // [*mail.Failure] for a sender who may not use the address or the listener.
 func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error) {
-	switch own := g.Outbox.Owns(netip.AddrPortFrom(env.Client, env.ClientPort)); {
-	case own:
-		return nil, nil
-	case env.Daemon == mail.DaemonCopies:
+	if env.Daemon == mail.DaemonCopies {
+		if g.Outbox.Owns(netip.AddrPortFrom(env.Client, env.ClientPort), netip.AddrPort{}) {
+			return nil, nil
+		}
 		return nil, mail.Reject("5.7.1", "This listener is for the mail encryption service alone", nil)
 	}
 	at := stageOf(env)

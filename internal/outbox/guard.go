@@ -19,7 +19,7 @@ const (
 
 // Guard answers Postfix's policy delegation protocol on conn until the other side hangs up: OK for a client that is one
 // of the outbox's own open connections, REJECT for everybody else (Postfix SMTPD_POLICY_README). A local user cannot
-// pretend: the kernel gives an address and port to one socket at a time.
+// pretend: towards the same server the kernel gives an address and port to one socket at a time.
 func (o *Outbox) Guard(conn net.Conn) {
 	defer conn.Close()
 	in := bufio.NewReaderSize(conn, maxPolicyLine)
@@ -32,7 +32,7 @@ func (o *Outbox) Guard(conn net.Conn) {
 			return
 		}
 		action := "REJECT 5.7.1 This listener is for the mail encryption service alone"
-		if o.Owns(clientOf(attributes)) {
+		if o.Owns(endsOf(attributes)) {
 			action = "OK"
 		}
 		if _, err := io.WriteString(conn, "action="+action+"\n\n"); err != nil {
@@ -65,18 +65,25 @@ func readPolicyRequest(in *bufio.Reader) (map[string]string, error) {
 	return nil, bufio.ErrTooLong
 }
 
-// clientOf returns the client that a request is about, the zero AddrPort if it does not say.
-func clientOf(attributes map[string]string) netip.AddrPort {
+// endsOf returns the client that a request is about, the zero AddrPort if it does not say, and the server as far as it does:
+// Postfix tells that since version 3.2.
+func endsOf(attributes map[string]string) (client, server netip.AddrPort) {
 	if attributes["request"] != "smtpd_access_policy" {
-		return netip.AddrPort{}
+		return netip.AddrPort{}, netip.AddrPort{}
 	}
-	addr, err := netip.ParseAddr(attributes["client_address"])
+	client, server = endIn(attributes, "client"), endIn(attributes, "server")
+	if !client.Addr().IsValid() || client.Port() == 0 {
+		return netip.AddrPort{}, server
+	}
+	return client, server
+}
+
+// endIn returns the address and port of the attributes of one end; what cannot be read is zero.
+func endIn(attributes map[string]string, end string) netip.AddrPort {
+	addr, _ := netip.ParseAddr(attributes[end+"_address"])
+	port, err := strconv.ParseUint(attributes[end+"_port"], 10, 16)
 	if err != nil {
-		return netip.AddrPort{}
-	}
-	port, err := strconv.ParseUint(attributes["client_port"], 10, 16)
-	if err != nil || port == 0 {
-		return netip.AddrPort{}
+		port = 0
 	}
 	return netip.AddrPortFrom(addr.Unmap(), uint16(port))
 }

@@ -65,11 +65,17 @@ func TestGuard(t *testing.T) {
 		host, port, _ := net.SplitHostPort(addr)
 		return "request=smtpd_access_policy\nclient_address=" + host + "\nclient_port=" + port + "\n"
 	}
+	server := func(addr string) string {
+		return strings.ReplaceAll(strings.TrimPrefix(request(addr), "request=smtpd_access_policy\n"), "client_", "server_")
+	}
 	const ok, reject = "action=OK", "action=REJECT"
 	for _, tc := range []struct{ name, request, want string }{
 		{"own connection", request(own.RemoteAddr().String()), ok},
 		{"another port", request("127.0.0.1:1"), reject},
 		{"another address", strings.Replace(request(own.RemoteAddr().String()), "127.0.0.1", "127.0.0.2", 1), reject},
+		{"own connection, with its server", request(own.RemoteAddr().String()) + server(own.LocalAddr().String()), ok},
+		{"another server's address", request(own.RemoteAddr().String()) + server(strings.Replace(own.LocalAddr().String(), "127.0.0.1", "127.0.0.2", 1)), reject},
+		{"another server's port", request(own.RemoteAddr().String()) + server("127.0.0.1:1"), reject},
 		{"another request", strings.Replace(request(own.RemoteAddr().String()), "smtpd_access_policy", "x", 1), reject},
 		{"no port", "request=smtpd_access_policy\nclient_address=127.0.0.1\n", reject},
 		{"empty", "", reject},

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -30,13 +31,13 @@ type Outbox struct {
 	unrecorded atomic.Bool
 
 	mu    sync.Mutex
-	busy  map[string]bool         // messages in work
-	ports map[netip.AddrPort]bool // the local ends of open connections
+	busy  map[string]bool                   // messages in work
+	conns map[netip.AddrPort]netip.AddrPort // the open connections: the server's end by the local one
 }
 
 // New returns an outbox that sends to addr, the host:port of the MTA's loopback listener.
 func New(addr string, ledger Ledger, now func() time.Time) *Outbox {
-	return &Outbox{addr: addr, ledger: ledger, now: now, busy: map[string]bool{}, ports: map[netip.AddrPort]bool{}}
+	return &Outbox{addr: addr, ledger: ledger, now: now, busy: map[string]bool{}, conns: map[netip.AddrPort]netip.AddrPort{}}
 }
 
 // dial opens a connection that the guard knows before the MTA can ask about it.
@@ -46,23 +47,39 @@ func (o *Outbox) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	local, err := netip.ParseAddrPort(conn.LocalAddr().String())
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+	local, server := endOf(conn.LocalAddr()), endOf(conn.RemoteAddr())
+	if !local.IsValid() || !server.IsValid() {
+		return nil, errors.Join(fmt.Errorf("a connection from %v to %v", conn.LocalAddr(), conn.RemoteAddr()), conn.Close())
 	}
-	local = netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.ports[local] = true
+	o.conns[local] = server
 	return &ownConn{Conn: conn, outbox: o, local: local}, nil
 }
 
-// Owns reports whether an address is the local end of an open connection of this outbox. Nobody else can have it
-// meanwhile: the kernel gives an address and port to one socket at a time.
-func (o *Outbox) Owns(addr netip.AddrPort) bool {
+// endOf returns an end of a TCP connection, the zero AddrPort of any other.
+func endOf(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	end := tcp.AddrPort()
+	return netip.AddrPortFrom(end.Addr().Unmap(), end.Port())
+}
+
+// Owns reports whether client is the local end of an open connection of this outbox, and server, as far as it is known,
+// the other. It must be known that the client has called the listener for copies: the kernel gives the same local address
+// and port to somebody else who calls another server, but not towards the same one.
+func (o *Outbox) Owns(client, server netip.AddrPort) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.ports[addr]
+	own, open := o.conns[client]
+	switch {
+	case !open, server.Addr().IsValid() && server.Addr() != own.Addr(), server.Port() != 0 && server.Port() != own.Port():
+		return false
+	default:
+		return true
+	}
 }
 
 // ownConn is a connection of the outbox. Each read and write has a deadline of its own.
@@ -70,6 +87,7 @@ type ownConn struct {
 	net.Conn
 	outbox *Outbox
 	local  netip.AddrPort
+	forget sync.Once
 }
 
 // writeTimeout bounds one write of a message's text.
@@ -82,10 +100,13 @@ func (c *ownConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Close forgets the local port before the kernel can give it to somebody else.
+// Close forgets the local port before the kernel can give it to somebody else, once: by a second call, another connection
+// of the outbox may have it.
 func (c *ownConn) Close() error {
-	c.outbox.mu.Lock()
-	delete(c.outbox.ports, c.local)
-	c.outbox.mu.Unlock()
+	c.forget.Do(func() {
+		c.outbox.mu.Lock()
+		defer c.outbox.mu.Unlock()
+		delete(c.outbox.conns, c.local)
+	})
 	return c.Conn.Close()
 }
