@@ -82,10 +82,12 @@ type postfixWiring struct {
 	filters []filter
 }
 
-// fragments returns the shipped lines with the addresses of this configuration.
+// fragments returns the shipped lines with the addresses of this configuration, and with the header checks of main.cf beside
+// the one for mail of local programs: main.cf does not hold where a service has header checks of its own.
 func (w *postfixWiring) fragments() PostfixFiles {
-	const shipped = "inet:" + postfix.Listen
-	addresses := strings.NewReplacer(shipped, w.here.String(), postfix.Reinject, w.config.Reinject)
+	const shipped, rule = "inet:" + postfix.Listen, "PREPEND $$1 } }"
+	addresses := strings.NewReplacer(shipped, w.here.String(), postfix.Reinject, w.config.Reinject,
+		rule, strings.TrimSpace(rule+" "+w.headerChecks()))
 	return PostfixFiles{
 		Main:   addresses.Replace(postfix.MainCF(postfix.Listen)),
 		Master: addresses.Replace(postfix.MasterCF(postfix.Listen, postfix.Reinject)),

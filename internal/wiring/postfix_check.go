@@ -155,7 +155,15 @@ func (k *postfixCheck) programs() {
 			"milter_macro_daemon_name="+mail.DaemonLocal+" for a cleanup service of pickup's own: "+setupPostfix)
 		return
 	}
-	k.ok(topic, "what cron and sendmail(1) send is shown to sealmilter")
+	switch rules, theirs := oneLine(k.value(*cleanup, "header_checks")), oneLine(k.Main["header_checks"]); {
+	case !showsUser(rules):
+		k.error(topic, "sealmilter is not told which user sends with sendmail(1), so what cron and sendmail(1) send is kept back",
+			"give the service "+name+" the header_checks of deploy/postfix/master.cf")
+	case theirs != "" && !strings.Contains(rules, theirs):
+		k.warning(topic, "the header_checks of main.cf do not hold for what cron and sendmail(1) send", setupPostfix)
+	default:
+		k.ok(topic, "what cron and sendmail(1) send is shown to sealmilter")
+	}
 }
 
 // splits reports whether Postfix splits messages by recipient before sealmilter seals them: by a content filter that leads

@@ -89,12 +89,22 @@ func (w *postfixWiring) servicesSuit() bool {
 			continue
 		}
 		s := w.service(m.name, m.kind)
-		if s == nil || s.Overrides["milter_macro_daemon_name"] != mail.DaemonLocal || w.here.find(parseFilters(s.Overrides["non_smtpd_milters"])) < 0 {
+		if s == nil || s.Overrides["milter_macro_daemon_name"] != mail.DaemonLocal ||
+			!showsUser(s.Overrides["header_checks"]) || !strings.Contains(oneLine(s.Overrides["header_checks"]), w.headerChecks()) || w.here.find(parseFilters(s.Overrides["non_smtpd_milters"])) < 0 {
 			return false
 		}
 	}
 	return true
 }
+
+// headerChecks returns those of main.cf, in one line.
+func (w *postfixWiring) headerChecks() string {
+	_, value, _ := parameter(w.files.Main, "header_checks")
+	return oneLine(value)
+}
+
+// showsUser reports whether header checks show a milter Postfix's own field about mail of sendmail(1), which says who sent it.
+func showsUser(headerChecks string) bool { return strings.Contains(headerChecks, "from userid") }
 
 func (w *postfixWiring) copiesSuit() bool {
 	at := slices.IndexFunc(w.Services, func(s Service) bool { return s.isAt(w.config.Reinject) })
