@@ -64,7 +64,10 @@ func (p *Postfix) WaitEmpty(ctx context.Context) error {
 	var left []string
 	err := until(ctx, p.master.done, func() (bool, error) {
 		left = nil
-		err := p.eachQueueFile(func(name string, _ []byte) { left = append(left, name) })
+		err := p.eachQueueFile(func(name string) error {
+			left = append(left, name)
+			return nil
+		})
 		return len(left) == 0, err
 	})
 	if err != nil {
@@ -97,17 +100,19 @@ func (p *Postfix) WaitDeferred(ctx context.Context, recipients int) error {
 // what postcat(1) does not show: bytes that are no part of the message any more.
 func (p *Postfix) GrepQueue(text string) ([]string, error) {
 	var found []string
-	err := p.eachQueueFile(func(name string, raw []byte) {
+	err := p.eachQueueFile(func(name string) error {
+		raw, err := os.ReadFile(p.path("queue/" + name))
 		if bytes.Contains(raw, []byte(text)) && !slices.Contains(found, name) {
 			found = append(found, name)
 		}
+		return err
 	})
 	return found, err
 }
 
-// eachQueueFile shows every file that holds a message. A file that moves during the walk may be met twice, under two
-// names.
-func (p *Postfix) eachQueueFile(see func(name string, raw []byte)) error {
+// eachQueueFile names every file that holds a message. A file that moves during the walk may be met twice, under two
+// names, and may be gone when it is looked at: that error of see is none.
+func (p *Postfix) eachQueueFile(see func(name string) error) error {
 	queue := p.path("queue")
 	// In the order in which a message moves. The second round meets what moved back meanwhile: a deferred message
 	// that is tried again, or a bounce that took the place of its cause.
@@ -119,16 +124,14 @@ func (p *Postfix) eachQueueFile(see func(name string, raw []byte)) error {
 			if err != nil || entry.IsDir() {
 				return err
 			}
-			raw, err := os.ReadFile(path)
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
+			name, err := filepath.Rel(queue, path)
 			if err != nil {
 				return err
 			}
-			name, err := filepath.Rel(queue, path)
-			see(name, raw)
-			return err
+			if err := see(name); !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("search the queue: %w", err)

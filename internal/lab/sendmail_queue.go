@@ -25,11 +25,12 @@ func (s *Sendmail) RunQueues(ctx context.Context) error {
 // that the command has not got rid of.
 func (s *Sendmail) Queue() ([]string, error) {
 	var waiting []string
-	err := s.eachQueueFile(func(name string, _ []byte) {
+	err := s.eachQueueFile(func(name string) error {
 		// The control file comes last and goes last. Those with other first letters are being written.
 		if folder, file := filepath.Split(name); strings.HasPrefix(file, "qf") {
 			waiting = append(waiting, folder+file[len("qf"):])
 		}
+		return nil
 	})
 	return waiting, err
 }
@@ -58,31 +59,28 @@ func (s *Sendmail) WaitEmpty(ctx context.Context) error {
 // GrepQueue returns the names of the files in both queues, such as "mqueue/df4AQ0Q1xN000123", whose raw bytes hold text.
 func (s *Sendmail) GrepQueue(text string) ([]string, error) {
 	var found []string
-	err := s.eachQueueFile(func(name string, raw []byte) {
+	err := s.eachQueueFile(func(name string) error {
+		raw, err := os.ReadFile(s.path(name))
 		if bytes.Contains(raw, []byte(text)) {
 			found = append(found, name)
 		}
+		return err
 	})
 	return found, err
 }
 
-// eachQueueFile shows every file in the queues, the command's first, as messages move.
-func (s *Sendmail) eachQueueFile(see func(name string, raw []byte)) error {
+// eachQueueFile names every file in the queues, the command's first, as messages move. One may be gone when it is looked
+// at: that error of see is none.
+func (s *Sendmail) eachQueueFile(see func(name string) error) error {
 	for _, folder := range []string{"clientmqueue", "mqueue"} {
 		files, err := os.ReadDir(s.path(folder))
 		if err != nil {
 			return fmt.Errorf("search the queue: %w", err)
 		}
 		for _, file := range files {
-			name := folder + "/" + file.Name()
-			raw, err := os.ReadFile(s.path(name))
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err != nil {
+			if err := see(folder + "/" + file.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("search the queue: %w", err)
 			}
-			see(name, raw)
 		}
 	}
 	return nil
