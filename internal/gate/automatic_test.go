@@ -49,6 +49,12 @@ func TestAutomaticMessages(t *testing.T) {
 		{"a local user without an author", games, "", "", config.Prefer, config.RejectSender, "erin@example.com", gate.Pass, 0},
 		{"a local user as somebody else", games, "", "alice@example.org", config.Prefer, config.RejectSender, "bob@example.net", 0, 550},
 		{"a local user as a report and somebody else", games, "", "MAILER-DAEMON@mx.example.org, alice@example.org", config.Prefer, config.RejectSender, "bob@example.net", 0, 550},
+		{"a local user as the daemon of another host", games, "", "MAILER-DAEMON@example.org", config.Prefer, config.RejectSender, "erin@example.com", 0, 550},
+		{"a local user as somebody else, unreadably", games, "", "Alice <alice@example.org> (", config.Prefer, config.RejectSender, "erin@example.com", 0, 550},
+		{"a local user as two, unreadably", games, "", "games@mx.example.org\r\nFrom: alice@example.org", config.Prefer, config.RejectSender, "erin@example.com", 0, 550},
+		{"a local user's unreadable report", games, "", "Mail Delivery System <MAILER-DAEMON>", config.Prefer, config.RejectSender, "erin@example.com", gate.Pass, 0},
+		{"a local user's two unreadable authors", games, "", "MAILER-DAEMON\r\nFrom: Alice", config.Prefer, config.RejectSender, "erin@example.com", 0, 550},
+		{"unreadable domain", trusted, "", "MAILER-DAEMON@under_score.example.org", config.Prefer, config.RejectSender, "erin@example.com", gate.Pass, 0},
 		{"a local user's report with a sender", games, "games@mx.example.org", "MAILER-DAEMON@mx.example.org", config.Prefer, config.RejectSender, "bob@example.net", 0, 550},
 		{"author with a key", trusted, "", "alice@example.org", config.Prefer, config.RejectSender, "erin@example.com", gate.SignOnly, 0},
 
@@ -67,7 +73,9 @@ func TestAutomaticMessages(t *testing.T) {
 			m := message(t, "alice@example.org")
 			m.Header = m.Header.Without("From")
 			if tc.from != "" {
-				m.Header = append(m.Header, mail.Field{Name: "From", Value: " " + tc.from})
+				for from := range strings.SplitSeq(tc.from, "\r\nFrom: ") {
+					m.Header = append(m.Header, mail.Field{Name: "From", Value: " " + from})
+				}
 			}
 			m.Envelope = &tc.envelope
 			m.Envelope.Sender = addr(t, tc.sender)

@@ -69,8 +69,9 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 		return nil, err
 	}
 	automatic := isAutomatic(m.Envelope, origin)
-	ownReport := automatic && m.Envelope.User != "" && m.Envelope.User != rootUser && isReport(m)
-	if !ownReport && (!automatic || hasAuthor(m)) {
+	c := claimantOf(origin, m.Envelope)
+	ownReport := automatic && !c.anybody && isReport(m)
+	if !ownReport && (!automatic || hasAuthor(m, c)) {
 		var err error
 		if p.Author, err = author(g.Config.Senders, origin, m); err != nil {
 			return nil, err
