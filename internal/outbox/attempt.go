@@ -134,9 +134,7 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	if err := a.connect(ctx); err != nil {
 		return err
 	}
-	if err := a.session.send(env, c); err != nil {
-		a.session.close()
-		a.session = nil
+	if err := a.transmit(env, c); err != nil {
 		return err
 	}
 	now := a.outbox.now()
@@ -146,6 +144,21 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	}
 	a.sent[name] = true
 	return nil
+}
+
+// transmit runs one transaction of the session. What breaks off, be it by a panic of the body, is closed at once: any
+// further command, QUIT as well, would first end the message with its final dot.
+func (a *Attempt) transmit(env *mail.Envelope, c Copy) error {
+	whole := false
+	defer func() {
+		if !whole {
+			a.session.close()
+			a.session = nil
+		}
+	}()
+	err := a.session.send(env, c)
+	whole = err == nil
+	return err
 }
 
 // record writes to the ledger, and notes whether it can be written to.

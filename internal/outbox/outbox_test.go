@@ -198,6 +198,34 @@ func TestBrokenBodyIsNotSent(t *testing.T) {
 	}
 }
 
+type panickingBody struct{}
+
+func (panickingBody) WriteTo(w io.Writer) (int64, error) {
+	w.Write([]byte(strings.Repeat("half of the message\r\n", 10000)))
+	panic("a bug")
+}
+
+func TestBodyThatPanicsIsNotSent(t *testing.T) {
+	q := newQueue(t, nil)
+	o := outbox.New(q.addr, newLedger(t), time.Now)
+	m := message(t, "Message-ID: <1@x>\n")
+	func() {
+		defer func() { recover() }()
+		a, err := o.Begin(t.Context(), outbox.Identify(m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.End()
+		c := copyTo(recipient(t, "bob@example.net"))
+		c.Body = panickingBody{}
+		a.Send(t.Context(), m.Envelope, c)
+		t.Error("no panic")
+	}()
+	if len(q.got) != 0 {
+		t.Errorf("a part of the message was sent: %d octets", len(q.got[0].text))
+	}
+}
+
 func TestNoListener(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
