@@ -132,6 +132,11 @@ func (s *setup) makeUser(ctx context.Context) error {
 	err := s.runAll(ctx, [][]string{{"useradd", "--system", "--user-group", "--home-dir", s.config.State, "--no-create-home", "--shell", "/usr/sbin/nologin", serviceUser}})
 	if err == nil && !s.steps.dryRun {
 		s.steps.onFailure(func() error {
+			if fileExists(s.config.State) {
+				// The number would be given to the next user who is made, and the files with it.
+				s.steps.note("kept", fmt.Sprintf("the user %s, who owns %s", serviceUser, s.config.State))
+				return nil
+			}
 			_, err := s.run(context.WithoutCancel(ctx), "userdel", serviceUser)
 			return err
 		})
@@ -182,8 +187,11 @@ func (s *setup) makeFolder(f folder) error {
 		return err
 	}
 	s.steps.onFailure(func() error {
-		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrExist) {
+		switch err := os.Remove(f.path); {
+		case errors.Is(err, fs.ErrExist):
 			s.steps.note("kept", f.path+", which is not empty")
+		case !errors.Is(err, fs.ErrNotExist): // systemd takes a unit's folder away itself
+			return err
 		}
 		return nil
 	})
