@@ -53,7 +53,8 @@ var (
 // owner returns the user whose socket has the client's address and is connected to the server's, which is one of the
 // same namespace.
 func (h *Host) owner(client, server netip.AddrPort) (uint32, error) {
-	if server.Port() != 0 && !h.tables {
+	// By link-local addresses the kernel finds a socket only if it is told the interface, which the MTA may not know.
+	if server.Port() != 0 && !h.tables && !client.Addr().IsLinkLocalUnicast() {
 		uid, err := h.ownerByDiag(client, server)
 		switch guessed := !isAddress(server.Addr()); {
 		case err == nil, errors.Is(err, errClosing), errors.Is(err, errAmbiguous), errors.Is(err, errNoSocket) && !guessed:

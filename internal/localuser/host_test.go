@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -63,7 +64,11 @@ func pair(t *testing.T, network, addr string, uid int) (client, server net.Conn)
 		})
 		return errors.Join(err, failed)
 	}}
-	client, err = dialer.Dial(l.Addr().Network(), l.Addr().String())
+	to := l.Addr().String()
+	if host, _, _ := net.SplitHostPort(addr); strings.Contains(host, "%") { // the listener forgets its zone
+		to = net.JoinHostPort(host, strconv.Itoa(int(addrPort(l.Addr()).Port())))
+	}
+	client, err = dialer.Dial(l.Addr().Network(), to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,4 +212,51 @@ func otherNetwork(t *testing.T) string {
 		t.Skip("needs root: ", a.err)
 	}
 	return a.folder
+}
+
+// TestLinkLocalClient connects from a link-local address of this host's, whose zone the MTA may leave out.
+func TestLinkLocalClient(t *testing.T) {
+	uid := os.Geteuid()
+	if uid == 0 {
+		uid = 5
+	}
+	addr, found := linkLocal(t)
+	if !found {
+		t.Skip("no interface has a link-local address")
+	}
+	for _, h := range []*Host{{}, {tables: true}} {
+		_, mta := pair(t, "tcp4", "127.0.0.1:0", os.Geteuid())
+		_, end := pair(t, "tcp6", net.JoinHostPort(addr.String(), "0"), uid)
+		client, server := addrPort(end.RemoteAddr()), addrPort(end.LocalAddr())
+		without := netip.AddrPortFrom(client.Addr().WithZone(""), client.Port())
+		for _, client := range []netip.AddrPort{client, without} {
+			if got, local := h.Client(mta, client, netip.AddrPortFrom(server.Addr().WithZone(""), server.Port())); got != h.Name(uint32(uid)) || !local {
+				t.Errorf("tables %v, %v: %q, %v", h.tables, client, got, local)
+			}
+		}
+		other := netip.AddrPortFrom(without.Addr(), 1)
+		if got, local := h.Client(mta, other, server); got != "" || local {
+			t.Errorf("tables %v, another host's client: %q, %v", h.tables, got, local)
+		}
+	}
+}
+
+func linkLocal(t *testing.T) (netip.Addr, bool) {
+	t.Helper()
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range interfaces {
+		addrs, err := i.Addrs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range addrs {
+			if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().Is6() && prefix.Addr().IsLinkLocalUnicast() {
+				return prefix.Addr().WithZone(i.Name), true
+			}
+		}
+	}
+	return netip.Addr{}, false
 }
