@@ -22,6 +22,9 @@ func (s *Server) serve(c *conn) {
 		s.serveOther(c)
 		return
 	}
+	if !s.admits(c) {
+		return
+	}
 	if err := c.negotiate(); err != nil {
 		c.log.Error("no mail is taken on a connection", "error", err)
 		return

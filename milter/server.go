@@ -44,6 +44,10 @@ type Server struct {
 	// Users, if set, tells which local users the clients are.
 	Users Users
 
+	// MTA, if set, reports whether an MTA runs as the local user of that name. With Users, no other user of this host can
+	// speak as one over TCP. It is called from several goroutines.
+	MTA func(user string) bool
+
 	// Log is where to log; nil means slog.Default().
 	Log *slog.Logger
 

@@ -51,6 +51,7 @@ func (r *demoRelay) start(ctx context.Context, progress io.Writer) error {
 	r.config = filepath.Join(dir, "sealmilter.toml")
 	const text = `listen = "inet:%s"
 reinject = "%s"
+mta_users = ["root", "postfix", "news"]
 state = "%s"
 admin = ""
 keys.sources = ["local"]

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -32,7 +33,7 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the milter",
 		Long: `Run the milter until SIGTERM, which lets messages in work come to their end. SIGHUP reads the configuration
-again: policy, keys, headers, crypto and most of senders take effect with the next message; everything else needs a
+again: policy, keys, headers, crypto, mta_users and most of senders take effect with the next message; everything else needs a
 restart, in [senders] passphrase_file, secrets and extend. A configuration with an error is refused and the old one stays.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -70,6 +71,7 @@ func (i *installation) serve(cmd *cobra.Command) error {
 			return t, nil
 		},
 		Users:         &localuser.Host{},
+		MTA:           func(user string) bool { return slices.Contains(current.Load().Config.MTAUsers, user) },
 		Other:         out.Guard,
 		Log:           log,
 		MaxMessage:    i.config.Limits.Message,

@@ -14,6 +14,8 @@ type Config struct {
 	Listen Listen
 	// Reinject is host:port of the MTA's loopback listener without the milter.
 	Reinject string
+	// MTAUsers are the local users that the MTA's daemons run as. No other user of this host may speak as an MTA over TCP.
+	MTAUsers []string
 	// State is the directory of the database and the secret keys.
 	State string
 	// Database is the URL of a PostgreSQL database, or empty: the built-in SQLite database in State.
@@ -213,6 +215,7 @@ func Default() *Config {
 	return &Config{
 		Listen:   Listen{Network: "tcp", Address: "127.0.0.1:8894"},
 		Reinject: "127.0.0.1:10026",
+		MTAUsers: []string{"root", "postfix", "smmta"},
 		State:    "/var/lib/sealmilter",
 		Admin:    "127.0.0.1:8895",
 		Policy:   Policy{Mode: Prefer},

@@ -61,6 +61,7 @@ func TestLoad(t *testing.T) {
 	want := &config.Config{
 		Listen:   config.Listen{Network: "unix", Address: "testdata/run/milter.sock"},
 		Reinject: "[::1]:10026",
+		MTAUsers: []string{"root", "mta"},
 		State:    "testdata/state",
 		Database: "postgres://db.example/keys",
 		Policy: config.Policy{

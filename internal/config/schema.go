@@ -15,6 +15,7 @@ func (c *Config) fields() reader {
 	return table(
 		field{"listen", text(&c.Listen, wantListen, parseListen)},
 		field{"reinject", text(&c.Reinject, wantHostPort, parseHostPort)},
+		field{"mta_users", list(&c.MTAUsers, wantText, parseText)},
 		field{"state", text(&c.State, wantPath, parsePath)},
 		field{"database", text(&c.Database, `a string`, parseDatabase)},
 		field{"admin", text(&c.Admin, wantHostPort+` or ""`, parseOptional(parseHostPort))},

@@ -16,6 +16,7 @@ const setupPostfix = "sealmilter setup postfix"
 // Check says what is right and wrong with the settings of Postfix for a sealmilter with the configuration c.
 func (p *Postfix) Check(c *config.Config) []Finding {
 	k := postfixCheck{Postfix: p, config: c, here: p.Endpoint(c.Listen)}
+	k.mtaUser(postfixTopic, p.Main["mail_owner"], c)
 	k.listeners()
 	k.programs()
 	k.copies()

@@ -35,6 +35,8 @@ func TestCheckPostfix(t *testing.T) {
 	}{
 		"well":                  {},
 		"other filter is fine":  {main: "smtpd_milters = inet:127.0.0.1:11332, inet:localhost:8894\n"},
+		"another user":          {main: "mail_owner = mta\n", want: "error Postfix: its daemons run as mta"},
+		"another user, listed":  {main: "mail_owner = mta\n", config: `mta_users = ["mta"]`},
 		"not asked":             {main: "smtpd_milters =\n", want: "error Postfix listener smtp: mail that comes in here is not sealed"},
 		"elsewhere":             {config: `listen = "inet:127.0.0.1:9999"`, want: "error Postfix listener smtp: mail that comes in here is not sealed"},
 		"service without":       {master: "submission inet n - y - - smtpd -o smtpd_milters=\n", want: "error Postfix listener submission: mail that comes in here is not sealed"},

@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,8 @@ func (s *Sendmail) Check(submit *Sendmail, c *config.Config) []Finding {
 			k.own = name
 		}
 	}
+	user, _, _ := strings.Cut(cmp.Or(k.Options["runasuser"], "root"), ":")
+	k.mtaUser("sendmail", user, c)
 	k.filter()
 	k.daemons()
 	k.copies()

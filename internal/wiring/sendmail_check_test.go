@@ -45,6 +45,8 @@ func TestCheckSendmail(t *testing.T) {
 		"a socket":            {config: `listen = "unix:/run/x.sock"`, want: "error sendmail filter: no filter of sendmail.cf"},
 		"lets pass":           {replace: [2]string{"127.0.0.1, F=T, T=", "127.0.0.1, T="}, want: "error sendmail filter: it lacks F=T"},
 		"rejects":             {replace: [2]string{"127.0.0.1, F=T, T=", "127.0.0.1, F=R, T="}},
+		"another user":        {replace: [2]string{"O PidFile", "O RunAsUser=mta:mta\nO PidFile"}, want: "error sendmail: its daemons run as mta"},
+		"Debian's user":       {replace: [2]string{"O PidFile", "O RunAsUser=smmta:smmta\nO PidFile"}},
 		"short timeouts":      {replace: [2]string{"R:60s", "R:9s"}, want: "warning sendmail filter: it waits 9s for an answer"},
 		"default timeouts":    {replace: [2]string{", T=C:10s;S:30s;R:60s;E:10m", ""}, want: "warning sendmail filter: it waits 10s for an answer"},
 		"short end":           {replace: [2]string{"E:10m", "E:30s"}, want: "warning sendmail filter: it waits 30s at the end"},

@@ -52,6 +52,7 @@ func (c *Cluster) NewHost(name string) (*Host, error) {
 func (h *Host) Configure(database, lines string) error {
 	const text = `listen = "inet:%s"
 reinject = "%s"
+mta_users = ["root", "postfix", "news"]
 admin = "%s"
 state = "%s"
 database = "%s"

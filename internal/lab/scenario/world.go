@@ -161,6 +161,7 @@ func (w *World) run(ctx context.Context, stdin []byte, args ...string) ([]byte, 
 func (w *World) writeConfig(name, state, lines string) (string, error) {
 	const text = `listen = "inet:%s"
 reinject = "%s"
+mta_users = ["root", "postfix", "news"]
 state = "%s"
 admin = ""
 %s%s
