@@ -110,39 +110,25 @@ func TestLDAPConnectionIsKept(t *testing.T) {
 // hangs up. Nil is silence.
 func fakeLDAP(t *testing.T, answer []byte, endless bool) (address string, asked <-chan struct{}) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	got := make(chan struct{}, 100)
+	server, err := lab.StartServer("tcp", "127.0.0.1:0", func(conn net.Conn) {
+		_, err := conn.Read(make([]byte, 4096))
+		if err != nil {
+			return
+		}
+		got <- struct{}{}
+		if answer == nil {
+			conn.Read(make([]byte, 4096)) // until the client goes
+		}
+		for again := true; again && err == nil; again = endless {
+			_, err = conn.Write(answer)
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := make(chan struct{}, 100)
-	var running sync.WaitGroup
-	t.Cleanup(func() {
-		listener.Close()
-		running.Wait()
-	})
-	running.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			running.Go(func() {
-				defer conn.Close()
-				_, err := conn.Read(make([]byte, 4096))
-				if err != nil {
-					return
-				}
-				got <- struct{}{}
-				if answer == nil {
-					conn.Read(make([]byte, 4096)) // until the client goes
-				}
-				for again := true; again && err == nil; again = endless {
-					_, err = conn.Write(answer)
-				}
-			})
-		}
-	})
-	return listener.Addr().String(), got
+	t.Cleanup(func() { server.Close() })
+	return server.Addr, got
 }
 
 func TestLDAPServerMisbehaves(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"sealmilter/internal/lab"
 )
 
 // door stands between Postfix and a milter where the loopback listener asks who may come in. It passes questions and
@@ -25,43 +27,13 @@ type door struct {
 // openDoor serves until the test ends. The milter at the other address may come and go.
 func openDoor(t *testing.T, milter string) *door {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	d := &door{}
+	server, err := lab.StartServer("tcp", "127.0.0.1:0", func(conn net.Conn) { d.serve(conn, milter) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &door{addr: listener.Addr().String()}
-	var running sync.WaitGroup
-	var mu sync.Mutex
-	var open []net.Conn
-	ended := false
-	running.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open = append(open, conn)
-			if ended {
-				conn.Close()
-			}
-			mu.Unlock()
-			running.Go(func() {
-				defer conn.Close()
-				d.serve(conn, milter)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		listener.Close()
-		mu.Lock()
-		ended = true
-		for _, conn := range open {
-			conn.Close()
-		}
-		mu.Unlock()
-		running.Wait()
-	})
+	t.Cleanup(func() { server.Close() })
+	d.addr = server.Addr
 	return d
 }
 

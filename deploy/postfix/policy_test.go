@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"sealmilter/internal/lab"
 )
 
 // guard stands in for sealmilter's answers to Postfix's policy requests: OK for the client ports it was told of. It
@@ -21,37 +23,11 @@ type guard struct {
 func startGuard(t *testing.T, addr string) (g *guard, stop func()) {
 	t.Helper()
 	g = &guard{ours: make(map[string]bool)}
-	listener, err := net.Listen("tcp", addr)
+	server, err := lab.StartServer("tcp", addr, g.serve)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var running sync.WaitGroup
-	var mu sync.Mutex
-	open := []net.Conn{}
-	running.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open = append(open, conn)
-			mu.Unlock()
-			running.Go(func() {
-				defer conn.Close()
-				g.serve(conn)
-			})
-		}
-	})
-	stop = sync.OnceFunc(func() {
-		listener.Close()
-		mu.Lock()
-		for _, conn := range open {
-			conn.Close()
-		}
-		mu.Unlock()
-		running.Wait()
-	})
+	stop = sync.OnceFunc(func() { server.Close() })
 	t.Cleanup(stop)
 	return g, stop
 }

@@ -15,22 +15,23 @@ type Auth struct {
 	// Addr is the address for [PostfixConfig].Auth.
 	Addr string
 
-	server    tcpServer
+	server    *Server
 	passwords map[string]string
 }
 
 // StartAuth starts a password server for these users. The caller closes it and leaves the map alone.
 func StartAuth(passwords map[string]string) (*Auth, error) {
 	a := &Auth{passwords: passwords}
-	if err := a.server.start(a.serve); err != nil {
+	var err error
+	if a.server, err = StartServer("tcp", anyPort, a.serve); err != nil {
 		return nil, fmt.Errorf("start a password server: %w", err)
 	}
-	a.Addr = a.server.addr
+	a.Addr = a.server.Addr
 	return a, nil
 }
 
 // Close ends all connections.
-func (a *Auth) Close() error { return a.server.close() }
+func (a *Auth) Close() error { return a.server.Close() }
 
 func (a *Auth) serve(conn net.Conn) {
 	fmt.Fprint(conn, "VERSION\t1\t1\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\nCOOKIE\t0\nDONE\n")

@@ -42,15 +42,24 @@ func Dial(ctx context.Context, addr string) (*Client, error) {
 
 // DialAs does the same with a socket that belongs to another user of this machine. Only root can.
 func DialAs(ctx context.Context, user, addr string) (*Client, error) {
+	dialer, err := DialerAs(user)
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, dialer, addr)
+}
+
+// DialerAs returns a dialer whose sockets belong to another user of this machine. Only root can use it.
+func DialerAs(user string) (*net.Dialer, error) {
 	uid, err := uidOf(user)
 	if err != nil {
 		return nil, err
 	}
-	return dial(ctx, &net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+	return &net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error
 		err := c.Control(func(fd uintptr) { failed = syscall.Fchown(int(fd), uid, -1) })
 		return errors.Join(err, failed)
-	}}, addr)
+	}}, nil
 }
 
 func dial(ctx context.Context, dialer *net.Dialer, addr string) (*Client, error) {

@@ -28,7 +28,7 @@ type Filter struct {
 	// Addr is where MTAs find it, "127.0.0.1:port".
 	Addr string
 
-	server tcpServer
+	server *Server
 
 	mu         sync.Mutex
 	screenings []Screening
@@ -39,15 +39,16 @@ type Filter struct {
 // StartFilter starts a filter. The caller closes it.
 func StartFilter() (*Filter, error) {
 	f := &Filter{}
-	if err := f.server.start(f.serve); err != nil {
+	var err error
+	if f.server, err = StartServer("tcp", anyPort, f.serve); err != nil {
 		return nil, fmt.Errorf("start a filter: %w", err)
 	}
-	f.Addr = f.server.addr
+	f.Addr = f.server.Addr
 	return f, nil
 }
 
 // Close ends all connections and forgets nothing.
-func (f *Filter) Close() error { return f.server.close() }
+func (f *Filter) Close() error { return f.server.Close() }
 
 // Add makes the filter add these fields, such as "X-Spam-Status: No", and no others to every message from now on.
 func (f *Filter) Add(fields ...string) {

@@ -7,43 +7,16 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 )
 
-// saslauthd is a password server for programs that use Cyrus SASL with "pwcheck_method: saslauthd", as sendmail does. It
-// knows the users of an [Auth].
-type saslauthd struct {
-	listener net.Listener
-	running  sync.WaitGroup
-}
-
-// startSaslauthd listens on a Unix socket at path, which everybody may connect to.
-func startSaslauthd(path string, auth *Auth) (*saslauthd, error) {
-	listener, err := net.Listen("unix", path)
+// startSaslauthd starts a password server for programs that use Cyrus SASL with "pwcheck_method: saslauthd", as sendmail
+// does. It knows the users of an [Auth], and listens on a Unix socket at path, which everybody may connect to.
+func startSaslauthd(path string, auth *Auth) (*Server, error) {
+	s, err := StartServer("unix", path, func(conn net.Conn) { serveSaslauthd(conn, auth) })
 	if err != nil {
 		return nil, fmt.Errorf("start saslauthd: %w", err)
 	}
-	s := &saslauthd{listener: listener}
-	s.running.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			s.running.Go(func() {
-				defer conn.Close()
-				serveSaslauthd(conn, auth)
-			})
-		}
-	})
 	return s, os.Chmod(path, 0o666)
-}
-
-// close waits for the questions that have been asked. A client asks one at once and leaves.
-func (s *saslauthd) close() error {
-	err := s.listener.Close()
-	s.running.Wait()
-	return err
 }
 
 // serveSaslauthd answers one question: user, password, service and realm come as strings, each behind its length in two

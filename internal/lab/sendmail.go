@@ -35,7 +35,7 @@ type Sendmail struct {
 	programs sendmailPrograms
 	scratch
 	syslog    *syslog
-	saslauthd *saslauthd
+	saslauthd *Server
 	daemon    *Process
 }
 
@@ -140,7 +140,7 @@ func (s *Sendmail) Close() error {
 		s.daemon = nil
 	}
 	if s.saslauthd != nil {
-		failures = append(failures, s.saslauthd.close())
+		failures = append(failures, s.saslauthd.Close())
 		s.saslauthd = nil
 	}
 	if s.syslog != nil {

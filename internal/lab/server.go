@@ -5,9 +5,12 @@ import (
 	"sync"
 )
 
-// tcpServer accepts connections on a loopback port and serves each on a goroutine of its own.
-type tcpServer struct {
-	addr     string
+// Server accepts connections and serves each on a goroutine of its own. The servers that the lab plays itself are made
+// of it.
+type Server struct {
+	// Addr is where it listens: "127.0.0.1:port", or the path of a Unix socket.
+	Addr string
+
 	listener net.Listener
 	running  sync.WaitGroup
 
@@ -16,13 +19,17 @@ type tcpServer struct {
 	open   map[net.Conn]bool
 }
 
-// start listens. The function serve returns when its connection fails, which close makes happen.
-func (s *tcpServer) start(serve func(net.Conn)) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// anyPort is the address of a [Server] that may have any free port.
+const anyPort = "127.0.0.1:0"
+
+// StartServer listens at an address, as [net.Listen] takes it. The function serve returns when its connection fails,
+// which Close makes happen; the connection is closed then. The caller closes the server.
+func StartServer(network, addr string, serve func(net.Conn)) (*Server, error) {
+	listener, err := net.Listen(network, addr)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.listener, s.addr, s.open = listener, listener.Addr().String(), make(map[net.Conn]bool)
+	s := &Server{Addr: listener.Addr().String(), listener: listener, open: make(map[net.Conn]bool)}
 	s.running.Go(func() {
 		for {
 			conn, err := listener.Accept()
@@ -39,10 +46,10 @@ func (s *tcpServer) start(serve func(net.Conn)) error {
 			})
 		}
 	})
-	return nil
+	return s, nil
 }
 
-func (s *tcpServer) add(conn net.Conn) bool {
+func (s *Server) add(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
@@ -51,15 +58,15 @@ func (s *tcpServer) add(conn net.Conn) bool {
 	return !s.closed
 }
 
-func (s *tcpServer) remove(conn net.Conn) {
+func (s *Server) remove(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, conn)
 	conn.Close()
 }
 
-// close ends the listener and all connections, and waits for their goroutines.
-func (s *tcpServer) close() error {
+// Close ends the listener and all connections, and waits for their goroutines.
+func (s *Server) Close() error {
 	err := s.listener.Close()
 	s.mu.Lock()
 	s.closed = true

@@ -42,7 +42,7 @@ type Sink struct {
 	Addr string
 
 	config SinkConfig
-	server tcpServer
+	server *Server
 
 	mu         sync.Mutex
 	deliveries []Delivery
@@ -53,15 +53,16 @@ type Sink struct {
 // StartSink starts a sink. The caller closes it.
 func StartSink(config SinkConfig) (*Sink, error) {
 	s := &Sink{config: config, refused: make(map[string]string), arrival: make(chan struct{})}
-	if err := s.server.start(s.serve); err != nil {
+	var err error
+	if s.server, err = StartServer("tcp", anyPort, s.serve); err != nil {
 		return nil, fmt.Errorf("start a sink: %w", err)
 	}
-	s.Addr = s.server.addr
+	s.Addr = s.server.Addr
 	return s, nil
 }
 
 // Close ends all connections and forgets nothing.
-func (s *Sink) Close() error { return s.server.close() }
+func (s *Sink) Close() error { return s.server.Close() }
 
 // Refuse makes the sink answer every RCPT TO of a recipient with a reply such as "550 5.1.1 No such user". The empty
 // reply lifts it.

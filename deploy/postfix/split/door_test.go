@@ -1,14 +1,12 @@
 package split_test
 
 import (
-	"errors"
 	"io"
 	"net"
-	"os/user"
-	"strconv"
 	"sync"
-	"syscall"
 	"testing"
+
+	"sealmilter/internal/lab"
 )
 
 // door stands between Postfix's inner listener and the milter. The front does not pass through it, so a test can take the
@@ -27,25 +25,13 @@ type door struct {
 // openDoor serves until the test ends.
 func openDoor(t *testing.T, milter string) *door {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	d := &door{milter: milter}
+	server, err := lab.StartServer("tcp", "127.0.0.1:0", d.serve)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &door{addr: listener.Addr().String(), milter: milter}
-	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			running.Go(func() { d.serve(conn) })
-		}
-	})
-	t.Cleanup(func() {
-		listener.Close() // what is open ends with Postfix, which is closed first
-		running.Wait()
-	})
+	t.Cleanup(func() { server.Close() })
+	d.addr = server.Addr
 	return d
 }
 
@@ -57,14 +43,17 @@ func (d *door) set(shut bool, most int) {
 }
 
 func (d *door) serve(conn net.Conn) {
-	defer conn.Close()
 	d.mu.Lock()
 	owner, shut, most := d.owner, d.shut, d.most
 	d.mu.Unlock()
 	if shut {
 		return
 	}
-	milter, err := dialAs(owner, d.milter)
+	dialer, err := lab.DialerAs(owner)
+	if err != nil {
+		return
+	}
+	milter, err := dialer.Dial("tcp", d.milter)
 	if err != nil {
 		return
 	}
@@ -83,22 +72,4 @@ func (d *door) serve(conn net.Conn) {
 	conn.Close()
 	milter.Close()
 	<-done
-}
-
-// dialAs connects with a socket that belongs to a user of this machine.
-func dialAs(name, addr string) (net.Conn, error) {
-	account, err := user.Lookup(name)
-	if err != nil {
-		return nil, err
-	}
-	uid, err := strconv.Atoi(account.Uid)
-	if err != nil {
-		return nil, err
-	}
-	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
-		var failed error
-		err := c.Control(func(fd uintptr) { failed = syscall.Fchown(int(fd), uid, -1) })
-		return errors.Join(err, failed)
-	}}
-	return dialer.Dial("tcp", addr)
 }

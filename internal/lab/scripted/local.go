@@ -56,7 +56,7 @@ func (m *MTA) SendmailAs(ctx context.Context, name string, data []byte, args ...
 
 // overSMTP is the way of sendmail's submission program. The milter finds out whose program is at the other end.
 func (m *MTA) overSMTP(ctx context.Context, name string, message *Message, data []byte) (reply string, err error) {
-	c, err := lab.DialAs(ctx, name, m.local.Addr().String())
+	c, err := lab.DialAs(ctx, name, m.local.Addr)
 	if err != nil {
 		return "", err
 	}

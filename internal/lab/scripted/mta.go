@@ -7,6 +7,8 @@ import (
 	"net"
 	"strings"
 	"sync"
+
+	"sealmilter/internal/lab"
 )
 
 const hostName = "mx.lab.test"
@@ -33,9 +35,9 @@ type MTA struct {
 	manners manners
 	ctx     context.Context
 	cancel  context.CancelFunc
-	clients *server
-	copies  *server
-	local   *server // for sendmail(1), where that speaks SMTP
+	clients *lab.Server
+	copies  *lab.Server
+	local   *lab.Server // for sendmail(1), where that speaks SMTP
 
 	mu       sync.Mutex
 	messages int
@@ -57,11 +59,11 @@ func Start(config Config) (*MTA, error) {
 		m.config.Cut = func(body []byte) [][]byte { return Pieces(body) }
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
-	if m.clients, err = listen("127.0.0.1:0", func(c net.Conn) { m.serve(c, clientDoor) }); err == nil {
-		m.copies, err = listen(config.Copies, func(c net.Conn) { m.serve(c, copiesDoor) })
+	if m.clients, err = lab.StartServer("tcp", "127.0.0.1:0", func(c net.Conn) { m.serve(c, clientDoor) }); err == nil {
+		m.copies, err = lab.StartServer("tcp", config.Copies, func(c net.Conn) { m.serve(c, copiesDoor) })
 	}
 	if err == nil && !m.manners.pickup {
-		m.local, err = listen("127.0.0.1:0", func(c net.Conn) { m.serve(c, localDoor) })
+		m.local, err = lab.StartServer("tcp", "127.0.0.1:0", func(c net.Conn) { m.serve(c, localDoor) })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start an MTA's double: %w", errors.Join(err, m.Close()))
@@ -70,10 +72,10 @@ func Start(config Config) (*MTA, error) {
 }
 
 // SubmissionAddr is where clients log in and submit.
-func (m *MTA) SubmissionAddr() string { return m.clients.Addr().String() }
+func (m *MTA) SubmissionAddr() string { return m.clients.Addr }
 
 // CopiesAddr is where the milter hands in its copies.
-func (m *MTA) CopiesAddr() string { return m.copies.Addr().String() }
+func (m *MTA) CopiesAddr() string { return m.copies.Addr }
 
 // WaitEmpty tells what has gone wrong since the last call: how the milter broke the protocol, and what could not be
 // delivered. There is no queue to wait for: a message is with the next hop when its client gets 250.
@@ -96,9 +98,9 @@ func (m *MTA) Log() string {
 func (m *MTA) Close() error {
 	m.cancel()
 	var err error
-	for _, s := range []*server{m.clients, m.local, m.copies} {
+	for _, s := range []*lab.Server{m.clients, m.local, m.copies} {
 		if s != nil {
-			err = errors.Join(err, s.stop())
+			err = errors.Join(err, s.Close())
 		}
 	}
 	return errors.Join(err, m.WaitEmpty(context.Background()))

@@ -77,19 +77,10 @@ func doubleWith(t *testing.T, style scripted.Style, last string) (*scripted.MTA,
 	sink, err := lab.StartSink(lab.SinkConfig{})
 	said(t, err)
 	t.Cleanup(func() { sink.Close() })
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	milter, err := lab.StartServer("tcp", "127.0.0.1:0", func(conn net.Conn) { yesMan(conn, last) })
 	said(t, err)
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go yesMan(conn, last)
-		}
-	}()
-	return double(t, scripted.Config{Style: style, Milter: l.Addr().String(), Relay: sink.Addr}), sink
+	t.Cleanup(func() { milter.Close() })
+	return double(t, scripted.Config{Style: style, Milter: milter.Addr, Relay: sink.Addr}), sink
 }
 
 func double(t *testing.T, config scripted.Config) *scripted.MTA {
