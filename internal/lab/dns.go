@@ -155,13 +155,6 @@ func (s *DNSServer) Set(name string, known DNSName) error {
 	return nil
 }
 
-// Forget makes a name unknown, so that it does not exist.
-func (s *DNSServer) Forget(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.names, dns.CanonicalName(name))
-}
-
 // Asked returns the questions so far, in their order, as "udp name. TYPE", "tcp name. TYPE" or "tls name. TYPE".
 func (s *DNSServer) Asked() []string {
 	s.mu.Lock()
