@@ -62,6 +62,12 @@ func (k *postfixCheck) listeners() {
 		if maps := k.value(s, "smtpd_milter_maps"); maps != "" {
 			k.warning(topic, "smtpd_milter_maps = "+maps+" can take clients past sealmilter", "see to it that it names no client whose mail is to be sealed")
 		}
+		for _, name := range []string{"smtpd_authorized_xclient_hosts", "smtpd_upstream_proxy_protocol"} {
+			if value := k.value(s, name); value != "" {
+				k.warning(topic, name+" = "+value+": who may use it names the client, and with XCLIENT the login, whose mail this is; a local user, too, if this host may",
+					"see to it that only a proxy can, which speaks for nobody who has not proven it")
+			}
+		}
 		k.filter(topic, s, filters[at])
 		k.order(topic, filters, at)
 		k.reachable(topic, s)

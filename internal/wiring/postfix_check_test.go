@@ -43,6 +43,8 @@ func TestCheckPostfix(t *testing.T) {
 		"loopback without":      {master: "127.0.0.1:10025 inet n - y - - smtpd -o smtpd_milters=\n", want: "warning Postfix listener 127.0.0.1:10025: it has no milter"},
 		"behind postscreen":     {master: "smtpd pass - - y - - smtpd -o smtpd_milters=\n", want: "error Postfix listener smtpd: mail that comes in here is not sealed"},
 		"no_milters":            {main: "receive_override_options = no_address_mappings, no_milters\n", want: "error Postfix listener smtp: receive_override_options has no_milters"},
+		"XCLIENT":               {main: "smtpd_authorized_xclient_hosts = 127.0.0.0/8\n", want: "warning Postfix listener smtp: smtpd_authorized_xclient_hosts = 127.0.0.0/8"},
+		"PROXY":                 {master: "587 inet n - y - - smtpd -o smtpd_upstream_proxy_protocol=haproxy\n", want: "warning Postfix listener 587: smtpd_upstream_proxy_protocol = haproxy"},
 		"milter maps":           {main: "smtpd_milter_maps = cidr:/x\n", want: "warning Postfix listener smtp: smtpd_milter_maps"},
 		"accept":                {main: "milter_default_action = accept\n", want: "error Postfix: milter_default_action = accept in main.cf"},
 		"accept of ours":        {main: "smtpd_milters = { inet:127.0.0.1:8894, default_action=accept }\n", want: "error Postfix: smtpd_milters in main.cf has default_action=accept"},
