@@ -166,9 +166,12 @@ func (j Journal) Undo(merge func(path string, now, before []byte) []byte) ([]Fil
 				return nil, fmt.Errorf("read a backup: %w", err)
 			}
 		}
-		if c.Before == nil || !f.Edited && digest(c.Before) == f.Written {
+		switch {
+		case c.Before == nil:
 			c.After, c.Mode, c.UID, c.GID = before, f.Mode, f.UID, f.GID
-		} else {
+		case !f.Edited && digest(c.Before) == f.Written:
+			c.After = before
+		default:
 			c.After = merge(f.Path, c.Before, before)
 		}
 		changes = append(changes, c)

@@ -146,6 +146,33 @@ func TestJournalChangesAllOrNothing(t *testing.T) {
 }
 
 // TestJournalMergesWhatOthersChanged has the administrator change one file after setup, and one between two runs of it.
+// Who may read a file is the administrator's to say, after it was changed as well.
+func TestJournalLeavesModes(t *testing.T) {
+	p := newPlace(t, map[string]string{"main.cf": "a\n"})
+	p.apply(p.change("main.cf", "b\n"))
+	path := filepath.Join(p.dir, "main.cf")
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	changes, err := p.journal.Undo(func(string, []byte, []byte) []byte {
+		t.Error("asked about a file that nobody has edited")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := WriteAll(changes); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || string(text) != "a\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
 func TestJournalMergesWhatOthersChanged(t *testing.T) {
 	p := newPlace(t, map[string]string{"a": "one", "b": "two", "c": "three", "gone": "four"})
 	p.apply(p.change("a", "1"), p.change("b", "2"), p.change("c", "3"), p.change("gone", "4"))
