@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -259,4 +260,42 @@ func linkLocal(t *testing.T) (netip.Addr, bool) {
 		}
 	}
 	return netip.Addr{}, false
+}
+
+func TestAssignedAddresses(t *testing.T) {
+	for addr, want := range map[string]bool{"127.0.0.1": true, "192.0.2.1": false, "2001:db8::1": false} {
+		if got := isAssigned(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s: %v", addr, got)
+		}
+	}
+}
+
+// TestHostThatBindsAnywhere changes a setting of a network of its own, which takes root.
+func TestHostThatBindsAnywhere(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can have a network of its own")
+	}
+	runtime.LockOSThread() // for good: the thread ends with the test, and its network with it
+	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+		t.Skip(err)
+	}
+	// Before, the kernel has no table of local addresses, and takes all for broadcast addresses.
+	if err := exec.Command("ip", "link", "set", "lo", "up").Run(); err != nil {
+		t.Skip(err)
+	}
+	for _, addr := range []string{"192.0.2.1", "2001:db8::1"} {
+		if isOwn(netip.MustParseAddr(addr)) {
+			t.Errorf("%s is own", addr)
+		}
+	}
+	for _, family := range []string{"ipv4", "ipv6"} {
+		if err := os.WriteFile("/proc/sys/net/"+family+"/ip_nonlocal_bind", []byte("1"), 0o644); err != nil {
+			t.Skip(err)
+		}
+	}
+	for _, addr := range []string{"192.0.2.1", "2001:db8::1"} {
+		if isOwn(netip.MustParseAddr(addr)) {
+			t.Errorf("%s is own where every address can be bound", addr)
+		}
+	}
 }

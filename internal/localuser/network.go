@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -63,5 +65,28 @@ func isOwn(addr netip.Addr) bool {
 		return !errors.Is(err, syscall.EADDRNOTAVAIL)
 	}
 	_ = conn.Close()
-	return true
+	return !bindsAnywhere(addr) || isAssigned(addr)
+}
+
+// bindsAnywhere reports whether a socket can be bound to addresses of other hosts, too (ip(7), "ip_nonlocal_bind"), as
+// clusters want it that move an address from host to host.
+func bindsAnywhere(addr netip.Addr) bool {
+	family := "ipv6"
+	if addr.Is4() {
+		family = "ipv4"
+	}
+	setting, err := os.ReadFile("/proc/sys/net/" + family + "/ip_nonlocal_bind")
+	return err == nil && strings.TrimSpace(string(setting)) != "0"
+}
+
+// isAssigned reports whether an interface has the address.
+func isAssigned(addr netip.Addr) bool {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc(all, func(a net.Addr) bool {
+		prefix, err := netip.ParsePrefix(a.String())
+		return err == nil && prefix.Addr().Unmap().WithZone("") == addr
+	})
 }
