@@ -77,6 +77,9 @@ func TestWhoMaySend(t *testing.T) {
 		{name: "local program whose user is not known", local: true, nonSMTP: true, sender: "alice@example.org", from: "alice@example.org", want: 451},
 		{name: "local program whose user is not known, null sender", local: true, nonSMTP: true, sender: "", from: "alice@example.org", want: 451},
 		{name: "foreign", client: "192.0.2.1", sender: "alice@example.org", from: "alice@example.org", want: 250, foreign: true},
+		{name: "program of this host at an address of its own", client: "192.0.2.1", local: true, user: "games", sender: "games@mx.example.org", from: "games@mx.example.org", want: 250},
+		{name: "program of this host at an address of its own, as another", client: "2001:db8::1", local: true, user: "games", sender: "alice@example.org", from: "alice@example.org", want: 550},
+		{name: "program of this host at an address of its own, user not known", client: "192.0.2.1", local: true, sender: "alice@example.org", from: "alice@example.org", want: 451},
 		{name: "nobody knows", sender: "alice@example.org", from: "alice@example.org", want: 451},
 	} {
 		w := newWorld(t)
@@ -98,6 +101,28 @@ func TestWhoMaySend(t *testing.T) {
 		}
 		if edit != nil && strings.Contains(text(t, edit), secretText) {
 			t.Errorf("%s: clear text", tc.name)
+		}
+	}
+}
+
+// Where loopback is not trusted, for a filter hands foreign mail back there perhaps, the host's other addresses are not
+// either, and IPv6 not for IPv4's sake.
+func TestOwnAddressesAreTrustedAsLoopbackIs(t *testing.T) {
+	for _, tc := range []struct {
+		trust, client string
+		ours          bool
+	}{
+		{"127.0.0.0/8", "192.0.2.1", true},
+		{"127.0.0.0/8", "2001:db8::1", false},
+		{"::1/128", "2001:db8::1", true},
+		{"10.0.0.0/8", "192.0.2.1", false},
+		{"192.0.2.0/24", "192.0.2.1", true},
+	} {
+		w := newWorld(t)
+		w.Config.Senders.Trust = []netip.Prefix{netip.MustParsePrefix(tc.trust)}
+		tx, err := w.Begin(t.Context(), &mail.Envelope{Sender: addr(t, "alice@example.org"), Client: netip.MustParseAddr(tc.client), Local: true, User: "root"})
+		if err != nil || (tx != nil) != tc.ours {
+			t.Errorf("%+v: ours %v, %v", tc, tx != nil, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/netip"
+	"slices"
 
 	"sealmilter/internal/mail"
 )
@@ -39,7 +40,8 @@ func (o Origin) String() string {
 }
 
 // originOf decides by what the MTA says of the client. A client without an address that has not logged in could be
-// anybody.
+// anybody. A program on this host has the choice of all the host's addresses, and the MTA relays for each of them: they
+// count as the address of loopback does.
 func originOf(env *mail.Envelope, trust []netip.Prefix) Origin {
 	switch {
 	case env.Login != "":
@@ -48,11 +50,21 @@ func originOf(env *mail.Envelope, trust []netip.Prefix) Origin {
 		return NonSMTP
 	case !env.Client.IsValid():
 		return Undecided
+	case contains(trust, env.Client), env.Local && contains(trust, loopbackLike(env.Client)):
+		return Trusted
+	default:
+		return Foreign
 	}
-	for _, prefix := range trust {
-		if prefix.Contains(env.Client) {
-			return Trusted
-		}
+}
+
+func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// loopbackLike returns the loopback address of the same family.
+func loopbackLike(addr netip.Addr) netip.Addr {
+	if addr.Is4() {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	return Foreign
+	return netip.IPv6Loopback()
 }
