@@ -18,6 +18,7 @@ func (p *Postfix) Check(c *config.Config) []Finding {
 	k := postfixCheck{Postfix: p, config: c, here: p.Endpoint(c.Listen)}
 	k.mtaUser(postfixTopic, p.Main["mail_owner"], c)
 	k.listeners()
+	k.networks()
 	k.programs()
 	k.copies()
 	k.accepting()

@@ -25,6 +25,9 @@ const (
 	inner = "127.0.0.1:10027 inet n - n - - smtpd -o milter_macro_daemon_name=SEALINNER -o content_filter=\n"
 )
 
+// relaying is the default of Postfix.
+const relaying = "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination\n"
+
 // TestCheckPostfix changes one setting after the other of a Postfix that is wired well.
 func TestCheckPostfix(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -43,6 +46,12 @@ func TestCheckPostfix(t *testing.T) {
 		"loopback without":      {master: "127.0.0.1:10025 inet n - y - - smtpd -o smtpd_milters=\n", want: "warning Postfix listener 127.0.0.1:10025: it has no milter"},
 		"behind postscreen":     {master: "smtpd pass - - y - - smtpd -o smtpd_milters=\n", want: "error Postfix listener smtpd: mail that comes in here is not sealed"},
 		"no_milters":            {main: "receive_override_options = no_address_mappings, no_milters\n", want: "error Postfix listener smtp: receive_override_options has no_milters"},
+		"untrusted network":     {main: relaying + "mynetworks = 127.0.0.0/8, 10.1.0.0/16\n", want: "warning Postfix mynetworks: clients in 10.1.0.0/16 may send without a login"},
+		"untrusted IPv6":        {main: relaying + "mynetworks = [2001:db8::]/32\n", want: "warning Postfix mynetworks: clients in 2001:db8::/32"},
+		"network too wide":      {main: relaying + "mynetworks = 10.0.0.0/8\n", config: `senders.trust = ["10.1.0.0/16"]`, want: "warning Postfix mynetworks: clients in 10.0.0.0/8"},
+		"trusted network":       {main: relaying + "mynetworks = 10.1.0.0/16\n", config: `senders.trust = ["10.0.0.0/8"]`},
+		"Debian's networks":     {main: relaying + "mynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128 192.0.2.1/32 !10.0.0.0/8 hash:/x [x]/y\n"},
+		"network without relay": {main: "smtpd_relay_restrictions = permit_sasl_authenticated, reject\nmynetworks = 10.1.0.0/16\n"},
 		"XCLIENT":               {main: "smtpd_authorized_xclient_hosts = 127.0.0.0/8\n", want: "warning Postfix listener smtp: smtpd_authorized_xclient_hosts = 127.0.0.0/8"},
 		"PROXY":                 {master: "587 inet n - y - - smtpd -o smtpd_upstream_proxy_protocol=haproxy\n", want: "warning Postfix listener 587: smtpd_upstream_proxy_protocol = haproxy"},
 		"milter maps":           {main: "smtpd_milter_maps = cidr:/x\n", want: "warning Postfix listener smtp: smtpd_milter_maps"},
