@@ -76,7 +76,7 @@ func sendTest(conn net.Conn, token string) (final bool, reply textproto.Error, e
 	if ok, err := say(""); !ok || err != nil {
 		return false, reply, err
 	}
-	host, _, _ := strings.Cut(reply.Msg, " ")
+	host, _, _ := strings.Cut(strings.TrimSpace(strings.ReplaceAll(reply.Msg, "\n", " ")), " ")
 	if ok, err := say("EHLO localhost"); !ok || err != nil {
 		return false, reply, err
 	}
