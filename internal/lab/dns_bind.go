@@ -31,9 +31,6 @@ type BINDConfig struct {
 
 // StartBIND starts both servers from Debian's package and returns when they answer. The caller closes it.
 func StartBIND(ctx context.Context, config BINDConfig) (*BIND, error) {
-	if config.Progress == nil {
-		config.Progress = io.Discard
-	}
 	tree, err := Unpack(ctx, config.Progress, "bind9")
 	if err != nil {
 		return nil, fmt.Errorf("start BIND: %w", err)
@@ -104,8 +101,7 @@ func (b *BIND) makeKey(ctx context.Context) (string, error) {
 }
 
 func (b *BIND) command(ctx context.Context, path string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, b.tree.Path(path), args...)
-	cmd.Env = append(b.tree.Env(), "LC_ALL=C")
+	cmd := b.tree.Command(ctx, path, args...)
 	cmd.Dir = b.dir
 	return cmd
 }

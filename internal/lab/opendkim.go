@@ -46,9 +46,6 @@ type OpenDKIM struct {
 // StartOpenDKIM makes a key, starts a signer with it and returns when it accepts connections. It signs what comes from
 // this host and from clients that have logged in, as it does unless it is told otherwise. The caller closes it.
 func StartOpenDKIM(ctx context.Context, config OpenDKIMConfig) (*OpenDKIM, error) {
-	if config.Progress == nil {
-		config.Progress = io.Discard
-	}
 	tree, err := Unpack(ctx, config.Progress, "opendkim")
 	if err != nil {
 		return nil, fmt.Errorf("start OpenDKIM: %w", err)
@@ -111,9 +108,7 @@ Syslog no
 }
 
 func (o *OpenDKIM) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, o.tree.Path("/usr/sbin/opendkim"), args...)
-	cmd.Env = append(o.tree.Env(), "LC_ALL=C")
-	return cmd
+	return o.tree.Command(ctx, "/usr/sbin/opendkim", args...)
 }
 
 // Start starts the signer again after [OpenDKIM.Stop], at the same address and with the same key.

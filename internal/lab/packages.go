@@ -47,6 +47,13 @@ func (t Tree) Env() []string {
 	return env
 }
 
+// Command prepares a program of the tree, such as "/usr/sbin/named". It speaks English.
+func (t Tree) Command(ctx context.Context, path string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, t.Path(path), args...)
+	cmd.Env = append(t.Env(), "LC_ALL=C")
+	return cmd
+}
+
 // CacheDir returns the folder in which packages are unpacked: $SEALMILTER_CACHE, or "sealmilter" in the user's cache
 // folder ($XDG_CACHE_HOME or ~/.cache).
 func CacheDir() (string, error) {
@@ -62,8 +69,11 @@ func CacheDir() (string, error) {
 
 // Unpack makes Debian packages usable without installing them: it fetches them with apt, together with all they
 // need that this machine lacks, and unpacks them in the cache folder. What is there already is used again. Several
-// processes may ask at the same time. Progress gets one line per step.
+// processes may ask at the same time. Progress gets one line per step; nil discards them.
 func Unpack(ctx context.Context, progress io.Writer, packages ...string) (Tree, error) {
+	if progress == nil {
+		progress = io.Discard
+	}
 	wanted := strings.Join(packages, " ")
 	fail := func(err error) (Tree, error) {
 		return Tree{}, fmt.Errorf("unpack the Debian packages %s: %w", wanted, err)

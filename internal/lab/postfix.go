@@ -41,9 +41,6 @@ func StartPostfix(ctx context.Context, config PostfixConfig) (*Postfix, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("start Postfix: run as root, its master(8) refuses to run as anybody else")
 	}
-	if config.Progress == nil {
-		config.Progress = io.Discard
-	}
 	programs, err := findPostfix(ctx, config.Progress)
 	if err != nil {
 		return nil, fmt.Errorf("start Postfix: %w", err)
@@ -80,6 +77,9 @@ func (p *Postfix) start(ctx context.Context, config PostfixConfig) (err error) {
 	}
 	return p.WaitLog(ctx, "daemon started")
 }
+
+// SubmissionAddr is Addr, where clients log in and submit.
+func (p *Postfix) SubmissionAddr() string { return p.Addr }
 
 // makeFolders lays out the queue as "postfix set-permissions" would.
 func (p *Postfix) makeFolders() error {
@@ -189,11 +189,7 @@ func (p *Postfix) Log() string {
 
 // WaitLog waits until the log holds text.
 func (p *Postfix) WaitLog(ctx context.Context, text string) error {
-	err := until(ctx, p.master.done, func() (bool, error) { return strings.Contains(p.Log(), text), nil })
-	if err != nil {
-		return fmt.Errorf("wait until Postfix logs %q: %w%s", text, err, quoteLog(p.master.Log()+p.Log()))
-	}
-	return nil
+	return p.master.waitText(ctx, text, func() string { return p.master.Log() + p.Log() })
 }
 
 // Close ends the instance and removes its queue, configuration and log. It may be called again.

@@ -68,9 +68,14 @@ func (p *Process) Log() string {
 
 // WaitLog waits until the program has printed text.
 func (p *Process) WaitLog(ctx context.Context, text string) error {
-	err := until(ctx, p.done, func() (bool, error) { return strings.Contains(p.Log(), text), nil })
+	return p.waitText(ctx, text, p.Log)
+}
+
+// waitText does the same for what the program tells elsewhere, too.
+func (p *Process) waitText(ctx context.Context, text string, log func() string) error {
+	err := until(ctx, p.done, func() (bool, error) { return strings.Contains(log(), text), nil })
 	if err != nil {
-		return fmt.Errorf("wait until %s prints %q: %w%s", p.cmd.Path, text, err, quoteLog(p.Log()))
+		return fmt.Errorf("wait until %s prints %q: %w%s", p.cmd.Path, text, err, quoteLog(log()))
 	}
 	return nil
 }

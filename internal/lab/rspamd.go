@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 )
 
 // Rspamd is the real spam filter from Debian's package, as a milter with a few of its rules: it refuses the test pattern
@@ -21,9 +20,6 @@ type Rspamd struct {
 // StartRspamd starts a filter and returns when it accepts connections. Progress gets a line for each step that may take
 // long; nil discards them. The caller closes it.
 func StartRspamd(ctx context.Context, progress io.Writer) (*Rspamd, error) {
-	if progress == nil {
-		progress = io.Discard
-	}
 	tree, err := Unpack(ctx, progress, "rspamd")
 	if err != nil {
 		return nil, fmt.Errorf("start rspamd: %w", err)
@@ -54,9 +50,7 @@ func (r *Rspamd) start(ctx context.Context, tree Tree) error {
 	} {
 		args = append(args, "--var="+name+"="+value)
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), tree.Path("/usr/bin/rspamd"), args...)
-	cmd.Env = append(tree.Env(), "LC_ALL=C")
-	if r.process, err = StartProcess(cmd); err != nil {
+	if r.process, err = StartProcess(tree.Command(context.WithoutCancel(ctx), "/usr/bin/rspamd", args...)); err != nil {
 		return err
 	}
 	return r.process.WaitListen(ctx, "tcp", r.Addr)

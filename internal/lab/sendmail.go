@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 )
 
@@ -44,9 +43,6 @@ type Sendmail struct {
 func StartSendmail(ctx context.Context, config SendmailConfig) (*Sendmail, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("start sendmail: run as root, only root may give it a host name and a /dev/log of its own")
-	}
-	if config.Progress == nil {
-		config.Progress = io.Discard
 	}
 	programs, err := findSendmail(ctx, config.Progress)
 	if err != nil {
@@ -98,6 +94,9 @@ func (s *Sendmail) start(ctx context.Context, config SendmailConfig) (err error)
 	return nil
 }
 
+// SubmissionAddr is Addr, where clients log in and submit.
+func (s *Sendmail) SubmissionAddr() string { return s.Addr }
+
 // Command prepares the program sendmail with one of the instance's configuration files, "sendmail.cf" or "submit.cf".
 func (s *Sendmail) Command(ctx context.Context, cf string, args ...string) *exec.Cmd {
 	return s.inside(ctx, append([]string{s.path("sendmail"), "-C" + s.path(cf)}, args...)...)
@@ -123,11 +122,7 @@ func (s *Sendmail) Log() string { return s.syslog.log() }
 
 // WaitLog waits until the log holds text.
 func (s *Sendmail) WaitLog(ctx context.Context, text string) error {
-	err := until(ctx, s.daemon.done, func() (bool, error) { return strings.Contains(s.Log(), text), nil })
-	if err != nil {
-		return fmt.Errorf("wait until sendmail logs %q: %w%s", text, err, quoteLog(s.daemon.Log()+s.Log()))
-	}
-	return nil
+	return s.daemon.waitText(ctx, text, func() string { return s.daemon.Log() + s.Log() })
 }
 
 // Close ends the instance and removes its queues, configuration and log. It may be called again.

@@ -69,9 +69,6 @@ type Slapd struct {
 
 // StartSlapd starts a server with these entries and returns when it accepts connections. The caller closes it.
 func StartSlapd(ctx context.Context, config SlapdConfig) (*Slapd, error) {
-	if config.Progress == nil {
-		config.Progress = io.Discard
-	}
 	tree, err := Unpack(ctx, config.Progress, "slapd")
 	if err != nil {
 		return nil, fmt.Errorf("start slapd: %w", err)
@@ -122,9 +119,7 @@ func (s *Slapd) prepare(ctx context.Context, config SlapdConfig) (err error) {
 }
 
 func (s *Slapd) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, s.tree.Path("/usr/sbin/slapd"), args...)
-	cmd.Env = append(s.tree.Env(), "LC_ALL=C")
-	return cmd
+	return s.tree.Command(ctx, "/usr/sbin/slapd", args...)
 }
 
 // Start starts the server again after [Slapd.Stop], with the same addresses and entries.
