@@ -22,7 +22,7 @@ var imports = map[string][]string{
 	"deploy/postfix/split":  {},
 	"deploy/sendmail":       {},
 	"internal/localuser":    {},
-	"internal/lab/labtest":  {"internal/lab"},
+	"internal/lab/labtest":  {"internal/lab", "internal/lab/scenario"},
 	"internal/lab/scenario": {"internal/lab"},
 	"internal/lab/scripted": {"internal/lab"},
 	"milter":                {"internal/mail"},

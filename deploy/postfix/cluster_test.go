@@ -15,6 +15,7 @@ import (
 
 	"sealmilter/deploy/postfix"
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/lab/scenario"
 )
 
@@ -31,7 +32,7 @@ type cluster struct {
 // relayHost is one of them.
 type relayHost struct {
 	*scenario.Host
-	submission
+	mta  *lab.Postfix
 	door *door // in front of the milter, for the questions of the loopback listener
 }
 
@@ -43,32 +44,13 @@ func newHost(t *testing.T, ctx context.Context, c *scenario.Cluster, name string
 		t.Fatal(err)
 	}
 	h := &relayHost{Host: host, door: openDoor(t, host.Listen)}
-	h.Postfix, err = lab.StartPostfix(ctx, lab.PostfixConfig{
-		Relay:    c.Sink.Addr,
-		Auth:     c.Auth.Addr,
-		Main:     "myhostname = " + name + ".lab.test\n" + postfix.MainCF(host.Listen),
-		Master:   postfix.MasterCF(h.door.addr, host.Reinject),
-		Progress: os.Stderr,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := h.Postfix.Close(); err != nil {
-			t.Error(err)
-		}
+	h.mta = labtest.StartPostfix(ctx, t, lab.PostfixConfig{
+		Relay:  c.Sink.Addr,
+		Auth:   c.Auth.Addr,
+		Main:   "myhostname = " + name + ".lab.test\n" + postfix.MainCF(host.Listen),
+		Master: postfix.MasterCF(h.door.addr, host.Reinject),
 	})
 	return h
-}
-
-// build compiles the program.
-func build(t *testing.T) string {
-	t.Helper()
-	program, err := lab.Build(t.Context(), t.TempDir(), "sealmilter/cmd/sealmilter")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return program
 }
 
 // newWorld makes a cluster without hosts.
@@ -78,11 +60,7 @@ func newWorld(t *testing.T, ctx context.Context, program string) *scenario.Clust
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	labtest.CloseAfter(t, c.Close)
 	return c
 }
 
@@ -95,12 +73,8 @@ func newCluster(t *testing.T) *cluster {
 	if c.sql, err = lab.StartPostgreSQL(ctx, os.Stderr); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := c.sql.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	c.Cluster = newWorld(t, ctx, build(t))
+	labtest.CloseAfter(t, c.sql.Close)
+	c.Cluster = newWorld(t, ctx, labtest.Build(t))
 	c.a, c.b = newHost(t, ctx, c.Cluster, "a"), newHost(t, ctx, c.Cluster, "b")
 	return c
 }
@@ -195,7 +169,7 @@ func (l letter) parse(t *testing.T) *scenario.Case {
 func submit(t *testing.T, ctx context.Context, c *scenario.Cluster, h *relayHost, l letter) []lab.Delivery {
 	t.Helper()
 	k := l.parse(t)
-	arrived, err := c.Submit(ctx, k, h.submission)
+	arrived, err := c.Submit(ctx, k, h.mta)
 	if err == nil {
 		err = c.Check(ctx, k, arrived)
 	}
@@ -242,7 +216,7 @@ func (c *cluster) secretKeys(t *testing.T) {
 	to := []string{"erin@example.com"}
 	first := letter{id: "first", to: to, got: []string{"erin@example.com: signed"}}
 	k := first.parse(t)
-	arrived, err := c.Submit(c.ctx, k, c.a.submission)
+	arrived, err := c.Submit(c.ctx, k, c.a.mta)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +239,7 @@ func (c *cluster) secretKeys(t *testing.T) {
 	var sent errgroup.Group
 	for i, h := range []*relayHost{c.a, c.b} {
 		sent.Go(func() error {
-			_, err := c.Submit(c.ctx, letters[i], h.submission)
+			_, err := c.Submit(c.ctx, letters[i], h.mta)
 			return err
 		})
 	}

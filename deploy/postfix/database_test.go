@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 // outage stops the database server. Every mode answers 451 to the first question that needs it, local programs' mail
@@ -29,19 +29,19 @@ mode = "require"
 	c.stop(t)
 	ready(t, c.ctx, c.a, http.StatusServiceUnavailable, "check that the database server runs")
 	before := len(c.Sink.Deliveries())
-	client := login(t, c.ctx, c.a, "alice")
-	said(t, "250")(client.Mail("alice@example.org"))
+	client := labtest.Login(c.ctx, t, c.a.mta.Addr, "alice")
+	labtest.Said(t, "250")(client.Mail("alice@example.org"))
 	for _, to := range []string{keyed, hidden, keyless, "somebody@require.example", "stranger@example.com"} {
-		said(t, "451 4.7.5")(client.Rcpt(to))
+		labtest.Said(t, "451 4.7.5")(client.Rcpt(to))
 	}
 	// Its key is not asked for before the end of the message.
-	said(t, "250")(client.Rcpt("somebody@sign.example"))
-	said(t, "451 4.7.5")(client.Data([]byte("From: alice@example.org\r\nSubject: during the outage\r\n\r\ntext\r\n")))
+	labtest.Said(t, "250")(client.Rcpt("somebody@sign.example"))
+	labtest.Said(t, "451 4.7.5")(client.Data([]byte("From: alice@example.org\r\nSubject: during the outage\r\n\r\ntext\r\n")))
 	program := []byte("From: alice@example.org\nTo: " + keyed + "\nSubject: from a program\nMessage-ID: <program@client.example>\n\ntext\n")
-	if err := c.a.Sendmail(c.ctx, program, "-f", "alice@example.org", keyed); err != nil {
+	if err := c.a.mta.Sendmail(c.ctx, program, "-f", "alice@example.org", keyed); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.a.WaitLog(c.ctx, "milter-reject: END-OF-MESSAGE from localhost"); err != nil {
+	if err := c.a.mta.WaitLog(c.ctx, "milter-reject: END-OF-MESSAGE from localhost"); err != nil {
 		t.Fatal(err)
 	}
 	for _, why := range []string{"check that the database server runs", "action=defer"} {
@@ -60,7 +60,7 @@ mode = "require"
 		t.Fatal(err)
 	}
 	ready(t, c.ctx, c.a, http.StatusOK, "ready")
-	if out, err := c.a.Command(c.ctx, "postkick", "public", "pickup", "W").CombinedOutput(); err != nil {
+	if out, err := c.a.mta.Command(c.ctx, "postkick", "public", "pickup", "W").CombinedOutput(); err != nil {
 		t.Fatalf("wake pickup(8): %v\n%s", err, out)
 	}
 	arrived, err := c.Sink.Wait(c.ctx, before+1)
@@ -81,13 +81,13 @@ func (c *cluster) outageInMidMessage(t *testing.T) {
 	c.serve(t, "")
 	c.enrolAll(t)
 	before := len(c.Sink.Deliveries())
-	client := login(t, c.ctx, c.a, "alice")
-	said(t, "250")(client.Mail("alice@example.org"))
-	said(t, "250")(client.Rcpt(keyed))
-	said(t, "250")(client.Rcpt(keyless))
+	client := labtest.Login(c.ctx, t, c.a.mta.Addr, "alice")
+	labtest.Said(t, "250")(client.Mail("alice@example.org"))
+	labtest.Said(t, "250")(client.Rcpt(keyed))
+	labtest.Said(t, "250")(client.Rcpt(keyless))
 	c.stop(t)
-	said(t, "451 4.7.5")(client.Data([]byte("From: alice@example.org\r\nTo: " + keyed + "\r\nMessage-ID: <middle@client.example>\r\n\r\ntext\r\n")))
-	if err := c.a.WaitEmpty(c.ctx); err != nil {
+	labtest.Said(t, "451 4.7.5")(client.Data([]byte("From: alice@example.org\r\nTo: " + keyed + "\r\nMessage-ID: <middle@client.example>\r\n\r\ntext\r\n")))
+	if err := c.a.mta.WaitEmpty(c.ctx); err != nil {
 		t.Fatal(err)
 	}
 	if left := c.Sink.Deliveries()[before:]; len(left) > 0 {
@@ -173,22 +173,10 @@ func ready(t *testing.T, ctx context.Context, h *relayHost, status int, text str
 	}
 }
 
-// login opens a session of somebody who may send.
-func login(t *testing.T, ctx context.Context, h *relayHost, who string) *lab.Client {
-	t.Helper()
-	client, err := lab.Dial(ctx, h.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Drop)
-	said(t, "235")(client.AuthPlain(who, who))
-	return client
-}
-
 // submitRefused makes sure that a recipient is told to try again.
 func submitRefused(t *testing.T, ctx context.Context, h *relayHost, to string) {
 	t.Helper()
-	client := login(t, ctx, h, "alice")
-	said(t, "250")(client.Mail("alice@example.org"))
-	said(t, "451 4.7.5")(client.Rcpt(to))
+	client := labtest.Login(ctx, t, h.mta.Addr, "alice")
+	labtest.Said(t, "250")(client.Mail("alice@example.org"))
+	labtest.Said(t, "451 4.7.5")(client.Rcpt(to))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/emersion/go-msgauth/dkim"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/lab/scenario"
 )
 
@@ -22,8 +23,8 @@ import (
 // local program or is a notice.
 func TestEveryCopyIsSignedByOpenDKIM(t *testing.T) {
 	t.Parallel()
-	commands := blockUnder(t, "### Postfix")
-	program := buildProgram(t)
+	commands := labtest.PageBlock(t, page, "### Postfix")
+	program := labtest.Build(t, "-race")
 	for name, hop := range map[string]struct {
 		sevenBit         bool
 		canonicalization string
@@ -38,22 +39,8 @@ func TestEveryCopyIsSignedByOpenDKIM(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := startFilters(t, program, hop.sevenBit, lab.OpenDKIMConfig{Canonicalization: hop.canonicalization})
-			f.wire(t, commands)
-			for _, c := range cases {
-				t.Run(c.Name, func(t *testing.T) {
-					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-					defer cancel()
-					already := len(f.Sink.Deliveries())
-					if err := f.Play(ctx, c, submission{f.postfix}); err != nil {
-						t.Errorf("%s\n%v", c.Comment, err)
-					}
-					for _, d := range f.Sink.Deliveries()[already:] {
-						if err := scenario.CheckDKIM(ctx, f.signer, d.Data); err != nil {
-							t.Errorf("to %s: %v\n%s", d.To, err, d.Data[:min(len(d.Data), 4000)])
-						}
-					}
-				})
-			}
+			wire(t, f, commands)
+			labtest.Play(t, f.World, f.MTA, cases, labtest.SignedBy(f.Signer))
 			if hop.sevenBit {
 				t.Run("untouched", func(t *testing.T) { testUntouchedEightBit(t.Context(), t, f) })
 			}
@@ -62,13 +49,13 @@ func TestEveryCopyIsSignedByOpenDKIM(t *testing.T) {
 }
 
 // A next hop without 8BITMIME makes Postfix convert what sealmilter has left as it was, behind the signer.
-func testUntouchedEightBit(ctx context.Context, t *testing.T, f *filters) {
-	f.serve(ctx, t, passDave)
-	message := strings.Replace(filtered("eight"), "\r\n\r\n", "\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"+
+func testUntouchedEightBit(ctx context.Context, t *testing.T, f *labtest.Filters) {
+	f.Begin(ctx, t, passDave)
+	message := strings.Replace(labtest.Message("eight", ""), "\r\n\r\n", "\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"+
 		"Content-Transfer-Encoding: 8bit\r\n\r\nGr\u00fc\u00dfe\r\n", 1)
-	said(t, "250")(f.submit(ctx, t, message, "bob@example.net", "erin@example.com", "dave@example.net"))
-	for mailbox, message := range f.arrived(ctx, t, "bob@example.net", "erin@example.com", "dave@example.net") {
-		err := verifications(t, message, f.signer.LookupTXT)[f.signer.Selector]
+	labtest.Said(t, "250")(f.Submit(ctx, t, message, "bob@example.net", "erin@example.com", "dave@example.net"))
+	for mailbox, message := range f.Arrived(ctx, t, "bob@example.net", "erin@example.com", "dave@example.net") {
+		err := verifications(t, message, f.Signer.LookupTXT)[f.Signer.Selector]
 		if untouched := mailbox == "dave@example.net"; untouched != (err != nil) {
 			t.Errorf("%s: %v\n%s", mailbox, err, message)
 		}
@@ -100,20 +87,20 @@ func verifications(t *testing.T, message []byte, lookup func(string) ([]string, 
 
 // A signer in front of sealmilter signs what nobody gets. Its signature would fail at every recipient, so sealed copies
 // leave without any; only what sealmilter does not touch keeps it.
-func testSignerInFront(ctx context.Context, t *testing.T, f *filters) {
-	f.wire(t, []string{
+func testSignerInFront(ctx context.Context, t *testing.T, f *labtest.Filters) {
+	wire(t, f, []string{
 		"postconf -e 'smtpd_milters = inet:127.0.0.1:8891, inet:127.0.0.1:8894'",
 		"postconf -P '127.0.0.1:10026/inet/smtpd_milters='",
 		"postfix reload",
 	})
-	f.serve(ctx, t, passDave)
-	said(t, "250")(f.submit(ctx, t, filtered("front"), "bob@example.net", "erin@example.com", "dave@example.net"))
-	for mailbox, message := range f.arrived(ctx, t, "bob@example.net", "erin@example.com", "dave@example.net") {
+	f.Begin(ctx, t, passDave)
+	labtest.Said(t, "250")(f.Submit(ctx, t, labtest.Message("front", ""), "bob@example.net", "erin@example.com", "dave@example.net"))
+	for mailbox, message := range f.Arrived(ctx, t, "bob@example.net", "erin@example.com", "dave@example.net") {
 		want := map[string]error{}
 		if mailbox == "dave@example.net" {
-			want[f.signer.Selector] = nil
+			want[f.Signer.Selector] = nil
 		}
-		if got := verifications(t, message, f.signer.LookupTXT); !maps.Equal(got, want) {
+		if got := verifications(t, message, f.Signer.LookupTXT); !maps.Equal(got, want) {
 			t.Errorf("%s: %v, want %v\n%s", mailbox, got, want, message)
 		}
 	}
@@ -121,15 +108,15 @@ func testSignerInFront(ctx context.Context, t *testing.T, f *filters) {
 
 // A client may have signed its message already. Sealing makes another message of it, so that signature goes; an
 // untouched copy keeps it beside the signature of this host.
-func testSignatureOfTheClient(ctx context.Context, t *testing.T, f *filters) {
-	f.serve(ctx, t, passDave)
+func testSignatureOfTheClient(ctx context.Context, t *testing.T, f *labtest.Filters) {
+	f.Begin(ctx, t, passDave)
 
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var signed bytes.Buffer
-	err = dkim.Sign(&signed, strings.NewReader("Bcc: dave@example.net\r\n"+filtered("own")), &dkim.SignOptions{
+	err = dkim.Sign(&signed, strings.NewReader("Bcc: dave@example.net\r\n"+labtest.Message("own", "")), &dkim.SignOptions{
 		Domain: "example.org", Selector: "client", Signer: private, HeaderKeys: strings.Fields("From To Subject Date Message-ID"),
 	})
 	if err != nil {
@@ -139,11 +126,11 @@ func testSignatureOfTheClient(ctx context.Context, t *testing.T, f *filters) {
 		if name == "client._domainkey.example.org" {
 			return []string{"v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(public)}, nil
 		}
-		return f.signer.LookupTXT(name)
+		return f.Signer.LookupTXT(name)
 	}
-	said(t, "250")(f.submit(ctx, t, signed.String(), "bob@example.net", "erin@example.com", "dave@example.net"))
-	for mailbox, message := range f.arrived(ctx, t, "bob@example.net", "erin@example.com", "dave@example.net") {
-		want := map[string]error{f.signer.Selector: nil}
+	labtest.Said(t, "250")(f.Submit(ctx, t, signed.String(), "bob@example.net", "erin@example.com", "dave@example.net"))
+	for mailbox, message := range f.Arrived(ctx, t, "bob@example.net", "erin@example.com", "dave@example.net") {
+		want := map[string]error{f.Signer.Selector: nil}
 		if mailbox == "dave@example.net" {
 			want["client"] = nil
 		}
@@ -158,37 +145,14 @@ func TestNoticesOfPostfix(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	f := startFilters(t, buildProgram(t), false, lab.OpenDKIMConfig{Domain: "mx.lab.test"})
-	f.wire(t, append(blockUnder(t, "#### Bounces"), blockUnder(t, "### Postfix")...))
-	f.serve(ctx, t, "")
+	f := startFilters(t, labtest.Build(t, "-race"), false, lab.OpenDKIMConfig{Domain: "mx.lab.test"})
+	wire(t, f, append(labtest.PageBlock(t, page, "#### Bounces"), labtest.PageBlock(t, page, "### Postfix")...))
+	f.Begin(ctx, t, "")
 	f.Sink.Refuse("bob@example.net", "550 5.1.1 No such user")
-	said(t, "250")(f.submit(ctx, t, filtered("bounce"), "bob@example.net", "erin@example.com"))
-	for mailbox, message := range f.arrived(ctx, t, "alice@example.org", "erin@example.com") {
-		if err := scenario.CheckDKIM(ctx, f.signer, message); err != nil {
-			t.Errorf("%s: %v\n%s", mailbox, err, message)
-		}
-		if mailbox == "alice@example.org" && clear(message) != nil {
+	labtest.Said(t, "250")(f.Submit(ctx, t, labtest.Message("bounce", ""), "bob@example.net", "erin@example.com"))
+	for mailbox, message := range f.ArrivedSigned(ctx, t, "alice@example.org", "erin@example.com") {
+		if mailbox == "alice@example.org" && labtest.Clear(message) != nil {
 			t.Errorf("the notice tells what was encrypted:\n%s", message)
-		}
-	}
-}
-
-// A body that comes to filters, and goes back from sealmilter, in several pieces is signed as a whole.
-func testSignatureOfLargeBody(ctx context.Context, t *testing.T, f *filters) {
-	f.serve(ctx, t, "")
-	body := strings.Repeat("One of many lines, with a dot.\r\n.\r\n", 10000)
-	// Once the ciphertext is the message itself, and once the signed text.
-	for _, to := range [][]string{{"bob@example.net", "erin@example.com"}, {"erin@example.com", "frank@example.com"}} {
-		f.already = len(f.Sink.Deliveries())
-		message := filtered("large-"+to[0]) + body
-		said(t, "250")(f.submit(ctx, t, message, to...))
-		for mailbox, copied := range f.arrived(ctx, t, to...) {
-			if err := scenario.CheckDKIM(ctx, f.signer, copied); err != nil {
-				t.Errorf("%s: %v", mailbox, err)
-			}
-			if mailbox != "bob@example.net" && len(copied) < len(message) {
-				t.Errorf("%s got %d octets of %d", mailbox, len(copied), len(message))
-			}
 		}
 	}
 }

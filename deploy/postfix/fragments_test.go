@@ -9,6 +9,7 @@ import (
 
 	"sealmilter/deploy/postfix"
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 // relay is a Postfix with the shipped fragments, and the mail world around it.
@@ -24,15 +25,7 @@ func startRelay(t *testing.T, mainCF string) *relay {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
-	r := &relay{ctx: ctx}
-	for _, addr := range []*string{&r.listen, &r.reinject} {
-		port, err := lab.ReservePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { port.Close() })
-		*addr = port.Addr
-	}
+	r := &relay{ctx: ctx, listen: labtest.Reserve(t), reinject: labtest.Reserve(t)}
 	var err error
 	if r.sink, err = lab.StartSink(lab.SinkConfig{}); err != nil {
 		t.Fatal(err)
@@ -43,54 +36,19 @@ func startRelay(t *testing.T, mainCF string) *relay {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { auth.Close() })
-	r.Postfix, err = lab.StartPostfix(ctx, lab.PostfixConfig{
-		Relay:    r.sink.Addr,
-		Auth:     auth.Addr,
-		Main:     mainCF + postfix.MainCF(r.listen),
-		Master:   postfix.MasterCF(r.listen, r.reinject),
-		Progress: t.Output(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(r.Log())
-		}
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
+	r.Postfix = labtest.StartPostfix(ctx, t, lab.PostfixConfig{
+		Relay:  r.sink.Addr,
+		Auth:   auth.Addr,
+		Main:   mainCF + postfix.MainCF(r.listen),
+		Master: postfix.MasterCF(r.listen, r.reinject),
 	})
 	return r
-}
-
-func (r *relay) dial(t *testing.T, addr string) *lab.Client {
-	t.Helper()
-	client, err := lab.Dial(r.ctx, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Drop)
-	return client
-}
-
-// said fails the test unless a reply begins with want.
-func said(t *testing.T, want string) func(lab.Reply, error) {
-	return func(reply lab.Reply, err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasPrefix(reply.String(), want) {
-			t.Fatalf("the server said %q, want %q", reply, want)
-		}
-	}
 }
 
 // Postfix knows every parameter of the fragments and has nothing to say about them.
 func TestPostfixTakesEveryLine(t *testing.T) {
 	r := startRelay(t, "")
-	for flag, wants := range map[string][]string{
+	labtest.Postconf(r.ctx, t, r.Postfix, map[string][]string{
 		"-n": {
 			"smtpd_milters = { inet:" + r.listen + ", default_action=tempfail, connect_timeout=10s, command_timeout=60s, content_timeout=300s }",
 			"milter_default_action = tempfail",
@@ -106,24 +64,7 @@ func TestPostfixTakesEveryLine(t *testing.T) {
 			"sealcleanup/unix/non_smtpd_milters = { inet:" + r.listen + ", default_action=tempfail,",
 			r.reinject + "/inet/smtpd_client_restrictions = check_policy_service inet:" + r.listen + ", reject",
 		},
-	} {
-		out, err := r.Command(r.ctx, "postconf", flag).CombinedOutput()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := strings.Join(strings.Fields(string(out)), " ")
-		for _, want := range wants {
-			if !strings.Contains(got, want) {
-				t.Errorf("postconf %s lacks %q in\n%s", flag, want, out)
-			}
-		}
-		if strings.Contains(got, "warning") {
-			t.Errorf("postconf %s warns:\n%s", flag, out)
-		}
-	}
-	if strings.Contains(r.Log(), "warning") {
-		t.Error("Postfix logs warnings")
-	}
+	})
 }
 
 // openHouse is a main.cf that trusts loopback in every way there is. The loopback listener must not inherit any.
@@ -144,33 +85,29 @@ func TestLoopbackListenerIsLocked(t *testing.T) {
 	r := startRelay(t, openHouse)
 	guard, stopGuard := startGuard(t, r.listen)
 
-	stranger := r.dial(t, r.reinject)
-	for _, extension := range []string{"AUTH", "XCLIENT", "XFORWARD", "STARTTLS"} {
-		if strings.Contains(stranger.Extensions.String(), extension) {
-			t.Errorf("the listener announces %s", extension)
-		}
-	}
-	said(t, "503 5.5.1")(stranger.AuthPlain("alice", "secret"))
-	said(t, "550 5.7.0")(stranger.Command("XCLIENT PORT=1"))
-	said(t, "550 5.7.0")(stranger.Command("XFORWARD NAME=x"))
-	said(t, "5")(stranger.Command("ETRN example.net"))
-	said(t, "250")(stranger.Mail("alice@lab.test"))
-	said(t, "554 5.7.1")(stranger.Rcpt("bob@example.net"))
-	said(t, "554 5.5.1")(stranger.Command("DATA"))
+	stranger := labtest.Dial(r.ctx, t, r.reinject)
+	labtest.Unannounced(t, stranger, "AUTH", "XCLIENT", "XFORWARD", "STARTTLS")
+	labtest.Said(t, "503 5.5.1")(stranger.AuthPlain("alice", "secret"))
+	labtest.Said(t, "550 5.7.0")(stranger.Command("XCLIENT PORT=1"))
+	labtest.Said(t, "550 5.7.0")(stranger.Command("XFORWARD NAME=x"))
+	labtest.Said(t, "5")(stranger.Command("ETRN example.net"))
+	labtest.Said(t, "250")(stranger.Mail("alice@lab.test"))
+	labtest.Said(t, "554 5.7.1")(stranger.Rcpt("bob@example.net"))
+	labtest.Said(t, "554 5.5.1")(stranger.Command("DATA"))
 	// Postfix exempts <postmaster> from every restriction at RCPT TO.
-	said(t, "250")(stranger.Rcpt("postmaster"))
-	said(t, "554 5.7.1")(stranger.Command("DATA"))
-	said(t, "250")(stranger.Command("RSET"))
-	said(t, "250")(stranger.Mail("alice@lab.test"))
+	labtest.Said(t, "250")(stranger.Rcpt("postmaster"))
+	labtest.Said(t, "554 5.7.1")(stranger.Command("DATA"))
+	labtest.Said(t, "250")(stranger.Command("RSET"))
+	labtest.Said(t, "250")(stranger.Mail("alice@lab.test"))
 
 	// A client is known by its port: another of the same host gains nothing while it is connected.
-	ours := r.dial(t, r.reinject)
+	ours := labtest.Dial(r.ctx, t, r.reinject)
 	guard.admit(ours.LocalAddr())
 	for range 2 {
-		said(t, "250")(ours.Mail("alice@lab.test", "RET=HDRS", "ENVID=e", "SMTPUTF8"))
-		said(t, "554 5.7.1")(stranger.Rcpt("bob@example.net"))
-		said(t, "250")(ours.Rcpt("bob@example.net", "NOTIFY=FAILURE", "ORCPT=rfc822;list@example.net"))
-		said(t, "250 2.0.0")(ours.Data([]byte("Subject: t\r\n\r\nhello\r\n")))
+		labtest.Said(t, "250")(ours.Mail("alice@lab.test", "RET=HDRS", "ENVID=e", "SMTPUTF8"))
+		labtest.Said(t, "554 5.7.1")(stranger.Rcpt("bob@example.net"))
+		labtest.Said(t, "250")(ours.Rcpt("bob@example.net", "NOTIFY=FAILURE", "ORCPT=rfc822;list@example.net"))
+		labtest.Said(t, "250 2.0.0")(ours.Data([]byte("Subject: t\r\n\r\nhello\r\n")))
 	}
 	var request map[string]string
 	for _, seen := range guard.seen() {
@@ -190,8 +127,8 @@ func TestLoopbackListenerIsLocked(t *testing.T) {
 
 	// Without an answer nobody gets in, and is told to try again.
 	stopGuard()
-	said(t, "250")(ours.Mail("alice@lab.test"))
-	said(t, "451 4.7.1")(ours.Rcpt("bob@example.net"))
+	labtest.Said(t, "250")(ours.Mail("alice@lab.test"))
+	labtest.Said(t, "451 4.7.1")(ours.Rcpt("bob@example.net"))
 
 	if err := r.WaitEmpty(r.ctx); err != nil {
 		t.Fatal(err)
@@ -220,11 +157,11 @@ header_checks = regexp:{ {/^X-Checked: (.*)/ REPLACE X-Checked: $1 again} }
 always_bcc = archive@lab.test
 `)
 	guard, _ := startGuard(t, r.listen)
-	ours := r.dial(t, r.reinject)
+	ours := labtest.Dial(r.ctx, t, r.reinject)
 	guard.admit(ours.LocalAddr())
 	const header = "From: alice@lab.test\r\nX-Checked: once\r\nTo: undisclosed\r\n\r\n"
 	_, last, err := ours.Send("alice@lab.test", []string{"team@lists.lab.test"}, []byte(header+"hello\r\n"))
-	said(t, "250")(last, err)
+	labtest.Said(t, "250")(last, err)
 	if err := r.WaitEmpty(r.ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -242,8 +179,8 @@ always_bcc = archive@lab.test
 // While sealmilter is down, nothing is taken from clients, and what programs on this host hand in waits.
 func TestWithoutSealmilterNothingLeaves(t *testing.T) {
 	r := startRelay(t, "")
-	client := r.dial(t, r.Addr)
-	said(t, "451 4.7.1")(client.Mail("alice@lab.test"))
+	client := labtest.Dial(r.ctx, t, r.Addr)
+	labtest.Said(t, "451 4.7.1")(client.Mail("alice@lab.test"))
 
 	err := r.Sendmail(r.ctx, []byte("Subject: t\n\nhello\n"), "-f", "alice@lab.test", "bob@example.net")
 	if err != nil {

@@ -3,13 +3,12 @@ package postfix_test
 import (
 	"bytes"
 	"context"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"sealmilter/deploy/postfix"
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/lab/scenario"
 )
 
@@ -22,39 +21,15 @@ type host struct {
 // startHost starts one with the shipped fragments, but for a change to master.cf and lines behind main.cf.
 func startHost(ctx context.Context, t *testing.T, old, new, mainCF string) host {
 	t.Helper()
-	program, err := lab.Build(ctx, t.TempDir(), "sealmilter/cmd/sealmilter")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := scenario.NewWorld(ctx, program, false, os.Stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.Close() })
-	milter, err := w.Serve(ctx, "local", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { milter.Kill() })
-	master := postfix.MasterCF(w.Listen, w.Reinject)
-	if !strings.Contains(master, old) {
+	w := labtest.NewWorld(ctx, t, labtest.Build(t), false)
+	labtest.Serve(ctx, t, w, "local", "")
+	config := fragmentsFor(w)
+	if !strings.Contains(config.Master, old) {
 		t.Fatalf("master.cf has no %q", old)
 	}
-	p, err := lab.StartPostfix(ctx, lab.PostfixConfig{
-		Relay: w.Sink.Addr, Main: postfix.MainCF(w.Listen) + mainCF, Master: strings.Replace(master, old, new, 1), Progress: os.Stderr,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(p.Log(), milter.Log())
-		}
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return host{p, w}
+	config.Main += mainCF
+	config.Master = strings.Replace(config.Master, old, new, 1)
+	return host{labtest.StartPostfix(ctx, t, config), w}
 }
 
 const night = "From: Alice <alice@example.org>\r\nTo: erin@example.com\r\nX-Night: dark\r\nMessage-ID: <night@client.example>\r\n\r\nAll is well tonight.\r\n"
@@ -139,7 +114,7 @@ func TestClientThatIsGone(t *testing.T) {
 	}
 	defer later.Drop()
 	_, last, err := later.Send("alice@example.org", []string{"carol@example.com"}, []byte(night))
-	said(t, "250")(last, err)
+	labtest.Said(t, "250")(last, err)
 	if err := h.WaitEmpty(ctx); err != nil {
 		t.Fatal(err)
 	}

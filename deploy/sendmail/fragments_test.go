@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/lab/scenario"
 )
 
@@ -21,7 +22,7 @@ type relay struct {
 // TestFragments has what one sendmail shows with the shipped fragments; the milter runs for each part anew.
 func TestFragments(t *testing.T) {
 	t.Parallel()
-	program := build(t)
+	program := labtest.Build(t)
 	t.Run("plain", func(t *testing.T) {
 		t.Parallel()
 		r := startRelay(t, program)
@@ -32,7 +33,7 @@ func TestFragments(t *testing.T) {
 		t.Run("bounce", r.bouncesWithoutText)
 		t.Run("queue", r.queuesNoClearText)
 		t.Run("milter down", r.nothingLeaves)
-		t.Run("milter killed", r.killedInMidMessage)
+		t.Run("milter killed", func(t *testing.T) { labtest.KillInMidMessage(r.ctx, t, r.world, r) })
 	})
 	t.Run("mapped", func(t *testing.T) {
 		t.Parallel()
@@ -51,25 +52,15 @@ func startRelay(t *testing.T, program string, adjust ...func(*lab.SendmailConfig
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
-	r := &relay{ctx: ctx, world: newWorld(t, ctx, program, false)}
-	r.submission = startFor(t, ctx, r.world, adjust...)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(r.Log())
-		}
-	})
+	r := &relay{ctx: ctx, world: labtest.NewWorld(ctx, t, program, false)}
+	r.submission = startFor(ctx, t, r.world, adjust...)
 	return r
 }
 
-// serve starts the milter with configuration lines, and stops it when the test ends.
+// serve starts the milter with configuration lines, until the test ends.
 func (r *relay) serve(t *testing.T, lines string) *lab.Process {
 	t.Helper()
-	milter, err := r.world.Serve(r.ctx, "fragments", lines)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { milter.Stop(context.WithoutCancel(r.ctx)) })
-	return milter
+	return labtest.Serve(r.ctx, t, r.world, "fragments", lines)
 }
 
 // sent returns what has been relayed since the last call, when the queues are empty.
@@ -84,35 +75,10 @@ func (r *relay) sent(t *testing.T) []lab.Delivery {
 	return fresh
 }
 
-func (r *relay) dial(t *testing.T, addr string) *lab.Client {
-	t.Helper()
-	client, err := lab.Dial(r.ctx, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Drop)
-	return client
-}
-
 // login connects as alice.
 func (r *relay) login(t *testing.T) *lab.Client {
 	t.Helper()
-	client := r.dial(t, r.Addr)
-	said(t, "235")(client.AuthPlain("alice", "alice"))
-	return client
-}
-
-// said fails the test unless a reply begins with want.
-func said(t *testing.T, want string) func(lab.Reply, error) {
-	return func(reply lab.Reply, err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasPrefix(reply.String(), want) {
-			t.Fatalf("the server said %q, want %q", reply, want)
-		}
-	}
+	return labtest.Login(r.ctx, t, r.Addr, "alice")
 }
 
 // play runs a case of the test's own, written as those of the package scenario.
@@ -166,31 +132,27 @@ func (r *relay) takesEveryLine(t *testing.T) {
 // listenerIsLocked: the loopback listener lets nobody in but the program, however much a client is trusted, and nobody at all while the
 // program does not answer. That it lets the program in is seen wherever a message has several recipients.
 func (r *relay) listenerIsLocked(t *testing.T) {
-	early := r.dial(t, r.world.Reinject)
-	said(t, "451 4.3.2")(early.Mail("alice@example.org"))
+	early := labtest.Dial(r.ctx, t, r.world.Reinject)
+	labtest.Said(t, "451 4.3.2")(early.Mail("alice@example.org"))
 
 	r.serve(t, "")
-	stranger := r.dial(t, r.world.Reinject)
-	for _, extension := range []string{"AUTH", "STARTTLS", "ETRN"} {
-		if strings.Contains(stranger.Extensions.String(), extension) {
-			t.Errorf("the listener announces %s", extension)
-		}
-	}
-	said(t, "5")(stranger.AuthPlain("alice", "alice"))
-	said(t, "5")(stranger.Command("ETRN example.net"))
+	stranger := labtest.Dial(r.ctx, t, r.world.Reinject)
+	labtest.Unannounced(t, stranger, "AUTH", "STARTTLS", "ETRN")
+	labtest.Said(t, "5")(stranger.AuthPlain("alice", "alice"))
+	labtest.Said(t, "5")(stranger.Command("ETRN example.net"))
 	for range 2 {
-		said(t, "550 5.7.1")(stranger.Mail("alice@example.org"))
-		said(t, "550 5.7.1")(stranger.Mail(""))
-		said(t, "503")(stranger.Rcpt("bob@example.net"))
-		said(t, "250")(stranger.Command("RSET"))
+		labtest.Said(t, "550 5.7.1")(stranger.Mail("alice@example.org"))
+		labtest.Said(t, "550 5.7.1")(stranger.Mail(""))
+		labtest.Said(t, "503")(stranger.Rcpt("bob@example.net"))
+		labtest.Said(t, "250")(stranger.Command("RSET"))
 	}
 
 	// While copies come in, a stranger gains nothing.
 	client := r.login(t)
 	header := "From: alice@example.org\r\nTo: bob@example.net, dave@example.net\r\nSubject: s\r\n\r\n"
 	_, last, err := client.Send("alice@example.org", []string{"bob@example.net", "dave@example.net"}, []byte(header+"text\r\n"))
-	said(t, "250")(last, err)
-	said(t, "550 5.7.1")(stranger.Mail("alice@example.org"))
+	labtest.Said(t, "250")(last, err)
+	labtest.Said(t, "550 5.7.1")(stranger.Mail("alice@example.org"))
 	if all := r.sent(t); len(all) != 2 {
 		t.Errorf("%d messages were relayed, want 2", len(all))
 	}
@@ -210,7 +172,7 @@ func (r *relay) mapsOnce(t *testing.T) {
 		client := r.login(t)
 		header := "From: alice@example.org\r\nTo: " + strings.Join(recipients, ", ") + "\r\nSubject: s\r\n\r\n"
 		_, last, err := client.Send("alice@example.org", recipients, []byte(header+"text\r\n"))
-		said(t, "250")(last, err)
+		labtest.Said(t, "250")(last, err)
 		got := map[string]int{}
 		for _, d := range r.sent(t) {
 			got[d.To]++
@@ -240,7 +202,7 @@ func (r *relay) takesCopiesWhenBusy(t *testing.T) {
 	}
 	const header = "From: alice@example.org\r\nTo: bob@example.net, erin@example.com\r\nSubject: s\r\n\r\n"
 	_, last, err := client.Send("alice@example.org", []string{"bob@example.net", "erin@example.com"}, []byte(header+"text\r\n"))
-	said(t, "250")(last, err)
+	labtest.Said(t, "250")(last, err)
 	if all := r.sent(t); len(all) != 2 {
 		t.Errorf("%d messages were relayed, want 2", len(all))
 	}
@@ -304,7 +266,7 @@ func (r *relay) queuesNoClearText(t *testing.T) {
 	const secret = "What nobody else must know."
 	header := "From: alice@example.org\r\nTo: bob@example.net\r\nSubject: s\r\n\r\n"
 	_, last, err := r.login(t).Send("alice@example.org", []string{"bob@example.net"}, []byte(header+strings.Repeat(secret+"\r\n", 1000)))
-	said(t, "250")(last, err)
+	labtest.Said(t, "250")(last, err)
 	if found, err := r.GrepQueue("BEGIN PGP MESSAGE"); err != nil || len(found) != 1 {
 		t.Errorf("an encrypted message is in %q, %v", found, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 func TestAuth(t *testing.T) {
@@ -19,15 +20,15 @@ func TestAuth(t *testing.T) {
 	if !strings.Contains(stranger.Extensions.String(), "AUTH PLAIN") {
 		t.Errorf("Postfix announces %q", stranger.Extensions)
 	}
-	said(t, "535")(stranger.AuthPlain("alice", "wrong"))
-	said(t, "535")(stranger.AuthPlain("mallory", ""))
-	said(t, "250")(stranger.Mail("alice@lab.test"))
-	said(t, "554 5.7.1")(stranger.Rcpt("b@example.net"))
+	labtest.Said(t, "535")(stranger.AuthPlain("alice", "wrong"))
+	labtest.Said(t, "535")(stranger.AuthPlain("mallory", ""))
+	labtest.Said(t, "250")(stranger.Mail("alice@lab.test"))
+	labtest.Said(t, "554 5.7.1")(stranger.Rcpt("b@example.net"))
 
 	for user, password := range map[string]string{"alice": "secret", "bob@lab.test": ""} {
 		client := dial(t, postfix.Addr)
-		said(t, "235")(client.AuthPlain(user, password))
-		said(t, "250")(client.Mail("alice@lab.test"))
-		said(t, "250")(client.Rcpt("b@example.net"))
+		labtest.Said(t, "235")(client.AuthPlain(user, password))
+		labtest.Said(t, "250")(client.Mail("alice@lab.test"))
+		labtest.Said(t, "250")(client.Rcpt("b@example.net"))
 	}
 }

@@ -7,14 +7,11 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 func TestFilter(t *testing.T) {
-	filter, err := lab.StartFilter()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer filter.Close()
+	filter := labtest.StartFilter(t)
 	filter.Add("X-Seen: once")
 	sink := startSink(t, lab.SinkConfig{})
 	postfix := startPostfix(t, lab.PostfixConfig{Relay: sink.Addr, Main: "smtpd_milters = inet:" + filter.Addr + "\n"})
@@ -24,7 +21,7 @@ func TestFilter(t *testing.T) {
 		t.Helper()
 		_, last, err := client.Send("a@example.org", []string{"b@example.net", "c@example.net"},
 			[]byte("From: a@example.org\r\nSubject:  two\r\n lines\r\n\r\n"+body))
-		said(t, want)(last, err)
+		labtest.Said(t, want)(last, err)
 	}
 	filter.Refuse("451 4.7.1 Not now")
 	send("451 4.7.1 Not now")

@@ -2,11 +2,11 @@ package lab_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 // patience bounds a test that waits for something that never comes; fetching packages on a fresh machine included.
@@ -30,41 +30,10 @@ func startSink(t *testing.T, config lab.SinkConfig) *lab.Sink {
 
 func startPostfix(t *testing.T, config lab.PostfixConfig) *lab.Postfix {
 	t.Helper()
-	config.Progress = t.Output()
-	postfix, err := lab.StartPostfix(bounded(t), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(postfix.Log())
-		}
-		if err := postfix.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return postfix
+	return labtest.StartPostfix(bounded(t), t, config)
 }
 
 func dial(t *testing.T, addr string) *lab.Client {
 	t.Helper()
-	client, err := lab.Dial(bounded(t), addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Drop)
-	return client
-}
-
-// said fails the test unless a reply begins with want.
-func said(t *testing.T, want string) func(lab.Reply, error) {
-	return func(reply lab.Reply, err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasPrefix(reply.String(), want) {
-			t.Fatalf("the server said %q, want %q", reply, want)
-		}
-	}
+	return labtest.Dial(bounded(t), t, addr)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 func startOpenDKIM(t *testing.T, config lab.OpenDKIMConfig) *lab.OpenDKIM {
@@ -15,11 +16,7 @@ func startOpenDKIM(t *testing.T, config lab.OpenDKIMConfig) *lab.OpenDKIM {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := signer.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	labtest.CloseAfter(t, signer.Close)
 	return signer
 }
 
@@ -31,7 +28,7 @@ func TestOpenDKIM(t *testing.T) {
 	client := dial(t, postfix.Addr)
 	send := func(from, want string) {
 		_, last, err := client.Send(from, []string{"b@example.net"}, []byte("From: "+from+"\r\nSubject: t\r\n\r\nhello\r\n"))
-		said(t, want)(last, err)
+		labtest.Said(t, want)(last, err)
 	}
 	send("a@example.org", "250")
 	send("a@example.com", "250")

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 func TestPostfixRelays(t *testing.T) {
@@ -17,10 +18,10 @@ func TestPostfixRelays(t *testing.T) {
 
 	client := dial(t, postfix.Addr)
 	for range 2 { // two messages on one connection
-		said(t, "250")(client.Mail("alice@lab.test", "BODY=8BITMIME", "RET=HDRS"))
-		said(t, "250")(client.Rcpt("bob@example.net", "NOTIFY=FAILURE"))
-		said(t, "250")(client.Rcpt(`"Carol C"@Example.Net`))
-		said(t, "250 2.0.0")(client.Data([]byte("Subject: t\r\n\r\n.dot\r\n..\r\nümlaut\r\n")))
+		labtest.Said(t, "250")(client.Mail("alice@lab.test", "BODY=8BITMIME", "RET=HDRS"))
+		labtest.Said(t, "250")(client.Rcpt("bob@example.net", "NOTIFY=FAILURE"))
+		labtest.Said(t, "250")(client.Rcpt(`"Carol C"@Example.Net`))
+		labtest.Said(t, "250 2.0.0")(client.Data([]byte("Subject: t\r\n\r\n.dot\r\n..\r\nümlaut\r\n")))
 	}
 	if err := client.Quit(); err != nil {
 		t.Fatal(err)
@@ -56,7 +57,7 @@ func TestPostfixConvertsForSevenBitHop(t *testing.T) {
 	postfix := startPostfix(t, lab.PostfixConfig{Relay: sink.Addr})
 	message := "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nümlaut\r\n"
 	_, last, err := dial(t, postfix.Addr).Send("alice@lab.test", []string{"bob@example.net"}, []byte(message))
-	said(t, "250")(last, err)
+	labtest.Said(t, "250")(last, err)
 	all, err := sink.Wait(ctx, 1)
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 func TestRspamd(t *testing.T) {
@@ -29,8 +30,8 @@ func TestRspamd(t *testing.T) {
 			[]byte("From: a@example.org\r\nTo: b@example.net, absent@example.info\r\nSubject: t\r\nMessage-ID: <1@example.org>\r\n\r\n"+text+"\r\n"))
 		return last, err
 	}
-	said(t, "554 5.7.1")(send("XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"))
-	said(t, "250")(send("hello"))
+	labtest.Said(t, "554 5.7.1")(send("XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"))
+	labtest.Said(t, "250")(send("hello"))
 	all, err := sink.Wait(bounded(t), 2)
 	if err != nil {
 		t.Fatal(err)

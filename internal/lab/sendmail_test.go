@@ -10,24 +10,12 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 func startSendmail(t *testing.T, config lab.SendmailConfig) *lab.Sendmail {
 	t.Helper()
-	config.Progress = t.Output()
-	sendmail, err := lab.StartSendmail(bounded(t), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(sendmail.Log())
-		}
-		if err := sendmail.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return sendmail
+	return labtest.StartSendmail(bounded(t), t, config)
 }
 
 // A message comes in by SMTP and by the command, and reaches the next hop; an alias of the host is expanded.
@@ -36,7 +24,7 @@ func TestSendmailRelays(t *testing.T) {
 	sendmail := startSendmail(t, lab.SendmailConfig{Relay: sink.Addr, Aliases: "team: bob@example.net\n"})
 	client := dial(t, sendmail.Addr)
 	_, last, err := client.Send("alice@lab.test", []string{"bob@example.net"}, []byte("Subject: one\r\n\r\nhello\r\n"))
-	said(t, "250 2.0.0")(last, err)
+	labtest.Said(t, "250 2.0.0")(last, err)
 	err = sendmail.Sendmail(bounded(t), []byte("Subject: two\n\nhello\n"), "-f", "alice@lab.test", "team@mx.lab.test", "carol@example.net")
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +52,7 @@ func TestSendmailQueues(t *testing.T) {
 	sendmail := startSendmail(t, lab.SendmailConfig{Relay: sink.Addr})
 	client := dial(t, sendmail.Addr)
 	_, last, err := client.Send("alice@lab.test", []string{"bob@example.net"}, []byte("Subject: one\r\n\r\nhello from the queue\r\n"))
-	said(t, "250 2.0.0")(last, err)
+	labtest.Said(t, "250 2.0.0")(last, err)
 	if err := sendmail.WaitLog(bounded(t), "stat=Deferred"); err != nil {
 		t.Fatal(err)
 	}
@@ -123,12 +111,12 @@ func TestSendmailAsksForPasswords(t *testing.T) {
 	if !strings.Contains(stranger.Extensions.String(), "AUTH PLAIN LOGIN") {
 		t.Errorf("sendmail announces %q", stranger.Extensions)
 	}
-	said(t, "535")(stranger.AuthPlain("alice", "wrong"))
-	said(t, "535")(stranger.AuthPlain("mallory", "secret"))
+	labtest.Said(t, "535")(stranger.AuthPlain("alice", "wrong"))
+	labtest.Said(t, "535")(stranger.AuthPlain("mallory", "secret"))
 	for user, password := range map[string]string{"alice": "secret", "bob@lab.test": "other"} {
 		client := dial(t, sendmail.Addr)
-		said(t, "235")(client.AuthPlain(user, password))
-		said(t, "250")(client.Mail("alice@lab.test"))
+		labtest.Said(t, "235")(client.AuthPlain(user, password))
+		labtest.Said(t, "250")(client.Mail("alice@lab.test"))
 	}
 }
 

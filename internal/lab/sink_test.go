@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 // The sink keeps what a client sent, not what a line reader makes of it.
@@ -20,7 +21,7 @@ func TestSinkKeepsBytes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sink := startSink(t, lab.SinkConfig{})
 			_, last, err := dial(t, sink.Addr).Send("a@lab.test", []string{"b@lab.test"}, []byte(message))
-			said(t, "250")(last, err)
+			labtest.Said(t, "250")(last, err)
 			if got := sink.Mailbox("b@lab.test"); len(got) != 1 || string(got[0].Data) != message {
 				t.Errorf("the mailbox holds %.100q", got)
 			}
@@ -32,10 +33,10 @@ func TestSinkKeepsBytes(t *testing.T) {
 func TestSinkEndsAtCRLFDotCRLF(t *testing.T) {
 	sink := startSink(t, lab.SinkConfig{})
 	client := dial(t, sink.Addr)
-	said(t, "250")(client.Mail(""))
-	said(t, "250")(client.Rcpt("b@lab.test"))
-	said(t, "354")(client.Command("DATA"))
-	said(t, "250")(client.Command("a\n.\r\nb\r\n..c\r\n."))
+	labtest.Said(t, "250")(client.Mail(""))
+	labtest.Said(t, "250")(client.Rcpt("b@lab.test"))
+	labtest.Said(t, "354")(client.Command("DATA"))
+	labtest.Said(t, "250")(client.Command("a\n.\r\nb\r\n..c\r\n."))
 	if got := string(sink.Deliveries()[0].Data); got != "a\n.\r\nb\r\n.c\r\n" {
 		t.Errorf("the sink kept %q", got)
 	}
@@ -46,11 +47,11 @@ func TestSinkRefuses(t *testing.T) {
 	sink.Refuse("b@lab.test", "550 5.1.1 No such user")
 	client := dial(t, sink.Addr)
 	rcpt, last, err := client.Send("a@lab.test", []string{"b@lab.test", "c@lab.test"}, []byte("x\r\n"))
-	said(t, "250")(last, err)
-	said(t, "550 5.1.1 No such user")(rcpt[0], nil)
-	said(t, "250")(rcpt[1], nil)
+	labtest.Said(t, "250")(last, err)
+	labtest.Said(t, "550 5.1.1 No such user")(rcpt[0], nil)
+	labtest.Said(t, "250")(rcpt[1], nil)
 	_, last, err = client.Send("a@lab.test", []string{"b@lab.test"}, nil)
-	said(t, "550 5.1.1")(last, err)
+	labtest.Said(t, "550 5.1.1")(last, err)
 	if all := sink.Deliveries(); len(all) != 1 || all[0].To != "c@lab.test" || len(all[0].Recipients) != 1 {
 		t.Errorf("the sink kept %+v", all)
 	}
@@ -70,7 +71,7 @@ func TestSinkWait(t *testing.T) {
 		done <- err
 	}()
 	_, last, err := client.Send("a@lab.test", []string{"b@lab.test", "c@lab.test"}, []byte("x\r\n"))
-	said(t, "250")(last, err)
+	labtest.Said(t, "250")(last, err)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}

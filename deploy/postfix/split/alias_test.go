@@ -1,13 +1,12 @@
 package split_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/lab/scenario"
 )
 
@@ -29,23 +28,17 @@ func TestOwnCases(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
+	var cases []*scenario.Case
 	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
-		t.Run(name, func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := scenario.ParseCase(name, "split", string(data))
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			if err := w.Play(ctx, c, r); err != nil {
-				t.Errorf("%s\n%v", c.Comment, err)
-			}
-			noPass(t, w)
-		})
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := scenario.ParseCase(strings.TrimSuffix(filepath.Base(file), ".txtar"), "split", string(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases = append(cases, c)
 	}
+	labtest.Play(t, w, r, cases, noPass)
 }

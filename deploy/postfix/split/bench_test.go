@@ -13,7 +13,7 @@ import (
 	"sealmilter/deploy/postfix"
 	"sealmilter/deploy/postfix/split"
 	"sealmilter/internal/lab"
-	"sealmilter/internal/lab/scenario"
+	"sealmilter/internal/lab/labtest"
 )
 
 // BenchmarkTopologies sends messages of 10 KB to 1, 5 and 20 recipients with keys, through the fragments one folder up and
@@ -21,10 +21,7 @@ import (
 // (discard(8)). Beside messages and copies per second it reports the processor time of Postfix and of sealmilter per
 // message.
 func BenchmarkTopologies(b *testing.B) {
-	program, err := lab.Build(b.Context(), b.TempDir(), "sealmilter/cmd/sealmilter")
-	if err != nil {
-		b.Fatal(err)
-	}
+	program := labtest.Build(b)
 	for _, recipients := range []int{1, 5, 20} {
 		for _, topology := range []string{"main", "split"} {
 			b.Run(fmt.Sprintf("recipients=%d/%s", recipients, topology), func(b *testing.B) {
@@ -35,37 +32,20 @@ func BenchmarkTopologies(b *testing.B) {
 }
 
 func benchmark(b *testing.B, program string, divided bool, recipients int) {
-	w, err := scenario.NewWorld(b.Context(), program, false, os.Stderr)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer w.Close()
-	port, err := lab.ReservePort()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer port.Close()
-	config := lab.PostfixConfig{Main: postfix.MainCF(w.Listen), Master: postfix.MasterCF(w.Listen, w.Reinject), Progress: os.Stderr}
+	w, inner := labtest.NewWorld(b.Context(), b, program, false), labtest.Reserve(b)
+	config := lab.PostfixConfig{Main: postfix.MainCF(w.Listen), Master: postfix.MasterCF(w.Listen, w.Reinject)}
 	if divided {
-		config.Main, config.Master = split.MainCF(w.Listen, port.Addr), split.MasterCF(w.Listen, w.Reinject, port.Addr)
+		config.Main, config.Master = split.MainCF(w.Listen, inner), split.MasterCF(w.Listen, w.Reinject, inner)
 	}
 	config.Main = "default_transport = discard:\nrelayhost =\n" + config.Main
-	p, err := lab.StartPostfix(b.Context(), config)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer p.Close()
+	p := labtest.StartPostfix(b.Context(), b, config)
 	lines := "[keys.map]\n"
 	var to []string
 	for i := range recipients {
 		to = append(to, fmt.Sprintf("u%d@load.example", i))
 		lines += fmt.Sprintf("%q = \"bob@example.net\"\n", to[i])
 	}
-	milter, err := w.Serve(b.Context(), "bench", lines)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer milter.Kill()
+	labtest.Serve(b.Context(), b, w, "bench", lines)
 	mta, sealer := masterOf(b, p), childNamed(b, "sealmilter")
 	send(b, p, to, 8, 8) // processes start, and keys are remembered
 	before := [2]float64{cpu(mta), cpu(sealer)}

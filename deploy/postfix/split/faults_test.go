@@ -6,18 +6,13 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/lab/scenario"
 )
 
-const (
-	subject = "the subject of these days"
-	clear   = "this line must not be read on the way"
-)
-
-// fault is a message that the tests of faults send. Its marks are in what is read by its recipients only.
+// fault is a message that the tests of faults send. Its text stands in it so many times.
 func fault(id string, lines int) string {
-	return "From: alice@example.org\r\nTo: bob@example.net\r\nSubject: " + subject + "\r\nMessage-ID: <" + id + "@client.example>\r\n\r\n" +
-		strings.Repeat(clear+"\r\n", lines)
+	return labtest.Message(id, "") + strings.Repeat(labtest.Text+"\r\n", lines-1)
 }
 
 // sealed fails the test unless a mailbox has one message, encrypted.
@@ -32,10 +27,8 @@ func sealed(t *testing.T, w *scenario.World, mailbox string) {
 
 func nothingClear(t *testing.T, d lab.Delivery) {
 	t.Helper()
-	for _, secret := range []string{subject, clear} {
-		if bytes.Contains(d.Data, []byte(secret)) {
-			t.Errorf("%s can read %q:\n%.3000s", d.To, secret, d.Data)
-		}
+	if found := labtest.Clear(d.Data); found != nil {
+		t.Errorf("%s can read %q:\n%.3000s", d.To, found, d.Data)
 	}
 }
 
@@ -50,6 +43,14 @@ func retried(t *testing.T, r relay, recipients int) {
 	}
 }
 
+// TestFrontMilterKilledInMidMessage kills the milter while a client sends a message to the front.
+func TestFrontMilterKilledInMidMessage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := startRelay(t, w, "")
+	labtest.KillInMidMessage(r.ctx, t, w, r)
+}
+
 // TestInnerMilterDown has the milter go away behind the front. The message waits, nobody can read it in the queue, and it
 // is sealed when the milter is back: the same program with another life.
 func TestInnerMilterDown(t *testing.T) {
@@ -62,7 +63,7 @@ func TestInnerMilterDown(t *testing.T) {
 	if err := r.WaitDeferred(r.ctx, 2); err != nil {
 		t.Fatal(err)
 	}
-	for text, there := range map[string]bool{clear: false, subject: false, "<down@client.example>": true} {
+	for text, there := range map[string]bool{labtest.Text: false, labtest.Subject: false, "<down@client.example>": true} {
 		found, err := r.GrepQueue(text)
 		if err != nil || len(found) > 0 != there {
 			t.Errorf("%q stands in the queue files %q, %v", text, found, err)
@@ -71,11 +72,7 @@ func TestInnerMilterDown(t *testing.T) {
 	if err := milter.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := w.ServeAgain(r.ctx, t.Name(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer again.Kill()
+	labtest.ServeAgain(r.ctx, t, w, t.Name(), "")
 	r.door.set(false, 0)
 	retried(t, r, 2)
 	if err := r.WaitEmpty(r.ctx); err != nil {
@@ -156,11 +153,7 @@ func TestPolicyChangedBehindTheFront(t *testing.T) {
 	if err := milter.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := w.ServeAgain(r.ctx, t.Name(), "policy.mode = \"require\"\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer again.Kill()
+	labtest.ServeAgain(r.ctx, t, w, t.Name(), "policy.mode = \"require\"\n")
 	r.door.set(false, 0)
 	retried(t, r, 2)
 	if err := r.WaitEmpty(r.ctx); err != nil {

@@ -8,13 +8,14 @@ import (
 	"sealmilter/deploy/postfix"
 	"sealmilter/deploy/postfix/split"
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 // Postfix knows every parameter of the fragments and has nothing to say about them.
 func TestPostfixTakesEveryLine(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t, newWorld(t), "")
-	for flag, wants := range map[string][]string{
+	labtest.Postconf(r.ctx, t, r.Postfix, map[string][]string{
 		"-n": {
 			"milter_macro_daemon_name = SEALFRONT",
 			"content_filter = sealsplit:[127.0.0.1]:" + strings.TrimPrefix(r.inner, "127.0.0.1:"),
@@ -31,24 +32,7 @@ func TestPostfixTakesEveryLine(t *testing.T) {
 			r.inner + "/inet/content_filter =",
 			"sealcleanup/unix/milter_macro_daemon_name = SEALFRONTLOCAL",
 		},
-	} {
-		out, err := r.Command(r.ctx, "postconf", flag).CombinedOutput()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := strings.Join(strings.Fields(string(out)), " ")
-		for _, want := range wants {
-			if !strings.Contains(got, want) {
-				t.Errorf("postconf %s lacks %q in\n%s", flag, want, out)
-			}
-		}
-		if strings.Contains(got, "warning") {
-			t.Errorf("postconf %s warns:\n%s", flag, out)
-		}
-	}
-	if strings.Contains(r.Log(), "warning") {
-		t.Error("Postfix logs warnings")
-	}
+	})
 }
 
 // TestLoopbackListenerIsTheSame holds the listener for notices to that of the fragments one folder up, which is tested
@@ -90,19 +74,11 @@ func TestInnerListenerTakesNothingElse(t *testing.T) {
 	r := startRelay(t, w, strings.ReplaceAll(openHouse, "notify_classes", "#"))
 	milter := serve(t, w, "")
 
-	client, err := lab.Dial(r.ctx, r.inner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Drop()
-	for _, extension := range []string{"AUTH", "XCLIENT", "XFORWARD", "STARTTLS"} {
-		if strings.Contains(client.Extensions.String(), extension) {
-			t.Errorf("the listener announces %s", extension)
-		}
-	}
-	said(t, "5")(client.Command("XCLIENT LOGIN=alice"))
-	said(t, "503 5.5.1")(client.AuthPlain("alice", "alice"))
-	said(t, "5")(client.Command("ETRN example.net"))
+	client := labtest.Dial(r.ctx, t, r.inner)
+	labtest.Unannounced(t, client, "AUTH", "XCLIENT", "XFORWARD", "STARTTLS")
+	labtest.Said(t, "5")(client.Command("XCLIENT LOGIN=alice"))
+	labtest.Said(t, "503 5.5.1")(client.AuthPlain("alice", "alice"))
+	labtest.Said(t, "5")(client.Command("ETRN example.net"))
 	const header = "From: alice@example.org\r\nTo: bob@example.net\r\nSubject: s\r\nMessage-ID: <inner@client.example>\r\n"
 	for name, message := range map[string]string{
 		"clear text":  header + "\r\ntext\r\n",
@@ -115,11 +91,11 @@ func TestInnerListenerTakesNothingElse(t *testing.T) {
 			from = ""
 		}
 		_, last, err := client.Send(from, []string{"bob@example.net"}, []byte(message))
-		said(t, "550 5.7.0 This listener takes what the front listener has checked")(last, err)
+		labtest.Said(t, "550 5.7.0 This listener takes what the front listener has checked")(last, err)
 	}
-	said(t, "250")(client.Mail("alice@example.org"))
-	said(t, "250")(client.Rcpt("postmaster"))
-	said(t, "550 5.7.0")(client.Data([]byte(header + "\r\ntext\r\n")))
+	labtest.Said(t, "250")(client.Mail("alice@example.org"))
+	labtest.Said(t, "250")(client.Rcpt("postmaster"))
+	labtest.Said(t, "550 5.7.0")(client.Data([]byte(header + "\r\ntext\r\n")))
 	if err := r.WaitEmpty(r.ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +136,7 @@ func TestInnerListenerIsForPostfixAlone(t *testing.T) {
 		}
 		defer client.Drop()
 		_, last, err := client.Send("alice@example.org", []string{"dave@example.net"}, stolen)
-		said(t, want)(last, err)
+		labtest.Said(t, want)(last, err)
 	}
 	retried(t, r, 1)
 	if err := r.WaitEmpty(r.ctx); err != nil {
@@ -180,15 +156,10 @@ func TestEverythingIsDoneOnce(t *testing.T) {
 	r := startRelay(t, w, openHouse)
 	serve(t, w, "")
 
-	client, err := lab.Dial(r.ctx, r.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Drop()
-	said(t, "235")(client.AuthPlain("alice", "alice"))
+	client := labtest.Login(r.ctx, t, r.Addr, "alice")
 	const message = "From: alice@xn--bcher-kva.example\r\nTo: bob@example.net, erin@example.com\r\nX-Checked: once\r\nMessage-ID: <once@client.example>\r\n\r\ntext\r\n"
 	_, last, err := client.Send("alice@xn--bcher-kva.example", []string{"bob@example.net", "erin@example.com"}, []byte(message))
-	said(t, "250")(last, err)
+	labtest.Said(t, "250")(last, err)
 	if err := r.WaitEmpty(r.ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +181,7 @@ func TestEverythingIsDoneOnce(t *testing.T) {
 	if all := w.Sink.Deliveries(); len(all) != 3 {
 		t.Errorf("%d deliveries, want 3", len(all))
 	}
-	noPass(t, w)
+	noPass(r.ctx, t, w.Sink.Deliveries())
 }
 
 // TestEnvelopeIsKept has the next hop see what the client has asked for.
@@ -219,17 +190,12 @@ func TestEnvelopeIsKept(t *testing.T) {
 	w := newWorld(t)
 	r := startRelay(t, w, "")
 	serve(t, w, "")
-	client, err := lab.Dial(r.ctx, r.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Drop()
-	said(t, "235")(client.AuthPlain("alice", "alice"))
-	said(t, "250")(client.Mail("alice@example.org", "RET=HDRS", "ENVID=e+2B1", "SMTPUTF8", "BODY=8BITMIME"))
-	said(t, "250")(client.Rcpt("jürgen@example.com", "NOTIFY=SUCCESS,FAILURE", "ORCPT=utf-8;list@example.com"))
-	said(t, "250")(client.Rcpt("erin@example.com", "NOTIFY=NEVER"))
+	client := labtest.Login(r.ctx, t, r.Addr, "alice")
+	labtest.Said(t, "250")(client.Mail("alice@example.org", "RET=HDRS", "ENVID=e+2B1", "SMTPUTF8", "BODY=8BITMIME"))
+	labtest.Said(t, "250")(client.Rcpt("jürgen@example.com", "NOTIFY=SUCCESS,FAILURE", "ORCPT=utf-8;list@example.com"))
+	labtest.Said(t, "250")(client.Rcpt("erin@example.com", "NOTIFY=NEVER"))
 	const text = "From: Älice <alice@example.org>\r\nTo: jürgen@example.com\r\nSubject: grün\r\nMessage-ID: <env-2@client.example>\r\n\r\ntext\r\n"
-	said(t, "250")(client.Data([]byte(text)))
+	labtest.Said(t, "250")(client.Data([]byte(text)))
 	if err := r.WaitEmpty(r.ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -260,17 +226,12 @@ func TestNextHopWithoutUTF8(t *testing.T) {
 	w := newWorldBefore(t, true)
 	r := startRelay(t, w, "")
 	serve(t, w, "")
-	client, err := lab.Dial(r.ctx, r.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Drop()
-	said(t, "235")(client.AuthPlain("alice", "alice"))
-	said(t, "250")(client.Mail("alice@example.org", "SMTPUTF8"))
-	said(t, "250")(client.Rcpt("dörte@münchen.example"))
-	said(t, "250")(client.Rcpt("bob@example.net"))
-	said(t, "250")(client.Data([]byte("From: alice@example.org\r\nTo: dörte@münchen.example\r\nSubject: " + subject +
-		"\r\nMessage-ID: <hop@client.example>\r\n\r\n" + clear + "\r\n")))
+	client := labtest.Login(r.ctx, t, r.Addr, "alice")
+	labtest.Said(t, "250")(client.Mail("alice@example.org", "SMTPUTF8"))
+	labtest.Said(t, "250")(client.Rcpt("dörte@münchen.example"))
+	labtest.Said(t, "250")(client.Rcpt("bob@example.net"))
+	labtest.Said(t, "250")(client.Data([]byte("From: alice@example.org\r\nTo: dörte@münchen.example\r\nSubject: " + labtest.Subject +
+		"\r\nMessage-ID: <hop@client.example>\r\n\r\n" + labtest.Text + "\r\n")))
 	if err := r.WaitEmpty(r.ctx); err != nil {
 		t.Fatal(err)
 	}

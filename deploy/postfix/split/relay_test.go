@@ -3,13 +3,13 @@ package split_test
 import (
 	"bytes"
 	"context"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"sealmilter/deploy/postfix/split"
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/lab/scenario"
 )
 
@@ -24,8 +24,6 @@ type relay struct {
 	door  *door  // between that and the milter, nil for none
 }
 
-func (r relay) SubmissionAddr() string { return r.Addr }
-
 // newWorld builds the program and everything that its mail needs beside a Postfix.
 func newWorld(t *testing.T, buildFlags ...string) *scenario.World {
 	t.Helper()
@@ -35,20 +33,7 @@ func newWorld(t *testing.T, buildFlags ...string) *scenario.World {
 // newWorldBefore does the same for a next hop that may be without 8BITMIME and SMTPUTF8.
 func newWorldBefore(t *testing.T, sevenBit bool, buildFlags ...string) *scenario.World {
 	t.Helper()
-	program, err := lab.Build(t.Context(), t.TempDir(), "sealmilter/cmd/sealmilter", buildFlags...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := scenario.NewWorld(t.Context(), program, sevenBit, os.Stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return w
+	return labtest.NewWorld(t.Context(), t, labtest.Build(t, buildFlags...), sevenBit)
 }
 
 // startRelay starts a Postfix for a world, with more lines in its main.cf.
@@ -74,41 +59,27 @@ func startRelayWithDoor(t *testing.T, w *scenario.World, mainCF string) relay {
 
 func start(t *testing.T, w *scenario.World, mainCF string, d *door) relay {
 	t.Helper()
-	port, err := lab.ReservePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { port.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	r := relay{ctx: ctx, inner: port.Addr, door: d}
+	r := relay{ctx: ctx, inner: labtest.Reserve(t), door: d}
 	master := split.MasterCF(w.Listen, w.Reinject, r.inner)
 	if d != nil {
 		at, end := strings.Index(master, "\n"+r.inner), strings.Index(master, "\n"+w.Reinject)
 		master = master[:at] + strings.ReplaceAll(master[at:end], w.Listen, d.addr) + master[end:]
 	}
-	r.Postfix, err = lab.StartPostfix(t.Context(), lab.PostfixConfig{
-		Relay:    w.Sink.Addr,
-		Auth:     w.Auth.Addr,
-		Main:     mainCF + split.MainCF(w.Listen, r.inner),
-		Master:   master,
-		Progress: os.Stderr,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
+	r.Postfix = labtest.StartPostfix(t.Context(), t, lab.PostfixConfig{
+		Relay:  w.Sink.Addr,
+		Auth:   w.Auth.Addr,
+		Main:   mainCF + split.MainCF(w.Listen, r.inner),
+		Master: master,
 	})
 	return r
 }
 
 // noPass makes sure that nothing of a pass has reached a mailbox, nor the name of the way.
-func noPass(t *testing.T, w *scenario.World) {
+func noPass(_ context.Context, t *testing.T, arrived []lab.Delivery) {
 	t.Helper()
-	for _, d := range w.Sink.Deliveries() {
+	for _, d := range arrived {
 		for _, trace := range []string{"x-sealmilter", "SEALFRONT", "SEALINNER"} {
 			if bytes.Contains(bytes.ToLower(d.Data), []byte(strings.ToLower(trace))) {
 				t.Errorf("%s got a message with %q:\n%.2000s", d.To, trace, d.Data)
@@ -117,39 +88,14 @@ func noPass(t *testing.T, w *scenario.World) {
 	}
 }
 
-// said fails the test unless a reply begins with want.
-func said(t *testing.T, want string) func(lab.Reply, error) {
-	return func(reply lab.Reply, err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasPrefix(reply.String(), want) {
-			t.Fatalf("the server said %q, want %q", reply, want)
-		}
-	}
-}
-
 // submit sends a message as alice and wants it to be accepted.
 func (r relay) submit(t *testing.T, message string, to ...string) {
 	t.Helper()
-	client, err := lab.Dial(r.ctx, r.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Drop()
-	said(t, "235")(client.AuthPlain("alice", "alice"))
-	_, last, err := client.Send("alice@example.org", to, []byte(message))
-	said(t, "250")(last, err)
+	labtest.Said(t, "250")(labtest.Submit(r.ctx, t, r.Addr, message, to...))
 }
 
 // serve starts the milter and ends it with the test.
 func serve(t *testing.T, w *scenario.World, config string) *lab.Process {
 	t.Helper()
-	p, err := w.Serve(t.Context(), t.Name(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Kill() })
-	return p
+	return labtest.Serve(t.Context(), t, w, t.Name(), config)
 }

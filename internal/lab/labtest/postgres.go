@@ -1,4 +1,5 @@
-// Package labtest lends tests what they share: a PostgreSQL for a whole test binary, and homes for the real gpg.
+// Package labtest lends tests what they share: a PostgreSQL for a whole test binary, homes for the real gpg, and what the
+// tests of all MTAs do alike.
 package labtest
 
 import (

@@ -1,12 +1,10 @@
 package scripted_test
 
 import (
-	"context"
-	"os"
+	"slices"
 	"testing"
-	"time"
 
-	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/lab/scenario"
 	"sealmilter/internal/lab/scripted"
 )
@@ -15,7 +13,7 @@ import (
 // bodies in full packets, once to one without and with bodies cut between CR and LF.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	program := build(t)
+	program := labtest.Build(t)
 	for _, variant := range []struct {
 		style    scripted.Style
 		sevenBit bool
@@ -32,20 +30,14 @@ func TestCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w := world(t, program, variant.sevenBit)
-			m := start(t, w, scripted.Config{Style: variant.style, Cut: variant.cut})
-			for _, c := range cases {
-				if c.Name == "40-local-internationalised" && variant.style == scripted.LikeSendmail {
-					continue // sendmail, which submits over SMTP, has no SMTPUTF8; to the cases this is not sendmail.
-				}
-				t.Run(c.Name, func(t *testing.T) {
-					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-					defer cancel()
-					if err := w.Play(ctx, c, m); err != nil {
-						t.Errorf("%s\n%v", c.Comment, err)
-					}
+			if variant.style == scripted.LikeSendmail {
+				cases = slices.DeleteFunc(cases, func(c *scenario.Case) bool {
+					// sendmail, which submits over SMTP, has no SMTPUTF8; to the cases this is not sendmail.
+					return c.Name == "40-local-internationalised"
 				})
 			}
+			w := labtest.NewWorld(t.Context(), t, program, variant.sevenBit)
+			labtest.Play(t, w, start(t, w, scripted.Config{Style: variant.style, Cut: variant.cut}), cases, nil)
 		})
 	}
 }
@@ -61,30 +53,6 @@ func cutInLineEnds(body []byte) [][]byte {
 	return scripted.Pieces(body, places...)
 }
 
-// build compiles the program.
-func build(t *testing.T, flags ...string) string {
-	t.Helper()
-	program, err := lab.Build(t.Context(), t.TempDir(), "sealmilter/cmd/sealmilter", flags...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return program
-}
-
-func world(t *testing.T, program string, sevenBit bool) *scenario.World {
-	t.Helper()
-	w, err := scenario.NewWorld(t.Context(), program, sevenBit, os.Stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return w
-}
-
 // start starts a double in a world.
 func start(t *testing.T, w *scenario.World, config scripted.Config) *scripted.MTA {
 	t.Helper()
@@ -94,10 +62,6 @@ func start(t *testing.T, w *scenario.World, config scripted.Config) *scripted.MT
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	labtest.CloseAfter(t, m.Close)
 	return m
 }
