@@ -4,31 +4,49 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
+// owner is the user and the group that a file belongs to.
+type owner struct{ uid, gid int }
+
+func ownerOf(info fs.FileInfo) (owner, bool) {
+	stat, known := info.Sys().(*syscall.Stat_t)
+	if !known {
+		return owner{}, false
+	}
+	return owner{int(stat.Uid), int(stat.Gid)}, true
+}
+
 // giveBack gives the files that a command of root's has made in the state directory to the directory's owner, so that the
-// daemon can use them. It follows no link out of the directory, and leaves files that have another name elsewhere.
-func giveBack(state string) (err error) {
+// daemon can use them.
+func giveBack(state string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	root, err := os.OpenRoot(state)
+	info, err := os.Stat(state)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, root.Close()) }()
-	info, err := root.Stat(".")
+	its, known := ownerOf(info)
+	if !known || its.uid == 0 {
+		return nil
+	}
+	return handOver(state, 0, its)
+}
+
+// handOver gives what belongs to a user in a directory, and the directory itself, to another owner. It follows no link out
+// of the directory, and leaves files that have another name elsewhere.
+func handOver(dir string, from int, to owner) (err error) {
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
-	owner, known := info.Sys().(*syscall.Stat_t)
-	if !known || owner.Uid == 0 {
-		return nil
-	}
+	defer func() { err = errors.Join(err, root.Close()) }()
 	return fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) { // a file of the database, while the daemon runs
 			return nil
@@ -43,10 +61,34 @@ func giveBack(state string) (err error) {
 		if err != nil {
 			return err
 		}
-		its, known := info.Sys().(*syscall.Stat_t)
-		if !known || its.Uid != 0 || !d.IsDir() && (!d.Type().IsRegular() || its.Nlink != 1) {
+		its, known := ownerOf(info)
+		if !known || its.uid != from || !d.IsDir() && (!d.Type().IsRegular() || info.Sys().(*syscall.Stat_t).Nlink != 1) {
 			return nil
 		}
-		return root.Lchown(path, int(owner.Uid), int(owner.Gid))
+		return root.Lchown(path, to.uid, to.gid)
 	})
+}
+
+// isStateOfRoot reports whether a directory belongs to root, to nobody else, and has in it what commands put into a state
+// directory, and nothing more: a folder that is named as one by mistake is none.
+func isStateOfRoot(dir string) (bool, error) {
+	info, err := os.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	its, known := ownerOf(info)
+	if !known || its.uid != 0 || !info.IsDir() || info.Mode().Perm() != 0o700 {
+		return false, nil
+	}
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		database, _ := filepath.Match("sealmilter.db*", e.Name()) // the pattern is well-formed
+		if !database && e.Name() != "secret" {
+			return false, err
+		}
+	}
+	return err == nil, err
 }

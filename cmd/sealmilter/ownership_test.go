@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -55,5 +57,61 @@ func TestFilesOfRootAreGivenBack(t *testing.T) {
 	}
 	if err := giveBack(filepath.Join(dir, "missing")); err != nil {
 		t.Errorf("a directory that is missing: %v", err)
+	}
+}
+
+// TestStateOfRoot tells a state directory that root's commands have made from folders that are none.
+func TestStateOfRoot(t *testing.T) {
+	for name, test := range map[string]struct {
+		make string // by a shell, in a folder whose "state" is looked at
+		want bool
+	}{
+		"missing":        {make: "true"},
+		"empty":          {make: "mkdir -m 700 state", want: true},
+		"in use":         {make: "mkdir -m 700 state state/secret; touch state/sealmilter.db state/sealmilter.db-wal", want: true},
+		"readable":       {make: "mkdir -m 755 state"},
+		"somebody's":     {make: "mkdir -m 700 state; chown 4321 state"},
+		"something else": {make: "mkdir -m 700 state; touch state/sealmilter.db state/shadow"},
+		"a link":         {make: "mkdir -m 700 other; ln -s other state"},
+		"a file":         {make: "touch state; chmod 700 state"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			cmd := exec.Command("sh", "-c", test.make)
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if got, err := isStateOfRoot(filepath.Join(dir, "state")); err != nil || got != test.want {
+				t.Errorf("it is %v, %v; want %v", got, err, test.want)
+			}
+		})
+	}
+}
+
+// TestHandOver gives a directory away and takes it back.
+func TestHandOver(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	file := filepath.Join(state, "sealmilter.db")
+	if err := errors.Join(os.Mkdir(state, 0o700), os.WriteFile(file, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	daemon := owner{4321, 4322}
+	for _, step := range []struct {
+		from int
+		to   owner
+	}{{0, daemon}, {daemon.uid, owner{}}} {
+		if err := handOver(state, step.from, step.to); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{state, file} {
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := ownerOf(info); got != step.to {
+				t.Errorf("%s belongs to %v, want %v", path, got, step.to)
+			}
+		}
 	}
 }

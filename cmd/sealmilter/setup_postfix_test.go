@@ -19,12 +19,16 @@ func TestSetupPostfix(t *testing.T) {
 	folders := []string{"/etc/postfix", "/etc/systemd"}
 	before := h.files(t, folders...)
 
-	h.run(t, "sealmilter setup postfix --dry-run", "--- /etc/postfix/main.cf", "+smtpd_milters", "useradd", "postfix reload", "+# BEGIN sealmilter")
+	// An administrator who looks around before setup makes a state directory of root's.
+	h.run(t, "sealmilter keys list")
+	h.run(t, "sealmilter setup postfix --dry-run", "give      /var/lib/sealmilter to the user sealmilter", "--- /etc/postfix/main.cf", "+smtpd_milters", "useradd", "postfix reload", "+# BEGIN sealmilter")
 	if after := h.files(t, folders...); after != before {
 		t.Fatalf("a dry run has changed\n%s\nto\n%s", before, after)
 	}
 
+	h.run(t, "stat -c %U /var/lib/sealmilter /var/lib/sealmilter/sealmilter.db", "root\nroot\n")
 	h.run(t, "sealmilter setup postfix", "run       postfix reload", "start sealmilter")
+	h.run(t, "stat -c %U /var/lib/sealmilter /var/lib/sealmilter/sealmilter.db", "sealmilter\nsealmilter\n")
 	h.serve(t)
 	wired := h.files(t, append(folders, "/etc/sealmilter")...)
 	h.run(t, "sealmilter setup postfix", "unchanged", "ok       test message: the MTA asks sealmilter")

@@ -53,6 +53,9 @@ func (s *setup) installService(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.adoptState(owner{uid, gid}); err != nil {
+		return err
+	}
 	credential := s.config.Senders.PassphraseFile == "" || s.config.Senders.PassphraseFile == deploy.Passphrase
 	if credential {
 		if err := s.makePassphrase(gid); err != nil {
@@ -196,6 +199,20 @@ func (s *setup) makeFolder(f folder) error {
 		return nil
 	})
 	return errors.Join(os.Chown(f.path, f.uid, f.gid), os.Chmod(f.path, f.mode))
+}
+
+// adoptState gives the daemon's user a state directory that commands of root's have made while there was no such user.
+func (s *setup) adoptState(daemon owner) error {
+	roots, err := isStateOfRoot(s.config.State)
+	if err != nil || !roots {
+		return err
+	}
+	s.steps.giving(s.config.State + " to the user " + serviceUser + ", with what root's commands have put into it")
+	if s.steps.dryRun {
+		return nil
+	}
+	s.steps.onFailure(func() error { return handOver(s.config.State, daemon.uid, owner{}) })
+	return handOver(s.config.State, 0, daemon)
 }
 
 // makePassphrase makes the passphrase of the senders' secret keys, if there is none. It is no change that is noted: keys

@@ -21,7 +21,7 @@ type setupSteps struct {
 
 // setupLine is one step for programs.
 type setupLine struct {
-	Do      string `json:"do"` // change, run, make, or a word about what was found
+	Do      string `json:"do"` // change, run, make, give, or a word about what was found
 	Dry     bool   `json:"dry_run,omitempty"`
 	What    string `json:"what"`
 	Diff    string `json:"diff,omitempty"`
@@ -64,6 +64,12 @@ func (s *setupSteps) file(c wiring.FileChange, backups string) {
 func (s *setupSteps) making(what string) {
 	s.changed = true
 	s.print(setupLine{Do: "make", What: what})
+}
+
+// giving says that something gets another owner.
+func (s *setupSteps) giving(what string) {
+	s.changed = true
+	s.print(setupLine{Do: "give", What: what})
 }
 
 // command says that a command is run.
