@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -60,6 +61,9 @@ func openState(ctx context.Context, c *config.Config) (*installation, error) {
 		database = filepath.Join(c.State, "sealmilter.db")
 	}
 	s, err := store.Open(ctx, database)
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w; %s has to belong to the user that runs sealmilter serve, and other commands are for that user and root", err, c.State)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -79,6 +80,9 @@ func (i *installation) serve(cmd *cobra.Command) error {
 		MaxRecipients: i.config.Limits.Recipients,
 	}
 	l, err := milter.Listen(i.config.Listen.String())
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w; does sealmilter run already? If not, set listen to another address, and type sealmilter setup once more", err)
+	}
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

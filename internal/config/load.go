@@ -26,6 +26,9 @@ func Load(path string) (*Config, error) {
 	if path == "" && errors.Is(err, fs.ErrNotExist) {
 		return Default(), nil
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("read configuration: %w; run this as root or as the user that runs sealmilter serve", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
