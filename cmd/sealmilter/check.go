@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/user"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"sealmilter/deploy"
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
@@ -37,8 +39,10 @@ func newCheck() *cobra.Command {
 		case err != nil:
 			report.add("error", "state", err.Error(), "")
 		case i == nil:
-			report.add("warning", "state", c.State+" does not exist yet", "serve makes it; keys are imported as the user that runs it")
+			report.add("warning", "state", c.State+" does not exist yet",
+				"sealmilter setup makes it; by hand: install -d -m 0700 -o USER "+c.State+", with the user that runs serve")
 		default:
+			report.owner(c.State)
 			database := "the database in " + c.State
 			if c.Database != "" {
 				database = "the PostgreSQL database"
@@ -111,7 +115,7 @@ func (r *checkReport) keys(cmd *cobra.Command, i *installation) {
 		return
 	}
 	if len(all) == 0 {
-		r.add("warning", "senders", "there is no secret key; mail is signed by nobody", "sealmilter keys generate ADDR, or keys import FILE")
+		r.noSender(i.config.Senders.MissingKey)
 	}
 	expiring, err := i.expiring(cmd.Context())
 	if err != nil {
@@ -133,10 +137,42 @@ func (r *checkReport) keys(cmd *cobra.Command, i *installation) {
 			continue
 		}
 		if !key.Locked {
-			r.add("warning", topic, "the key is stored without a passphrase", "set passphrase_file in [senders] and import the key again")
+			mend := "import the key again: docs/senders.md"
+			if i.config.Senders.PassphraseFile == "" {
+				mend = "set passphrase_file in [senders] and " + mend
+			}
+			r.add("warning", topic, "the key is stored without a passphrase", mend)
 			continue
 		}
 		r.add("ok", topic, "the key "+key.Fingerprint+" can sign", "")
+	}
+}
+
+// noSender says what it means that no sender has a secret key.
+func (r *checkReport) noSender(missing config.MissingKey) {
+	const mend = "sealmilter keys generate ADDR, or keys import FILE, for each sender, and for those of cron and other programs, such as root@HOST"
+	switch missing {
+	case config.GenerateKey:
+		r.add("ok", "senders", "there is no secret key yet; one is made with a sender's first message", "")
+	case config.EncryptOnly:
+		r.add("warning", "senders", "there is no secret key: mail is signed by nobody, and refused for recipients without a key", mend)
+	default: // config.RejectSender
+		r.add("warning", "senders", "there is no secret key: mail that would have to be signed is refused", mend)
+	}
+}
+
+// owner says so if the daemon cannot use a state directory that root can.
+func (r *checkReport) owner(state string) {
+	if _, err := user.Lookup(serviceUser); err != nil {
+		return
+	}
+	info, err := os.Stat(state)
+	if err != nil {
+		return
+	}
+	if its, known := ownerOf(info); known && its.uid == 0 {
+		r.add("warning", "state", fmt.Sprintf("%s belongs to root: a daemon that runs as the user %s cannot use it", state, serviceUser),
+			fmt.Sprintf("chown -R %s: %s", serviceUser, state))
 	}
 }
 
@@ -186,10 +222,18 @@ func (i *installation) checkSender(cmd *cobra.Command, address string) error {
 	return err
 }
 
+// startCommand says how the daemon is started on this host.
+func startCommand() string {
+	if systemdRuns() && (fileExists(deploy.UnitFile) || packagedUnit() != "") {
+		return "systemctl start " + serviceName + "; if it does not stay, journalctl -u " + serviceName + " says why"
+	}
+	return "start it: sealmilter serve, as the user that the state directory belongs to"
+}
+
 // listeners tries the two ends of the wiring: the daemon's own and the MTA's.
 func (r *checkReport) listeners(c *config.Config) {
 	if conn, err := net.DialTimeout(c.Listen.Network, c.Listen.Address, 5*time.Second); err != nil {
-		r.add("warning", "daemon", "nothing listens at "+c.Listen.String(), "start it: sealmilter serve")
+		r.add("warning", "daemon", "nothing listens at "+c.Listen.String(), startCommand())
 	} else {
 		conn.Close()
 		r.add("ok", "daemon", "something listens at "+c.Listen.String(), "")
@@ -197,7 +241,7 @@ func (r *checkReport) listeners(c *config.Config) {
 	conn, err := net.DialTimeout("tcp", c.Reinject, 5*time.Second)
 	if err != nil {
 		r.add("error", "MTA", "nothing listens at "+c.Reinject+": messages to several recipients cannot be sent",
-			"add the loopback listener to the MTA: deploy/postfix/master.cf")
+			"start the MTA; if it runs, this listener is missing: sealmilter setup postfix, or setup sendmail")
 		return
 	}
 	defer conn.Close()
@@ -211,7 +255,7 @@ func (r *checkReport) stranger(conn net.Conn, addr string) {
 	case err != nil:
 		r.add("error", "MTA", "the listener at "+addr+" does not speak SMTP: "+err.Error(), "check the MTA's log")
 	case strings.HasPrefix(reply, "2"):
-		r.add("error", "MTA", "anybody on this host can send clear text through "+addr, "lock the listener as deploy/postfix/master.cf does")
+		r.add("error", "MTA", "anybody on this host can send clear text through "+addr, "lock the listener as deploy/postfix/master.cf or deploy/sendmail/sealmilter.mc does")
 	default:
 		r.add("ok", "MTA", "the listener at "+addr+" refuses strangers", "")
 	}

@@ -26,10 +26,15 @@ func TestSetupPostfix(t *testing.T) {
 		t.Fatalf("a dry run has changed\n%s\nto\n%s", before, after)
 	}
 
-	h.run(t, "stat -c %U /var/lib/sealmilter /var/lib/sealmilter/sealmilter.db", "root\nroot\n")
-	h.run(t, "sealmilter setup postfix", "run       postfix reload", "start sealmilter")
+	h.run(t, "useradd --system sealmilter && sealmilter check || true", "warning  state: /var/lib/sealmilter belongs to root", "-> chown -R sealmilter: /var/lib/sealmilter")
+	h.run(t, "userdel sealmilter && stat -c %U /var/lib/sealmilter /var/lib/sealmilter/sealmilter.db", "root\nroot\n")
+	h.run(t, "sealmilter setup postfix", "run       postfix reload", "start sealmilter",
+		"there is no secret key: mail that would have to be signed is refused\n         -> sealmilter keys generate")
 	h.run(t, "stat -c %U /var/lib/sealmilter /var/lib/sealmilter/sealmilter.db", "sealmilter\nsealmilter\n")
 	h.serve(t)
+	h.fails(t, "sealmilter serve", "address already in use; does sealmilter run already?")
+	h.fails(t, "runuser -u nobody -- sealmilter keys list", "permission denied; run this as root")
+	h.fails(t, "printf 'state = \"/var/lib/sealmilter\"' >/tmp/open.toml && runuser -u nobody -- sealmilter keys list -c /tmp/open.toml", "/var/lib/sealmilter has to belong to the user that runs sealmilter serve")
 	wired := h.files(t, append(folders, "/etc/sealmilter")...)
 	h.run(t, "sealmilter setup postfix", "unchanged", "ok       test message: the MTA asks sealmilter")
 	h.sealed(t, 1)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"sealmilter/internal/config"
 )
 
 // prove checks the settings that are in force now, and sends a test message. It reports whether all is well; the error is
@@ -18,6 +20,7 @@ func (s *setup) prove(cmd *cobra.Command) (bool, error) {
 	}
 	report := &checkReport{out: s.steps.out, asJSON: s.steps.asJSON}
 	report.findings(s.mta.Check(s.config))
+	report.anySender(ctx, s.config)
 	client := s.mta.ClientAddress()
 	switch {
 	case !listens(ctx, s.config.Listen):
@@ -34,6 +37,22 @@ func (s *setup) prove(cmd *cobra.Command) (bool, error) {
 		}
 	}
 	return report.errors == 0, errors.Join(s.steps.err, report.err)
+}
+
+// anySender says what it means for the mail that now comes to sealmilter if nobody's key can sign it.
+func (r *checkReport) anySender(ctx context.Context, c *config.Config) {
+	i, err := openState(ctx, c)
+	if err != nil {
+		r.add("error", "state", err.Error(), "")
+		return
+	}
+	switch all, err := i.senders.List(ctx); {
+	case err != nil:
+		r.add("error", "senders", err.Error(), "")
+	case len(all) == 0:
+		r.noSender(c.Senders.MissingKey)
+	}
+	r.err = errors.Join(r.err, i.close())
 }
 
 // waitFor waits a while until a server listens: an MTA that was told of new settings opens its listeners a little later.
