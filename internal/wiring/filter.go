@@ -3,6 +3,7 @@ package wiring
 import (
 	"net"
 	"path"
+	"regexp"
 	"strings"
 
 	"sealmilter/internal/config"
@@ -37,17 +38,29 @@ func parseFilters(value string) []filter {
 func options(list []string) map[string]string {
 	all := make(map[string]string)
 	for i := 0; i < len(list); i++ {
-		name, value, _ := strings.Cut(unbraced(list[i]), "=")
-		all[strings.TrimSpace(name)] = unbraced(strings.TrimSpace(value))
+		name, value, _ := nameAndValue(unbraced(list[i]))
+		all[name] = unbraced(value)
 	}
 	return all
 }
 
-// isSigner reports whether the filter is one that signs what leaves, and so has to come after encryption: the name or the
-// usual port of OpenDKIM, or a name like it.
-func (f filter) isSigner() bool {
-	e := strings.ToLower(f.endpoint)
-	return strings.Contains(e, "dkim") || strings.HasSuffix(e, ":8891")
+// usualSigner matches the name or the usual port of OpenDKIM, or a name like it, in what names a filter: an address of
+// Postfix's, "inet:127.0.0.1:8891", or one of sendmail's, "inet:8891@127.0.0.1".
+var usualSigner = regexp.MustCompile(`(?i)dkim|inet:([^, ]*:)?8891\b`)
+
+// signs reports whether a filter is one that signs what leaves, and so has to come after encryption. Text is its name, its
+// address or both.
+func signs(text string) bool { return usualSigner.MatchString(text) }
+
+func (f filter) isSigner() bool { return signs(f.endpoint) }
+
+// listed returns filters as a list, as they are written.
+func listed(all []filter, separator string) string {
+	texts := make([]string, len(all))
+	for i, f := range all {
+		texts[i] = f.text
+	}
+	return strings.Join(texts, separator)
 }
 
 // Endpoint is where the mail server finds sealmilter.

@@ -6,8 +6,8 @@ import "strings"
 // written.
 func parameter(file, name string) (e entry, value string, found bool) {
 	for _, candidate := range entries(file) {
-		if key, v, is := strings.Cut(candidate.text, "="); is && strings.TrimSpace(key) == name {
-			e, value, found = candidate, strings.TrimSpace(v), true
+		if key, v, is := nameAndValue(candidate.text); is && key == name {
+			e, value, found = candidate, v, true
 		}
 	}
 	return e, value, found

@@ -1,6 +1,9 @@
 package wiring
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // masterEntry is a service in the text of master.cf.
 type masterEntry struct {
@@ -36,12 +39,22 @@ func masterEntries(file string) []masterEntry {
 			default:
 				continue
 			}
-			name, value, _ := strings.Cut(unbraced(e.text[from:to]), "=")
-			m.options = append(m.options, masterOption{strings.TrimSpace(name), strings.TrimSpace(value), from, to})
+			name, value, _ := nameAndValue(unbraced(e.text[from:to]))
+			m.options = append(m.options, masterOption{name, value, from, to})
 		}
 		all = append(all, m)
 	}
 	return all
+}
+
+// findMaster returns the entry of a service in the text of master.cf.
+func findMaster(file, name, kind string) (m masterEntry, found bool) {
+	all := masterEntries(file)
+	at := slices.IndexFunc(all, func(m masterEntry) bool { return m.name == name && m.kind == kind })
+	if at < 0 {
+		return masterEntry{}, false
+	}
+	return all[at], true
 }
 
 // option returns the last "-o" for a parameter, which is the one that holds.

@@ -87,8 +87,8 @@ func ReadPostfix(ctx context.Context, run Run) (*Postfix, error) {
 func ParsePostfix(main, services, overrides string) *Postfix {
 	p := &Postfix{Main: make(map[string]string)}
 	for line := range strings.Lines(main) {
-		if name, value, found := strings.Cut(line, "="); found {
-			p.Main[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		if name, value, found := nameAndValue(line); found {
+			p.Main[name] = value
 		}
 	}
 	chrootDefault := compatibility(p.Main["compatibility_level"]) < 1
@@ -102,17 +102,16 @@ func ParsePostfix(main, services, overrides string) *Postfix {
 		p.Services = append(p.Services, s)
 	}
 	for line := range strings.Lines(overrides) {
-		key, value, _ := strings.Cut(line, "=")
-		parts := strings.SplitN(strings.TrimSpace(key), "/", 3)
-		if len(parts) < 3 {
+		key, value, _ := nameAndValue(line)
+		if strings.Count(key, "/") < 2 {
 			continue
 		}
 		// A service of type "unix" may have a path for a name, so the last two parts are split off the end.
-		rest, name := cutLast(strings.TrimSpace(key), "/")
+		rest, name := cutLast(key, "/")
 		service, kind := cutLast(rest, "/")
 		for i := range p.Services {
 			if p.Services[i].Name == service && p.Services[i].Type == kind {
-				p.Services[i].Overrides[name] = strings.TrimSpace(value)
+				p.Services[i].Overrides[name] = value
 			}
 		}
 	}

@@ -49,7 +49,7 @@ func withoutAccept(value string) (mended string, found bool) {
 			found = true
 			parts := words(unbraced(f.text), listSeparators)
 			for i, part := range parts[1:] {
-				if name, _, _ := strings.Cut(unbraced(part), "="); strings.TrimSpace(name) == "default_action" {
+				if name, _, _ := nameAndValue(unbraced(part)); name == "default_action" {
 					parts[i+1] = "default_action=tempfail"
 				}
 			}

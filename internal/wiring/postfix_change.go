@@ -107,8 +107,7 @@ func (w *postfixWiring) main() {
 	w.files.Main = setParameter(w.files.Main, "smtpd_milters", merged)
 	w.filters = w.expand(merged)
 	for _, e := range entries(w.fragments().Main) {
-		name, value, _ := strings.Cut(e.text, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		name, value, _ := nameAndValue(e.text)
 		if _, _, set := parameter(w.files.Main, name); set && w.suits(name) {
 			continue
 		}
@@ -174,11 +173,7 @@ func (w *postfixWiring) merge(list, own string) string {
 		all = slices.Delete(all, at, at+1)
 	}
 	all = slices.Insert(all, signer, filter{text: own})
-	texts := make([]string, len(all))
-	for i, f := range all {
-		texts[i] = f.text
-	}
-	return strings.Join(texts, ",\n    ")
+	return listed(all, ",\n    ")
 }
 
 // listeners puts sealmilter into the lists that services of clients have of their own. An empty list stays empty: it is how
@@ -194,19 +189,9 @@ func (w *postfixWiring) listeners() {
 		}
 		if merged := w.merge(o.value, oneLine(w.entry())); merged != o.value {
 			// Places in the text change with each edit, so the entry is looked for again.
-			if now, found := w.find(m.name, m.kind); found {
+			if now, found := findMaster(w.files.Master, m.name, m.kind); found {
 				w.files.Master = now.setOption(w.files.Master, "smtpd_milters", oneLine(merged))
 			}
 		}
 	}
-}
-
-// find returns the entry of a service.
-func (w *postfixWiring) find(name, kind string) (m masterEntry, found bool) {
-	all := masterEntries(w.files.Master)
-	at := slices.IndexFunc(all, func(m masterEntry) bool { return m.name == name && m.kind == kind })
-	if at < 0 {
-		return masterEntry{}, false
-	}
-	return all[at], true
 }

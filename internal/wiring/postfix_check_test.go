@@ -98,21 +98,7 @@ func TestCheckPostfix(t *testing.T) {
 				}
 				files.Master = strings.ReplaceAll(files.Master, old, tc.replace[1])
 			}
-			var bad []string
-			found := false
-			for _, f := range postfixOf(files).Check(parseConfig(t, tc.config)) {
-				line := string(f.State) + " " + f.Topic + ": " + f.Detail
-				if f.State != OK {
-					bad = append(bad, line)
-					if f.Mend == "" {
-						t.Errorf("it does not say what to do: %s", line)
-					}
-				}
-				found = found || tc.want != "" && strings.HasPrefix(line, tc.want)
-			}
-			if tc.want == "" && len(bad) > 0 || tc.want != "" && !found {
-				t.Errorf("want %q, found\n%s", tc.want, strings.Join(bad, "\n"))
-			}
+			wantFinding(t, postfixOf(files).Check(parseConfig(t, tc.config)), tc.want)
 		})
 	}
 }

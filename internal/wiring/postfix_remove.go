@@ -12,8 +12,7 @@ import (
 func (p *Postfix) Unwire(now, before PostfixFiles, c *config.Config) PostfixFiles {
 	w := &postfixWiring{Postfix: p, config: c, here: p.Endpoint(c.Listen), files: now}
 	for _, e := range entries(w.fragments().Main) {
-		name, value, _ := strings.Cut(e.text, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		name, value, _ := nameAndValue(e.text)
 		_, current, set := parameter(now.Main, name)
 		_, old, was := parameter(before.Main, name)
 		if name == "smtpd_milters" {
@@ -48,11 +47,7 @@ func (w *postfixWiring) without(list, before string) string {
 		return list
 	}
 	all = slices.Delete(all, at, at+1)
-	texts := make([]string, len(all))
-	for i, f := range all {
-		texts[i] = f.text
-	}
-	return strings.Join(texts, ", ")
+	return listed(all, ", ")
 }
 
 // endpoints returns the addresses of filters, sorted.
@@ -67,21 +62,19 @@ func endpoints(all []filter) []string {
 
 // restore takes sealmilter out of one service of master.cf.
 func (w *postfixWiring) restore(file, before, name, kind string) string {
-	same := func(m masterEntry) bool { return m.name == name && m.kind == kind }
-	all, old := masterEntries(file), masterEntries(before)
-	at, was := slices.IndexFunc(all, same), slices.IndexFunc(old, same)
-	if at < 0 || was < 0 {
+	m, found := findMaster(file, name, kind)
+	old, was := findMaster(before, name, kind)
+	if !found || !was {
 		return file
 	}
-	m := all[at]
 	if o, set := m.option("smtpd_milters"); set {
-		oldOption, _ := old[was].option("smtpd_milters")
+		oldOption, _ := old.option("smtpd_milters")
 		if rest := w.without(o.value, oldOption.value); rest != o.value {
 			return m.setOption(file, "smtpd_milters", rest)
 		}
 	}
 	o, set := m.option("cleanup_service_name")
-	_, own := old[was].option("cleanup_service_name")
+	_, own := old.option("cleanup_service_name")
 	if name != "pickup" || !set || own {
 		return file
 	}

@@ -130,7 +130,7 @@ func (w *postfixWiring) programs() error {
 		}
 		break
 	}
-	cleanup, found := w.find(wanted.value, "unix")
+	cleanup, found := findMaster(w.files.Master, wanted.value, "unix")
 	if !found {
 		return nil
 	}

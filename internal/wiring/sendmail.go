@@ -53,11 +53,11 @@ func ParseSendmail(cf string) *Sendmail {
 			name, value := macroNameAndValue(rest)
 			s.Macros[name] = value
 		case 'O':
-			name, value, found := strings.Cut(rest, "=")
-			if name = strings.ToLower(strings.TrimSpace(name)); !found || !strings.HasPrefix(rest, " ") {
+			name, value, found := nameAndValue(rest)
+			if name = strings.ToLower(name); !found || !strings.HasPrefix(rest, " ") {
 				continue // a single letter is the old form, which nobody writes any more
 			}
-			if value = strings.TrimSpace(value); name == "daemonportoptions" {
+			if name == "daemonportoptions" {
 				s.Daemons = append(s.Daemons, parseDaemon(value))
 				continue
 			}
@@ -88,9 +88,9 @@ func nameAndEquates(s string) (string, map[string]string) {
 	name, rest, _ := strings.Cut(s, ",")
 	equates := make(map[string]string)
 	for field := range strings.SplitSeq(rest, ",") {
-		key, value, found := strings.Cut(field, "=")
-		if key = strings.ToLower(strings.TrimSpace(key)); found && key != "" {
-			equates[key[:1]] = strings.TrimSpace(value)
+		key, value, found := nameAndValue(field)
+		if key = strings.ToLower(key); found && key != "" {
+			equates[key[:1]] = value
 		}
 	}
 	return strings.TrimSpace(name), equates
@@ -110,9 +110,8 @@ func macroNameAndValue(s string) (name, value string) {
 func parseDaemon(value string) Daemon {
 	var d Daemon
 	for field := range strings.SplitSeq(value, ",") {
-		key, v, _ := strings.Cut(field, "=")
-		key, v = strings.ToLower(strings.TrimSpace(key)), strings.TrimSpace(v)
-		switch {
+		key, v, _ := nameAndValue(field)
+		switch key = strings.ToLower(key); {
 		case key == "":
 		case strings.HasPrefix(key, "n"):
 			d.Name = v
@@ -158,6 +157,11 @@ func (s *Sendmail) filtersOf(d Daemon) []string {
 	if d.OwnFilters {
 		return d.Filters
 	}
+	return s.usualFilters()
+}
+
+// usualFilters returns the names of the filters that daemons without a list of their own ask.
+func (s *Sendmail) usualFilters() []string {
 	return strings.FieldsFunc(s.Options["inputmailfilters"], func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
 }
 

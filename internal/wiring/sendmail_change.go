@@ -79,8 +79,7 @@ func isIPv4(address string) bool {
 func signersIn(mc string) []string {
 	var names []string
 	for _, m := range filterLine.FindAllStringSubmatch(mc, -1) {
-		line := strings.ToLower(m[0])
-		if (strings.Contains(line, "dkim") || strings.Contains(line, "inet:8891")) && strings.HasPrefix(m[0], "INPUT_") {
+		if signs(m[0]) && strings.HasPrefix(m[0], "INPUT_") {
 			names = append(names, m[1])
 		}
 	}

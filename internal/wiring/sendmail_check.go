@@ -91,8 +91,7 @@ func (k *sendmailCheck) daemons() {
 
 // isSigner reports whether a filter signs what leaves.
 func (k *sendmailCheck) isSigner(name string) bool {
-	socket := strings.ToLower(k.Filters[name].Socket)
-	return strings.Contains(strings.ToLower(name), "dkim") || strings.Contains(socket, "dkim") || strings.HasPrefix(socket, "inet:8891@") || socket == "inet:8891"
+	return signs(name) || signs(k.Filters[name].Socket)
 }
 
 // copies looks at the loopback listener.
@@ -111,7 +110,7 @@ func (k *sendmailCheck) copies() {
 		return
 	}
 	k.ok(topic, "it takes sealmilter's copies and nobody else's")
-	front := strings.FieldsFunc(k.Options["inputmailfilters"], func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
+	front := k.usualFilters()
 	for _, name := range front[slices.Index(front, k.own)+1:] {
 		if k.isSigner(name) && !slices.Contains(filters, name) {
 			k.warning(topic, "copies that go through it are not signed by "+name, "add it to InputMailFilters of "+mail.DaemonCopies+", behind sealmilter: InputMailFilters="+k.own+";"+name)

@@ -90,21 +90,7 @@ func TestCheckSendmail(t *testing.T) {
 			if tc.noSubmit {
 				submit = nil
 			}
-			var bad []string
-			found := false
-			for _, f := range s.Check(submit, parseConfig(t, tc.config)) {
-				line := string(f.State) + " " + f.Topic + ": " + f.Detail
-				if f.State != OK {
-					bad = append(bad, line)
-					if f.Mend == "" {
-						t.Errorf("it does not say what to do: %s", line)
-					}
-				}
-				found = found || tc.want != "" && strings.HasPrefix(line, tc.want)
-			}
-			if tc.want == "" && len(bad) > 0 || tc.want != "" && !found {
-				t.Errorf("want %q, found\n%s", tc.want, strings.Join(bad, "\n"))
-			}
+			wantFinding(t, s.Check(submit, parseConfig(t, tc.config)), tc.want)
 		})
 	}
 }

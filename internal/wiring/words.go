@@ -79,5 +79,11 @@ func balanced(s string) bool {
 	return depth == 0
 }
 
+// nameAndValue reads "name = value", the form of every setting. Without "=" all of it is the name.
+func nameAndValue(s string) (name, value string, found bool) {
+	name, value, found = strings.Cut(s, "=")
+	return strings.TrimSpace(name), strings.TrimSpace(value), found
+}
+
 // oneLine joins the lines of a value.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
