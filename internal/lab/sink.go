@@ -3,9 +3,7 @@ package lab
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"strings"
@@ -179,12 +177,12 @@ func (s *sinkSession) command(verb, rest string) error {
 		s.reset()
 		s.reply("250 sink.lab.test")
 	case "MAIL":
-		path, args, err := parsePath(rest, "FROM:")
-		if err != nil || s.mail != nil {
+		path, args, ok := ParsePath(rest, "FROM:")
+		if !ok || s.mail != nil {
 			s.reply("501 5.5.4 Bad MAIL")
 			return nil
 		}
-		s.mail = &Delivery{Helo: s.helo, From: path, MailArgs: args}
+		s.mail = &Delivery{Helo: s.helo, From: path[1 : len(path)-1], MailArgs: args}
 		s.reply("250 2.1.0 Ok")
 	case "RCPT":
 		s.recipient(rest)
@@ -202,11 +200,12 @@ func (s *sinkSession) command(verb, rest string) error {
 }
 
 func (s *sinkSession) recipient(rest string) {
-	path, args, err := parsePath(rest, "TO:")
-	if err != nil || s.mail == nil {
+	path, args, ok := ParsePath(rest, "TO:")
+	if !ok || s.mail == nil {
 		s.reply("501 5.5.4 Bad RCPT")
 		return
 	}
+	path = path[1 : len(path)-1]
 	s.sink.mu.Lock()
 	refusal := s.sink.refused[path]
 	s.sink.mu.Unlock()
@@ -229,7 +228,7 @@ func (s *sinkSession) data() error {
 	if err := s.out.Flush(); err != nil {
 		return err
 	}
-	data, err := readData(s.in)
+	data, err := ReadData(s.in)
 	if err != nil {
 		return err
 	}
@@ -237,49 +236,4 @@ func (s *sinkSession) data() error {
 	s.reset()
 	s.reply("250 2.0.0 Kept")
 	return nil
-}
-
-// readData reads a message up to its final dot. Only CRLF ends a line.
-func readData(in *bufio.Reader) ([]byte, error) {
-	var data []byte
-	for start := true; ; {
-		line, err := in.ReadBytes('\n')
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, err
-		}
-		if start && string(line) == ".\r\n" {
-			return data, nil
-		}
-		if start && line[0] == '.' {
-			line = line[1:]
-		}
-		data = append(data, line...)
-		start = len(data) >= 2 && data[len(data)-2] == '\r'
-	}
-}
-
-// parsePath splits "FROM:<a@b> SIZE=1" into the path and the parameters. A quoted local part may hold anything.
-func parsePath(s, prefix string) (path string, args []string, err error) {
-	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
-		return "", nil, errors.New("no path")
-	}
-	s = strings.TrimLeft(s[len(prefix):], " ")
-	if !strings.HasPrefix(s, "<") {
-		return "", nil, errors.New("no path")
-	}
-	quoted := false
-	for i := 1; i < len(s); i++ {
-		switch {
-		case s[i] == '\\' && quoted:
-			i++
-		case s[i] == '"':
-			quoted = !quoted
-		case s[i] == '>' && !quoted:
-			return s[1:i], strings.Fields(s[i+1:]), nil
-		}
-	}
-	return "", nil, errors.New("the path does not end")
 }

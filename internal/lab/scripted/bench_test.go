@@ -189,6 +189,15 @@ func content(t *testing.T, c *scripted.Conn, l letter) *scripted.Message {
 // contentInPieces sends the rest with the end of message.
 func contentInPieces(t *testing.T, c *scripted.Conn, l letter, header []scripted.Field, pieces [][]byte, rest []byte) *scripted.Message {
 	t.Helper()
+	shown(t, c, header, pieces...)
+	edits, a, err := c.EndOfMessage(rest)
+	wants(t, scripted.Continue)(a, err)
+	return applied(t, l, header, edits)
+}
+
+// shown sends a header and pieces of a body, all of which are taken.
+func shown(t *testing.T, c *scripted.Conn, header []scripted.Field, pieces ...[]byte) {
+	t.Helper()
 	for _, f := range header {
 		wants(t, scripted.Continue)(c.Field(f.Name, f.Value))
 	}
@@ -196,9 +205,6 @@ func contentInPieces(t *testing.T, c *scripted.Conn, l letter, header []scripted
 	for _, piece := range pieces {
 		wants(t, scripted.Continue)(c.Body(piece))
 	}
-	edits, a, err := c.EndOfMessage(rest)
-	wants(t, scripted.Continue)(a, err)
-	return applied(t, l, header, edits)
 }
 
 // applied is the letter after the program's changes, in the MTA's hands. It must be the same in those of either.

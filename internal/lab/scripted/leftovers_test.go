@@ -2,6 +2,7 @@ package scripted_test
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,13 +59,7 @@ func abandoned(t *testing.T, b *bench) {
 	begin := func() {
 		l := b.write("bob@example.net")
 		envelope(t, c, l)
-		for _, f := range l.header() {
-			wants(t, scripted.Continue)(c.Field(f.Name, f.Value))
-		}
-		wants(t, scripted.Continue)(c.EndOfHeader())
-		for range 7 {
-			wants(t, scripted.Continue)(c.Body(half))
-		}
+		shown(t, c, l.header(), slices.Repeat([][]byte{half}, 7)...)
 	}
 	for range 5 {
 		begin()
@@ -80,7 +75,7 @@ func abandoned(t *testing.T, b *bench) {
 	}
 	l := b.write("bob@example.net")
 	envelope(t, c, l)
-	keeps(t, contentInPieces(t, c, l, l.header(), [][]byte{half, half, half, half, half, half, half, l.body()}, nil), l)
+	keeps(t, contentInPieces(t, c, l, l.header(), append(slices.Repeat([][]byte{half}, 7), l.body()), nil), l)
 	said(t, c.Quit())
 }
 
@@ -94,13 +89,7 @@ func leftInTheAnswer(t *testing.T, b *bench) {
 		said(t, err)
 		greet(t, c, trusted)
 		envelope(t, c, l)
-		for _, f := range l.header() {
-			wants(t, scripted.Continue)(c.Field(f.Name, f.Value))
-		}
-		wants(t, scripted.Continue)(c.EndOfHeader())
-		for range 7 {
-			wants(t, scripted.Continue)(c.Body(big))
-		}
+		shown(t, c, l.header(), slices.Repeat([][]byte{big}, 7)...)
 		_, err = io.WriteString(conn, frame('E', ""))
 		said(t, err)
 		_, err = io.CopyN(io.Discard, conn, read)

@@ -23,25 +23,6 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-func TestParsePath(t *testing.T) {
-	for text, want := range map[string]struct{ path, args string }{
-		"TO:<bob@example.net>":                {"<bob@example.net>", ""},
-		"to: <bob@example.net>  NOTIFY=NEVER": {"<bob@example.net>", "NOTIFY=NEVER"},
-		`TO:<"a>b"@example.net> A=1 B=2`:      {`<"a>b"@example.net>`, "A=1 B=2"},
-		`TO:<"a\">b"@example.net>`:            {`<"a\">b"@example.net>`, ""},
-		"TO:<>":                               {"<>", ""},
-		"TO:<bob@example.net":                 {},
-		"TO:bob@example.net":                  {},
-		"FROM:<bob@example.net>":              {},
-		"":                                    {},
-	} {
-		path, args, ok := parsePath(text, "TO:")
-		if path != want.path || strings.Join(args, " ") != want.args || ok != (want.path != "") {
-			t.Errorf("%q: %q %q %v", text, path, args, ok)
-		}
-	}
-}
-
 func TestParametersForTheNextHop(t *testing.T) {
 	for in, want := range map[string]string{
 		"size=10 ret=hdrs envid=aB smtputf8 auth=<>": "RET=HDRS ENVID=aB SMTPUTF8",

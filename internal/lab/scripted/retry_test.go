@@ -62,11 +62,7 @@ func (b *bench) upToTheEnd(t *testing.T, l letter) (net.Conn, *scripted.Conn) {
 	said(t, err)
 	greet(t, c, trusted)
 	envelope(t, c, l)
-	for _, f := range l.header() {
-		wants(t, scripted.Continue)(c.Field(f.Name, f.Value))
-	}
-	wants(t, scripted.Continue)(c.EndOfHeader())
-	wants(t, scripted.Continue)(c.Body(l.body()))
+	shown(t, c, l.header(), l.body())
 	return conn, c
 }
 

@@ -6,11 +6,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"sealmilter/internal/lab"
 )
 
 // door is one of the MTA's listeners.
@@ -176,7 +177,7 @@ func (s *session) auth(rest string) {
 }
 
 func (s *session) mail(rest string) {
-	path, args, ok := parsePath(rest, "FROM:")
+	path, args, ok := lab.ParsePath(rest, "FROM:")
 	switch {
 	case !ok:
 		s.reply("501 5.5.4 Syntax: MAIL FROM:<address>")
@@ -202,7 +203,7 @@ func (s *session) mail(rest string) {
 }
 
 func (s *session) rcpt(rest string) {
-	path, args, ok := parsePath(rest, "TO:")
+	path, args, ok := lab.ParsePath(rest, "TO:")
 	reply := ""
 	switch {
 	case !ok:
@@ -243,7 +244,7 @@ func (s *session) data() error {
 	if err := s.out.Flush(); err != nil {
 		return err
 	}
-	data, err := readData(s.in)
+	data, err := lab.ReadData(s.in)
 	if err != nil {
 		return err
 	}
@@ -278,50 +279,6 @@ func (s *session) reset() {
 		s.filter.endMessage(s.begun, false)
 	}
 	s.tx, s.begun = nil, false
-}
-
-// parsePath takes "FROM:<a@b> SIZE=1" apart. A quoted local part may hold anything.
-func parsePath(text, keyword string) (path string, args []string, ok bool) {
-	if len(text) < len(keyword) || !strings.EqualFold(text[:len(keyword)], keyword) {
-		return "", nil, false
-	}
-	text = strings.TrimLeft(text[len(keyword):], " ")
-	if !strings.HasPrefix(text, "<") {
-		return "", nil, false
-	}
-	quoted, escaped := false, false
-	for i, c := range []byte(text) {
-		switch {
-		case escaped:
-			escaped = false
-		case c == '\\' && quoted:
-			escaped = true
-		case c == '"':
-			quoted = !quoted
-		case c == '>' && !quoted:
-			return text[:i+1], strings.Fields(text[i+1:]), true
-		}
-	}
-	return "", nil, false
-}
-
-// readData reads up to the final dot and takes away the dots of RFC 5321, section 4.5.2. Only CRLF ends a line.
-func readData(in *bufio.Reader) ([]byte, error) {
-	var data, line []byte
-	for {
-		part, err := in.ReadBytes('\n')
-		if err != nil {
-			return nil, errors.Join(io.ErrUnexpectedEOF, err)
-		}
-		if line = append(line, part...); !bytes.HasSuffix(line, []byte("\r\n")) {
-			continue
-		}
-		if string(line) == ".\r\n" {
-			return data, nil
-		}
-		data = append(data, bytes.TrimPrefix(line, []byte("."))...)
-		line = line[:0]
-	}
 }
 
 func hasBareLineEnd(data []byte) bool {

@@ -43,11 +43,7 @@ func submitter(t *testing.T, b *bench) {
 			fields = append(fields, scripted.Field{Name: "Received", Value: r})
 		}
 		fields = append(fields, l.header()...)
-		for _, f := range fields {
-			wants(t, scripted.Continue)(c.Field(f.Name, f.Value))
-		}
-		wants(t, scripted.Continue)(c.EndOfHeader())
-		wants(t, scripted.Continue)(c.Body(l.body()))
+		shown(t, c, fields, l.body())
 		said(t, c.Macros('E', "i", "4QMINE"))
 		edits, a, err := c.EndOfMessage(nil)
 		said(t, err)
