@@ -14,6 +14,7 @@ import (
 
 	"sealmilter/crypto"
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
 )
@@ -195,12 +196,8 @@ func TestDANEWithoutProof(t *testing.T) {
 		t.Errorf("with a resolver that validates: %v", err)
 	}
 
-	closed, err := lab.ReservePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closed.Close()
-	ask(keys.NewDANE(newResolver(t, closed.Addr, keys.ResolverOptions{})), "refused")
+	closed := labtest.Reserve(t)
+	ask(keys.NewDANE(newResolver(t, closed, keys.ResolverOptions{})), "refused")
 	ask(keys.NewDANE(newResolver(t, "tls://"+server.TLSAddr, keys.ResolverOptions{})), "certificate")
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/keys"
 )
 
@@ -107,12 +108,7 @@ func (n *internet) fetcherWith(t testing.TB, roots *x509.CertPool, allow ...neti
 // closedPort returns a port of loopback that refuses connections.
 func closedPort(t testing.TB) string {
 	t.Helper()
-	reserved, err := lab.ReservePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { reserved.Close() })
-	_, port, err := net.SplitHostPort(reserved.Addr)
+	_, port, err := net.SplitHostPort(labtest.Reserve(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/keys"
 )
 
@@ -64,11 +65,7 @@ func TestResolverFindsHosts(t *testing.T) {
 // TestResolverFailures holds every failure to what a source of keys makes of it: only what is certain may look certain.
 func TestResolverFailures(t *testing.T) {
 	server := startDNS(t)
-	closed, err := lab.ReservePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closed.Close()
+	closed := labtest.Reserve(t)
 	here := []string{"A 127.0.0.1"}
 	for name, known := range map[string]lab.DNSName{
 		"here.example":        {Records: here},
@@ -92,7 +89,7 @@ func TestResolverFailures(t *testing.T) {
 	know(t, server, "chain12.example", records("A 127.0.0.1"))
 
 	plain := newResolver(t, server.Addr, keys.ResolverOptions{Retry: impatient / 2})
-	nobody := newResolver(t, closed.Addr, keys.ResolverOptions{})
+	nobody := newResolver(t, closed, keys.ResolverOptions{})
 	unverified := newResolver(t, "tls://"+server.TLSAddr, keys.ResolverOptions{})
 	misnamed := newResolver(t, "tls://"+server.TLSAddr+"#other.example", keys.ResolverOptions{RootCAs: server.Roots})
 	for _, tc := range []struct {

@@ -40,14 +40,12 @@ func (r *demoRelay) start(ctx context.Context, progress io.Writer) error {
 		return err
 	}
 	r.closers = append(r.closers, func() error { return os.RemoveAll(dir) })
-	var ports [2]*lab.Port
-	for i := range ports {
-		if ports[i], err = lab.ReservePort(); err != nil {
-			return err
-		}
-		r.closers = append(r.closers, ports[i].Close)
+	var ports lab.Ports
+	r.closers = append(r.closers, func() error { return ports.Close() })
+	var listen, reinject string
+	if err := ports.Reserve(&listen, &reinject); err != nil {
+		return err
 	}
-	listen, reinject := ports[0].Addr, ports[1].Addr
 	r.config = filepath.Join(dir, "sealmilter.toml")
 	const text = `listen = "inet:%s"
 reinject = "%s"
@@ -124,22 +122,8 @@ func (r *demoRelay) makeKeys(ctx context.Context, progress io.Writer) error {
 	if err := r.gpg.Import(ctx, cert); err != nil {
 		return err
 	}
-	return r.findSenderKey(ctx)
-}
-
-// findSenderKey asks gpg for the fingerprint of the sender's key.
-func (r *demoRelay) findSenderKey(ctx context.Context) error {
-	out, err := r.gpg.Run(ctx, nil, "--with-colons", "--list-keys", "<"+demoSender+">")
-	if err != nil {
-		return err
-	}
-	for line := range bytes.Lines(out) {
-		if fields := bytes.Split(line, []byte(":")); string(fields[0]) == "fpr" && len(fields) > 9 {
-			r.senderKey = string(fields[9])
-			return nil
-		}
-	}
-	return fmt.Errorf("gpg does not know the key of %s", demoSender)
+	r.senderKey, err = r.gpg.Fingerprint(ctx, "<"+demoSender+">")
+	return err
 }
 
 // run executes this program.

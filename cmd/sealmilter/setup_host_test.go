@@ -11,6 +11,7 @@ import (
 
 	"sealmilter/crypto"
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/mail"
 )
 
@@ -32,11 +33,7 @@ func startSetupHost(t *testing.T, packages ...string) *setupHost {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := h.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	labtest.CloseAfter(t, h.Close)
 	program, err := lab.Build(ctx, t.TempDir(), "sealmilter/cmd/sealmilter")
 	if err != nil {
 		t.Fatal(err)

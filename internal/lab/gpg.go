@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -160,18 +161,36 @@ func (g *GPG) ExportSecret(ctx context.Context, who, passphrase string) ([]byte,
 	return out, err
 }
 
+// Fingerprint returns the fingerprint of the certificate of a user ID or an address in angle brackets.
+func (g *GPG) Fingerprint(ctx context.Context, who string) (string, error) {
+	records, err := g.list(ctx, who, "fpr")
+	if err != nil {
+		return "", err
+	}
+	if len(records) == 0 {
+		return "", fmt.Errorf("gpg lists no key of %s", who)
+	}
+	return records[0][9], nil // the primary key's comes first
+}
+
 // KeyIDs returns the key IDs of a certificate, 16 hexadecimal digits each: the primary key's, then the subkeys'.
 // [Opened].Recipients holds such IDs.
 func (g *GPG) KeyIDs(ctx context.Context, who string) ([]string, error) {
-	out, err := g.Run(ctx, nil, "--with-colons", "--list-keys", who)
-	if err != nil {
-		return nil, err
-	}
+	records, err := g.list(ctx, who, "pub", "sub")
 	var ids []string
+	for _, record := range records {
+		ids = append(ids, record[4])
+	}
+	return ids, err
+}
+
+// list returns the records of these types of a certificate (GnuPG's doc/DETAILS, "Format of the colon listings").
+func (g *GPG) list(ctx context.Context, who string, types ...string) (records [][]string, err error) {
+	out, err := g.Run(ctx, nil, "--with-colons", "--list-keys", who)
 	for line := range strings.Lines(string(out)) {
-		if fields := strings.Split(line, ":"); fields[0] == "pub" || fields[0] == "sub" {
-			ids = append(ids, fields[4])
+		if fields := strings.Split(line, ":"); len(fields) > 9 && slices.Contains(types, fields[0]) {
+			records = append(records, fields)
 		}
 	}
-	return ids, nil
+	return records, err
 }

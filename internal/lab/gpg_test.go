@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 func newGPG(t *testing.T) *lab.GPG {
@@ -15,11 +16,7 @@ func newGPG(t *testing.T) *lab.GPG {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := gpg.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	labtest.CloseAfter(t, gpg.Close)
 	return gpg
 }
 

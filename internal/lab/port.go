@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -50,3 +51,30 @@ func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1
 
 // Close gives the port back.
 func (p *Port) Close() error { return syscall.Close(p.fd) }
+
+// Ports are reserved ports that are given back together. The zero Ports are none.
+type Ports []*Port
+
+// Reserve reserves a port for each of the addresses, which it sets. What it has got before an error is the caller's to
+// close.
+func (p *Ports) Reserve(addrs ...*string) error {
+	for _, addr := range addrs {
+		port, err := ReservePort()
+		if err != nil {
+			return err
+		}
+		*p = append(*p, port)
+		*addr = port.Addr
+	}
+	return nil
+}
+
+// Close gives the ports back. It may be called again.
+func (p *Ports) Close() error {
+	var failures []error
+	for _, port := range *p {
+		failures = append(failures, port.Close())
+	}
+	*p = nil
+	return errors.Join(failures...)
+}

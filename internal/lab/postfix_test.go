@@ -107,16 +107,12 @@ func TestPostfixQueue(t *testing.T) {
 
 // A private instance holds to what it was given: its own services in the place of stock ones, and only these ports.
 func TestPostfixConfig(t *testing.T) {
-	port, err := lab.ReservePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer port.Close()
+	second := labtest.Reserve(t)
 	postfix := startPostfix(t, lab.PostfixConfig{
 		Main:   "smtpd_banner = lab ready\nmyhostname = other.lab.test\n",
-		Master: port.Addr + " inet n - n - - smtpd\n  -o smtpd_banner=second\npickup unix n - n 60 1 pickup\n  -o cleanup_service_name=cleanup\n",
+		Master: second + " inet n - n - - smtpd\n  -o smtpd_banner=second\npickup unix n - n 60 1 pickup\n  -o cleanup_service_name=cleanup\n",
 	})
-	for addr, banner := range map[string]string{postfix.Addr: "220 lab ready", port.Addr: "220 second"} {
+	for addr, banner := range map[string]string{postfix.Addr: "220 lab ready", second: "220 second"} {
 		if got := dial(t, addr).Greeting.String(); got != banner {
 			t.Errorf("%s greets with %q, want %q", addr, got, banner)
 		}

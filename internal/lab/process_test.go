@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 func start(t *testing.T, script string) *lab.Process {
@@ -88,16 +89,12 @@ func TestBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, err := lab.ReservePort()
+	addr := labtest.Reserve(t)
+	process, err := lab.StartProcess(exec.Command(program, addr))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer port.Close()
-	process, err := lab.StartProcess(exec.Command(program, port.Addr))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.WaitListen(bounded(t), "tcp", port.Addr); err != nil {
+	if err := process.WaitListen(bounded(t), "tcp", addr); err != nil {
 		t.Fatal(err)
 	}
 	if err := process.Stop(bounded(t)); err != nil {
@@ -110,17 +107,13 @@ func TestBuild(t *testing.T) {
 
 // A reserved port is given to nobody by chance, and to whoever names it.
 func TestPortIsReserved(t *testing.T) {
-	port, err := lab.ReservePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer port.Close()
+	addr := labtest.Reserve(t)
 	for range 2 { // also after the listener was restarted
-		listener, err := net.Listen("tcp", port.Addr)
+		listener, err := net.Listen("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if conn, err := net.Listen("tcp", port.Addr); err == nil {
+		if conn, err := net.Listen("tcp", addr); err == nil {
 			conn.Close()
 			t.Error("two listeners share it")
 		}

@@ -12,19 +12,14 @@ import (
 // nothing.
 type scratch struct {
 	dir   string
-	ports []*Port
+	ports Ports
 }
 
 // claim makes the folder and reserves a port for each of the addresses, which it sets. What it has got before an error
 // is the caller's to release.
 func (s *scratch) claim(addrs ...*string) (err error) {
-	for _, addr := range addrs {
-		port, err := ReservePort()
-		if err != nil {
-			return err
-		}
-		s.ports = append(s.ports, port)
-		*addr = port.Addr
+	if err := s.ports.Reserve(addrs...); err != nil {
+		return err
 	}
 	s.dir, err = scratchDir()
 	return err
@@ -59,9 +54,7 @@ func (s *scratch) release() error {
 	if s.dir != "" {
 		failures = append(failures, os.RemoveAll(s.dir))
 	}
-	for _, port := range s.ports {
-		failures = append(failures, port.Close())
-	}
+	failures = append(failures, s.ports.Close())
 	*s = scratch{}
 	return errors.Join(failures...)
 }

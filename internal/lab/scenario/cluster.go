@@ -43,18 +43,11 @@ func (c *Cluster) Certificate(ctx context.Context, addr string) (fingerprint str
 		"--quick-generate-key", userID, "future-default", "default", "never"); err != nil {
 		return "", nil, err
 	}
-	list, err := c.world.gpg.Run(ctx, nil, "--with-colons", "--list-keys", "="+userID)
-	if err != nil {
+	if fingerprint, err = c.world.gpg.Fingerprint(ctx, "="+userID); err != nil {
 		return "", nil, err
 	}
-	for line := range strings.Lines(string(list)) {
-		// The primary key comes first (GnuPG's doc/DETAILS, "Format of the colon listings").
-		if fields := strings.Split(line, ":"); fields[0] == "fpr" && len(fields) > 9 {
-			cert, err = c.world.gpg.ExportPublic(ctx, fields[9])
-			return fields[9], cert, err
-		}
-	}
-	return "", nil, fmt.Errorf("gpg does not list the key of %s:\n%s", userID, list)
+	cert, err = c.world.gpg.ExportPublic(ctx, fingerprint)
+	return fingerprint, cert, err
 }
 
 // Meet gives the certificate of a sender to the mailboxes, as a host has it.

@@ -1,16 +1,13 @@
 package scenario
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"sealmilter/internal/lab"
 )
@@ -27,7 +24,7 @@ type Host struct {
 	program string
 	file    string // of the configuration
 	admin   string
-	ports   []*lab.Port
+	ports   lab.Ports
 	milter  *lab.Process // nil before the first Serve
 }
 
@@ -36,13 +33,8 @@ func (c *Cluster) NewHost(name string) (*Host, error) {
 	dir := filepath.Join(c.world.dir, name)
 	h := &Host{name: name, program: c.world.program, State: filepath.Join(dir, "state"), file: filepath.Join(dir, "sealmilter.toml")}
 	c.hosts = append(c.hosts, h)
-	for _, addr := range []*string{&h.Listen, &h.Reinject, &h.admin} {
-		port, err := lab.ReservePort()
-		if err != nil {
-			return nil, err
-		}
-		h.ports = append(h.ports, port)
-		*addr = port.Addr
+	if err := h.ports.Reserve(&h.Listen, &h.Reinject, &h.admin); err != nil {
+		return nil, err
 	}
 	passphrase := filepath.Join(dir, "passphrase")
 	return h, errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(h.State, 0o700), os.WriteFile(passphrase, []byte("open sesame\n"), 0o600))
@@ -70,13 +62,9 @@ nokey = ["nokey@example.org"]
 // Run executes a command of the program on this host and returns what it prints. The error of a command that fails has
 // what it says.
 func (h *Host) Run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, h.program, append(args, "-c", h.file)...)
-	cmd.Stdin = bytes.NewReader(stdin)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	out, err := execute(ctx, h.program, h.file, stdin, args)
 	if err != nil {
-		return nil, fmt.Errorf("%s: sealmilter %s: %w\n%s", h.name, strings.Join(args, " "), err, stderr.String())
+		return nil, fmt.Errorf("%s: %w", h.name, err)
 	}
 	return out, nil
 }
@@ -127,10 +115,5 @@ func (h *Host) Ready(ctx context.Context) (status int, text string, err error) {
 
 // close ends the milter and gives the ports back.
 func (h *Host) close() error {
-	failures := []error{h.Kill()}
-	for _, port := range h.ports {
-		failures = append(failures, port.Close())
-	}
-	h.ports = nil
-	return errors.Join(failures...)
+	return errors.Join(h.Kill(), h.ports.Close())
 }

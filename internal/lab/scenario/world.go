@@ -47,6 +47,7 @@ type World struct {
 	refusals  refusals
 	sevenBit  bool
 
+	ports   lab.Ports
 	dir     string // holds the program and "state", the state directory that each case gets a copy of
 	program string
 	gpg     *lab.GPG
@@ -72,13 +73,9 @@ func NewWorld(ctx context.Context, program string, sevenBit bool, progress io.Wr
 }
 
 func (w *World) build(ctx context.Context, sevenBit bool, progress io.Writer) (err error) {
-	for _, addr := range []*string{&w.Listen, &w.Reinject} {
-		port, err := lab.ReservePort()
-		if err != nil {
-			return err
-		}
-		w.close = append(w.close, port.Close)
-		*addr = port.Addr
+	w.close = append(w.close, w.ports.Close)
+	if err := w.ports.Reserve(&w.Listen, &w.Reinject); err != nil {
+		return err
 	}
 	if w.dir, err = os.MkdirTemp("/tmp", "sealmilter-world-"); err != nil {
 		return err
@@ -145,7 +142,12 @@ func (w *World) run(ctx context.Context, stdin []byte, args ...string) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, w.program, append(args, "-c", config)...)
+	return execute(ctx, w.program, config, stdin, args)
+}
+
+// execute runs a command of the program and returns what it prints. The error of a command that fails has what it says.
+func execute(ctx context.Context, program, config string, stdin []byte, args []string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, program, append(args, "-c", config)...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

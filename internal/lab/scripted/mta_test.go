@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/lab/scripted"
 )
 
@@ -53,10 +54,8 @@ func TestDeadMilterDefersMail(t *testing.T) {
 	if reply := submit(t, m); reply.Code != 451 {
 		t.Errorf("a milter that hangs up at the end: %s", reply)
 	}
-	dead, err := lab.ReservePort()
-	said(t, err)
-	defer dead.Close()
-	m = double(t, scripted.Config{Style: scripted.LikePostfix, Milter: dead.Addr})
+	dead := labtest.Reserve(t)
+	m = double(t, scripted.Config{Style: scripted.LikePostfix, Milter: dead})
 	if reply := submit(t, m); reply.Code != 451 {
 		t.Errorf("no milter: %s", reply)
 	}
@@ -88,11 +87,7 @@ func double(t *testing.T, config scripted.Config) *scripted.MTA {
 	config.Copies = "127.0.0.1:0"
 	m, err := scripted.Start(config)
 	said(t, err)
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	labtest.CloseAfter(t, m.Close)
 	return m
 }
 
