@@ -14,7 +14,6 @@ type Look func(ctx context.Context, t *testing.T, arrived []lab.Delivery)
 
 // Play plays cases one after the other, each as a subtest that has a minute. A nil look looks at nothing.
 func Play(t *testing.T, w *scenario.World, mta scenario.MTA, cases []*scenario.Case, look Look) {
-	t.Helper()
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -19,7 +19,6 @@ type Queue interface {
 // and the text is not in the queue. The next try, with the milter back, is served as if nothing had happened. The milter
 // runs until the test ends.
 func KillInMidMessage(ctx context.Context, t testing.TB, w *scenario.World, mta Queue) {
-	t.Helper()
 	already := len(w.Sink.Deliveries())
 	milter := Serve(ctx, t, w, "killed", "")
 	to := []string{"bob@example.net", "erin@example.com"}

@@ -124,7 +124,6 @@ func (f *Filters) ArrivedSigned(ctx context.Context, t testing.TB, mailboxes ...
 // the envelope that the client gave; one at the listener for copies is shown each copy with its own envelope. They have
 // seen nothing before.
 func WhatFiltersSee(ctx context.Context, t *testing.T, f *Filters) {
-	t.Helper()
 	f.Begin(ctx, t, "")
 	to := []string{"bob@example.net", "dave@example.net"}
 	Said(t, "250")(f.Submit(ctx, t, Message("client", ""), to...))
@@ -157,7 +156,6 @@ func WhatFiltersSee(ctx context.Context, t *testing.T, f *Filters) {
 
 // SignatureOfLargeBody has a body come to filters, and go back from sealmilter, in several pieces: it is signed as a whole.
 func SignatureOfLargeBody(ctx context.Context, t *testing.T, f *Filters) {
-	t.Helper()
 	f.Begin(ctx, t, "")
 	body := strings.Repeat("One of many lines, with a dot.\r\n.\r\n", 10000)
 	// Once the ciphertext is the message itself, and once the signed text.
