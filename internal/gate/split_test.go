@@ -50,6 +50,18 @@ func carried(t *testing.T, edit *mail.Edit) *mail.Message {
 		Client: netip.MustParseAddr("127.0.0.1"), ClientPort: 40000, QueueID: "5Q"}}
 }
 
+// accepted returns what the MTA is told of a message, and fails the test if that was refused.
+func accepted(t *testing.T) func(*mail.Edit, error) *mail.Edit {
+	t.Helper()
+	return func(edit *mail.Edit, err error) *mail.Edit {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return edit
+	}
+}
+
 // sealInner brings a front listener's edit to the inner one, for one recipient.
 func (w *world) sealInner(t *testing.T, edit *mail.Edit, to string) (*mail.Edit, error) {
 	t.Helper()
@@ -58,18 +70,12 @@ func (w *world) sealInner(t *testing.T, edit *mail.Edit, to string) (*mail.Edit,
 
 func TestSplitSealsEachForItself(t *testing.T) {
 	w := newSplit(t)
-	edit, err := w.submit(t, fromClient(t, "alice@example.org"), nil, "bob@example.net", "erin@example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
+	edit := accepted(t)(w.submit(t, fromClient(t, "alice@example.org"), nil, "bob@example.net", "erin@example.com"))
 	if between := text(t, edit); strings.Contains(between, "secret") || strings.Contains(between, "bob@example.net") {
 		t.Errorf("the MTA's queue shows\n%s", between)
 	}
 	for to, clear := range map[string]bool{"bob@example.net": false, "erin@example.com": true} {
-		sealed, err := w.sealInner(t, edit, to)
-		if err != nil {
-			t.Fatal(err)
-		}
+		sealed := accepted(t)(w.sealInner(t, edit, to))
 		got := text(t, sealed)
 		if strings.Contains(got, secretText) != clear || !strings.Contains(got, "Received: by front") || !strings.Contains(got, "Message-ID: <1@client.example>") {
 			t.Errorf("%s gets\n%s", to, got)
@@ -91,10 +97,7 @@ func TestSplitKeepsTheLogin(t *testing.T) {
 	if _, err := w.submit(t, m, nil, "bob@example.net"); code(err) != 550 {
 		t.Errorf("the front let eve send as alice: %v", err)
 	}
-	edit, err := w.submit(t, fromClient(t, "alice@example.org"), nil, "bob@example.net")
-	if err != nil {
-		t.Fatal(err)
-	}
+	edit := accepted(t)(w.submit(t, fromClient(t, "alice@example.org"), nil, "bob@example.net"))
 	// What was allowed at the front may be forbidden meanwhile.
 	w.Config.Senders.Logins["alice@example.org"] = nil
 	sealed, err := w.sealInner(t, edit, "bob@example.net")
@@ -112,10 +115,7 @@ func TestInnerHoldsTheSenderAgainstTheLogin(t *testing.T) {
 	w.Config.Senders.Logins["alice@example.org"] = append(pattern(t, "alice@example.org"), pattern(t, "desk@example.org")...)
 	m := fromClient(t, "alice@example.org")
 	m.Envelope.Sender, m.Envelope.RawSender = addr(t, "desk@example.org"), "<desk@example.org>"
-	edit, err := w.submit(t, m, nil, "bob@example.net")
-	if err != nil {
-		t.Fatal(err)
-	}
+	edit := accepted(t)(w.submit(t, m, nil, "bob@example.net"))
 	w.Config.Senders.Logins["alice@example.org"] = pattern(t, "alice@example.org")
 	if sealed, err := w.sealInner(t, edit, "bob@example.net"); err != nil || !sealed.Discard || len(w.queue) != 1 || strings.Contains(w.queue[0].text, "secret") {
 		t.Errorf("%+v, %v, %+v", sealed, err, w.queue)
@@ -124,10 +124,7 @@ func TestInnerHoldsTheSenderAgainstTheLogin(t *testing.T) {
 
 func TestInnerTakesNothingWithoutAPass(t *testing.T) {
 	w := newSplit(t)
-	good, err := w.submit(t, fromClient(t, "alice@example.org"), nil, "bob@example.net")
-	if err != nil {
-		t.Fatal(err)
-	}
+	good := accepted(t)(w.submit(t, fromClient(t, "alice@example.org"), nil, "bob@example.net"))
 	stranger := newSplit(t)
 	foreign, err := stranger.submit(t, fromClient(t, "alice@example.org"), nil, "bob@example.net")
 	if err != nil {
@@ -163,10 +160,7 @@ func TestInnerTakesNothingWithoutAPass(t *testing.T) {
 // TestInnerIsForTheMTAAlone has everybody come with a good pass.
 func TestInnerIsForTheMTAAlone(t *testing.T) {
 	w := newSplit(t)
-	edit, err := w.submit(t, fromClient(t, "alice@example.org"), nil, "bob@example.net")
-	if err != nil {
-		t.Fatal(err)
-	}
+	edit := accepted(t)(w.submit(t, fromClient(t, "alice@example.org"), nil, "bob@example.net"))
 	for _, tc := range []struct {
 		local     bool
 		user, mta string
@@ -203,10 +197,7 @@ func TestInnerRefusalIsANotice(t *testing.T) {
 		} else if _, err := w.submit(t, fromClient(t, "alice@example.org"), nil, "frank@example.com"); code(err) != 550 {
 			t.Errorf("the front let somebody without a key in: %v", err)
 		}
-		edit, err := w.submit(t, m, nil, "list@example.org")
-		if err != nil {
-			t.Fatal(err)
-		}
+		edit := accepted(t)(w.submit(t, m, nil, "list@example.org"))
 		if sealed, err := w.sealInner(t, edit, "bob@example.net"); err != nil || sealed.Discard || strings.Contains(text(t, sealed), "secret") {
 			t.Errorf("bob: %+v, %v", sealed, err)
 		}
@@ -249,10 +240,7 @@ func TestNullSenderGetsNoNotice(t *testing.T) {
 	w := newSplit(t)
 	m := fromClient(t, "alice@example.org")
 	m.Envelope.Sender, m.Envelope.RawSender = mail.Addr{}, "<>"
-	edit, err := w.submit(t, m, nil, "erin@example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
+	edit := accepted(t)(w.submit(t, m, nil, "erin@example.com"))
 	w.Config.Policy.Mode = config.Require
 	if sealed, err := w.sealInner(t, edit, "erin@example.com"); code(err) != 550 || sealed != nil || len(w.queue) != 0 {
 		t.Errorf("%+v, %v, %+v", sealed, err, w.queue)
@@ -267,10 +255,7 @@ func TestKeyLostBehindTheFront(t *testing.T) {
 		if late { // found at the end of the message only
 			delete(w.answers, "bob@example.net")
 		}
-		edit, err := w.submit(t, fromClient(t, "alice@example.org"), func() { w.answers["bob@example.net"] = found }, "bob@example.net")
-		if err != nil {
-			t.Fatal(err)
-		}
+		edit := accepted(t)(w.submit(t, fromClient(t, "alice@example.org"), func() { w.answers["bob@example.net"] = found }, "bob@example.net"))
 		w.answers["bob@example.net"] = keys.Answer{Status: keys.None, Why: "it is gone"}
 		if sealed, err := w.sealInner(t, edit, "bob@example.net"); code(err) != 451 || sealed != nil {
 			t.Errorf("late %t: %+v, %v", late, sealed, err)
@@ -286,14 +271,8 @@ func TestForeignMailComesOutAsItWentIn(t *testing.T) {
 	m.Header = append(mail.Header{{Name: "Received", Value: " by elsewhere"}}, m.Header...)
 	m.Header = append(m.Header, mail.Field{Name: "Bcc", Value: " kept@elsewhere.example"}, mail.Field{Name: "X-Raw", Value: " \xe4"})
 	want := "Received: by front\r\n" + string(m.Header.AppendTo(nil)) + string(m.Body)
-	edit, err := w.submit(t, m, nil, "bob@example.net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealed, err := w.sealInner(t, edit, "bob@example.net")
-	if err != nil {
-		t.Fatal(err)
-	}
+	edit := accepted(t)(w.submit(t, m, nil, "bob@example.net"))
+	sealed := accepted(t)(w.sealInner(t, edit, "bob@example.net"))
 	if got := text(t, sealed); got != want {
 		t.Errorf("got\n%q\nwant\n%q", got, want)
 	}
@@ -305,14 +284,8 @@ func TestPassModeIsRestored(t *testing.T) {
 	w.Config.Policy.Mode = config.Pass
 	m := fromClient(t, "alice@example.org")
 	m.Header = append(m.Header, mail.Field{Name: "Bcc", Value: " dave@example.net"})
-	edit, err := w.submit(t, m, nil, "bob@example.net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealed, err := w.sealInner(t, edit, "bob@example.net")
-	if err != nil {
-		t.Fatal(err)
-	}
+	edit := accepted(t)(w.submit(t, m, nil, "bob@example.net"))
+	sealed := accepted(t)(w.sealInner(t, edit, "bob@example.net"))
 	if got := text(t, sealed); !strings.Contains(got, secretText) || strings.Contains(got, "dave@example.net") || strings.Contains(got, "sealmilter") {
 		t.Errorf("got\n%s", got)
 	}
