@@ -13,17 +13,11 @@ import (
 func TestCases(t *testing.T) {
 	t.Parallel()
 	program := labtest.Build(t, "-race")
-	for name, sevenBit := range map[string]bool{"8bit": false, "7bit": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			cases, err := scenario.Cases("postfix", name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w := labtest.NewWorld(t.Context(), t, program, sevenBit)
-			labtest.Play(t, w, labtest.StartPostfix(t.Context(), t, fragmentsFor(w)), cases, nil)
-		})
-	}
+	labtest.EachHop(t, func(t *testing.T, name string, sevenBit bool) {
+		cases := labtest.Cases(t, "postfix", name)
+		w := labtest.NewWorld(t.Context(), t, program, sevenBit)
+		labtest.Play(t, w, labtest.StartPostfix(t.Context(), t, fragmentsFor(w)), cases, nil)
+	})
 }
 
 // fragmentsFor has the shipped fragments for a world's milter, and takes messages as large as those of the cases.

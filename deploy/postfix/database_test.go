@@ -87,9 +87,7 @@ func (c *cluster) outageInMidMessage(t *testing.T) {
 	labtest.Said(t, "250")(client.Rcpt(keyless))
 	c.stop(t)
 	labtest.Said(t, "451 4.7.5")(client.Data([]byte("From: alice@example.org\r\nTo: " + keyed + "\r\nMessage-ID: <middle@client.example>\r\n\r\ntext\r\n")))
-	if err := c.a.mta.WaitEmpty(c.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(c.ctx, t, c.a.mta)
 	if left := c.Sink.Deliveries()[before:]; len(left) > 0 {
 		t.Fatalf("%d messages left", len(left))
 	}

@@ -130,9 +130,7 @@ func TestLoopbackListenerIsLocked(t *testing.T) {
 	labtest.Said(t, "250")(ours.Mail("alice@lab.test"))
 	labtest.Said(t, "451 4.7.1")(ours.Rcpt("bob@example.net"))
 
-	if err := r.WaitEmpty(r.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(r.ctx, t, r)
 	all := r.sink.Deliveries()
 	if len(all) != 2 {
 		t.Fatalf("%d messages were relayed, want 2: %+v", len(all), all)
@@ -162,9 +160,7 @@ always_bcc = archive@lab.test
 	const header = "From: alice@lab.test\r\nX-Checked: once\r\nTo: undisclosed\r\n\r\n"
 	_, last, err := ours.Send("alice@lab.test", []string{"team@lists.lab.test"}, []byte(header+"hello\r\n"))
 	labtest.Said(t, "250")(last, err)
-	if err := r.WaitEmpty(r.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(r.ctx, t, r)
 	for _, recipient := range []string{"bob@example.net", "carol@example.net", "archive@lab.test"} {
 		got := r.sink.Mailbox(recipient)
 		if len(got) != 1 || got[0].From != "alice@example.org" || !strings.Contains(string(got[0].Data), "\r\n"+header) {

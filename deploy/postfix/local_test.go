@@ -115,9 +115,7 @@ func TestClientThatIsGone(t *testing.T) {
 	defer later.Drop()
 	_, last, err := later.Send("alice@example.org", []string{"carol@example.com"}, []byte(night))
 	labtest.Said(t, "250")(last, err)
-	if err := h.WaitEmpty(ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(ctx, t, h)
 	if got := h.world.Sink.Mailbox("erin@example.com"); len(got) != 0 {
 		t.Errorf("%d messages of one who was gone were sent:\n%s", len(got), got[0].Data)
 	}

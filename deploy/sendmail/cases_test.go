@@ -23,17 +23,11 @@ type submission struct {
 func TestCases(t *testing.T) {
 	t.Parallel()
 	program := labtest.Build(t, "-race")
-	for name, sevenBit := range map[string]bool{"8bit": false, "7bit": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			cases, err := scenario.Cases("sendmail", name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w := labtest.NewWorld(t.Context(), t, program, sevenBit)
-			labtest.Play(t, w, startFor(t.Context(), t, w), cases, nil)
-		})
-	}
+	labtest.EachHop(t, func(t *testing.T, name string, sevenBit bool) {
+		cases := labtest.Cases(t, "sendmail", name)
+		w := labtest.NewWorld(t.Context(), t, program, sevenBit)
+		labtest.Play(t, w, startFor(t.Context(), t, w), cases, nil)
+	})
 }
 
 // startFor starts a sendmail with the fragments for a world's milter.

@@ -66,9 +66,7 @@ func (r *relay) serve(t *testing.T, lines string) *lab.Process {
 // sent returns what has been relayed since the last call, when the queues are empty.
 func (r *relay) sent(t *testing.T) []lab.Delivery {
 	t.Helper()
-	if err := r.WaitEmpty(r.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(r.ctx, t, r)
 	all := r.world.Sink.Deliveries()
 	fresh := all[r.seen:]
 	r.seen = len(all)

@@ -36,10 +36,7 @@ func StartBIND(ctx context.Context, config BINDConfig) (*BIND, error) {
 		return nil, fmt.Errorf("start BIND: %w", err)
 	}
 	b := &BIND{tree: tree}
-	if err := b.start(ctx, config); err != nil {
-		return nil, fmt.Errorf("start BIND: %w", errors.Join(err, b.Close()))
-	}
-	return b, nil
+	return started("BIND", b, b.start(ctx, config))
 }
 
 func (b *BIND) start(ctx context.Context, config BINDConfig) (err error) {

@@ -46,10 +46,7 @@ func StartPostfix(ctx context.Context, config PostfixConfig) (*Postfix, error) {
 		return nil, fmt.Errorf("start Postfix: %w", err)
 	}
 	p := &Postfix{programs: programs}
-	if err := p.start(ctx, config); err != nil {
-		return nil, fmt.Errorf("start Postfix: %w", errors.Join(err, p.Close()))
-	}
-	return p, nil
+	return started("Postfix", p, p.start(ctx, config))
 }
 
 func (p *Postfix) start(ctx context.Context, config PostfixConfig) (err error) {

@@ -26,9 +26,7 @@ func TestPostfixRelays(t *testing.T) {
 	if err := client.Quit(); err != nil {
 		t.Fatal(err)
 	}
-	if err := postfix.WaitEmpty(ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(ctx, t, postfix)
 
 	for _, recipient := range []string{"bob@example.net", `"Carol C"@Example.Net`} {
 		box := sink.Mailbox(recipient)
@@ -97,9 +95,7 @@ func TestPostfixQueue(t *testing.T) {
 	if err := postfix.Flush(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := postfix.WaitEmpty(ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(ctx, t, postfix)
 	if got := sink.Mailbox("bob@example.net"); len(got) != 1 {
 		t.Errorf("%d deliveries after the flush, want 1", len(got))
 	}

@@ -42,10 +42,7 @@ func StartPostgreSQL(ctx context.Context, progress io.Writer) (*PostgreSQL, erro
 	}
 	// A password that no URL holds as it stands.
 	p := &PostgreSQL{programs: programs, admin: rand.Text(), password: "a/b?c#d:e@f%" + rand.Text()}
-	if err := p.create(ctx); err != nil {
-		return nil, fmt.Errorf("start PostgreSQL: %w", errors.Join(err, p.Close()))
-	}
-	return p, nil
+	return started("PostgreSQL", p, p.create(ctx))
 }
 
 // create makes the data folder and the ordinary role.

@@ -25,10 +25,7 @@ func StartRspamd(ctx context.Context, progress io.Writer) (*Rspamd, error) {
 		return nil, fmt.Errorf("start rspamd: %w", err)
 	}
 	r := &Rspamd{}
-	if err := r.start(ctx, tree); err != nil {
-		return nil, fmt.Errorf("start rspamd: %w", errors.Join(err, r.Close()))
-	}
-	return r, nil
+	return started("rspamd", r, r.start(ctx, tree))
 }
 
 func (r *Rspamd) start(ctx context.Context, tree Tree) error {

@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -57,6 +59,15 @@ func (s *scratch) release() error {
 	failures = append(failures, s.ports.Close())
 	*s = scratch{}
 	return errors.Join(failures...)
+}
+
+// started returns a server that is to start, and closes what there is of it if that has failed.
+func started[S io.Closer](name string, server S, err error) (S, error) {
+	if err != nil {
+		var none S
+		return none, fmt.Errorf("start %s: %w", name, errors.Join(err, server.Close()))
+	}
+	return server, nil
 }
 
 // untilKilled is how long a server may take to end when it is asked to.

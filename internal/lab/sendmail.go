@@ -49,10 +49,7 @@ func StartSendmail(ctx context.Context, config SendmailConfig) (*Sendmail, error
 		return nil, fmt.Errorf("start sendmail: %w", err)
 	}
 	s := &Sendmail{programs: programs}
-	if err := s.start(ctx, config); err != nil {
-		return nil, fmt.Errorf("start sendmail: %w", errors.Join(err, s.Close()))
-	}
-	return s, nil
+	return started("sendmail", s, s.start(ctx, config))
 }
 
 func (s *Sendmail) start(ctx context.Context, config SendmailConfig) (err error) {

@@ -29,9 +29,7 @@ func TestSendmailRelays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sendmail.WaitEmpty(bounded(t)); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(bounded(t), t, sendmail)
 	if got := sink.Mailbox("bob@example.net"); len(got) != 2 || !bytes.Contains(got[1].Data, []byte("\r\nSubject: two\r\n")) {
 		t.Errorf("bob got %+v", got)
 	}
@@ -63,9 +61,7 @@ func TestSendmailQueues(t *testing.T) {
 		t.Errorf("the text is in %q, %v", found, err)
 	}
 	sink.Refuse("bob@example.net", "")
-	if err := sendmail.WaitEmpty(bounded(t)); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(bounded(t), t, sendmail)
 	if got := sink.Mailbox("bob@example.net"); len(got) != 1 {
 		t.Errorf("bob got %+v", got)
 	}
@@ -85,9 +81,7 @@ func TestSendmailKnowsItsCaller(t *testing.T) {
 	if queue, err := sendmail.Queue(); err != nil || !slices.ContainsFunc(queue, func(s string) bool { return strings.HasPrefix(s, "clientmqueue/") }) {
 		t.Errorf("the queue holds %q, %v", queue, err)
 	}
-	if err := sendmail.WaitEmpty(bounded(t)); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(bounded(t), t, sendmail)
 	all := sink.Mailbox("bob@example.net")
 	for _, d := range all {
 		fields := strings.Split(string(d.Data), "\r\nReceived: ")

@@ -13,23 +13,17 @@ import (
 func TestCases(t *testing.T) {
 	t.Parallel()
 	program := labtest.Build(t, "-race")
-	for name, sevenBit := range map[string]bool{"8bit": false, "7bit": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			cases, err := scenario.Cases("postfix", "split", name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w := labtest.NewWorld(t.Context(), t, program, sevenBit)
-			// One after the other, messages arrive in the order in which the cases send them.
-			r := startRelay(t, w, "message_size_limit = 51200000\nsealsplit_destination_concurrency_limit = 1\n")
-			if sevenBit {
-				cases = slices.DeleteFunc(cases, func(c *scenario.Case) bool {
-					// One bounce for each recipient, and each names its own: see TestNextHopWithoutUTF8.
-					return strings.Contains(c.Name, "internationalised")
-				})
-			}
-			labtest.Play(t, w, r, cases, noPass)
-		})
-	}
+	labtest.EachHop(t, func(t *testing.T, name string, sevenBit bool) {
+		cases := labtest.Cases(t, "postfix", "split", name)
+		w := labtest.NewWorld(t.Context(), t, program, sevenBit)
+		// One after the other, messages arrive in the order in which the cases send them.
+		r := startRelay(t, w, "message_size_limit = 51200000\nsealsplit_destination_concurrency_limit = 1\n")
+		if sevenBit {
+			cases = slices.DeleteFunc(cases, func(c *scenario.Case) bool {
+				// One bounce for each recipient, and each names its own: see TestNextHopWithoutUTF8.
+				return strings.Contains(c.Name, "internationalised")
+			})
+		}
+		labtest.Play(t, w, r, cases, noPass)
+	})
 }

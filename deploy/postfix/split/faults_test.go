@@ -75,9 +75,7 @@ func TestInnerMilterDown(t *testing.T) {
 	labtest.ServeAgain(r.ctx, t, w, t.Name(), "")
 	r.door.set(false, 0)
 	retried(t, r, 2)
-	if err := r.WaitEmpty(r.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(r.ctx, t, r)
 	sealed(t, w, "bob@example.net")
 	sealed(t, w, "dave@example.net")
 }
@@ -101,9 +99,7 @@ func TestInnerMilterKilledInMidMessage(t *testing.T) {
 		}
 		r.door.set(false, 0)
 		retried(t, r, 1)
-		if err := r.WaitEmpty(r.ctx); err != nil {
-			t.Fatal(err)
-		}
+		labtest.WaitEmpty(r.ctx, t, r)
 		got := w.Sink.Deliveries()[before:]
 		if len(got) != 1 || got[0].To != "bob@example.net" || !bytes.Contains(got[0].Data, []byte("BEGIN PGP MESSAGE")) {
 			t.Fatalf("cut after %d octets, %d messages left: %.2000s", most, len(got), got)
@@ -121,9 +117,7 @@ func TestExpiredBehindTheFront(t *testing.T) {
 	serve(t, w, "")
 	r.door.set(true, 0)
 	r.submit(t, fault("expired", 3), "bob@example.net", "erin@example.com")
-	if err := r.WaitEmpty(r.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(r.ctx, t, r)
 	got := w.Sink.Deliveries()
 	if len(got) != 1 || got[0].To != "alice@example.org" || got[0].From != "" {
 		t.Fatalf("%d messages left: %.3000s", len(got), got)
@@ -156,9 +150,7 @@ func TestPolicyChangedBehindTheFront(t *testing.T) {
 	labtest.ServeAgain(r.ctx, t, w, t.Name(), "policy.mode = \"require\"\n")
 	r.door.set(false, 0)
 	retried(t, r, 2)
-	if err := r.WaitEmpty(r.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(r.ctx, t, r)
 	sealed(t, w, "bob@example.net")
 	notices := w.Sink.Mailbox("alice@example.org")
 	if len(notices) != 1 || notices[0].From != "" || !bytes.Contains(notices[0].Data, []byte("Final-Recipient: rfc822; erin@example.com")) {

@@ -96,9 +96,7 @@ func TestInnerListenerTakesNothingElse(t *testing.T) {
 	labtest.Said(t, "250")(client.Mail("alice@example.org"))
 	labtest.Said(t, "250")(client.Rcpt("postmaster"))
 	labtest.Said(t, "550 5.7.0")(client.Data([]byte(header + "\r\ntext\r\n")))
-	if err := r.WaitEmpty(r.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(r.ctx, t, r)
 	if all := w.Sink.Deliveries(); len(all) != 0 {
 		t.Errorf("sent: %+v", all)
 	}
@@ -139,9 +137,7 @@ func TestInnerListenerIsForPostfixAlone(t *testing.T) {
 		labtest.Said(t, want)(last, err)
 	}
 	retried(t, r, 1)
-	if err := r.WaitEmpty(r.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(r.ctx, t, r)
 	sealed(t, w, "bob@example.net")
 	sealed(t, w, "dave@example.net")
 	if n := strings.Count(milter.Log(), "a stranger at the inner listener was refused"); n != 1 {
@@ -160,9 +156,7 @@ func TestEverythingIsDoneOnce(t *testing.T) {
 	const message = "From: alice@xn--bcher-kva.example\r\nTo: bob@example.net, erin@example.com\r\nX-Checked: once\r\nMessage-ID: <once@client.example>\r\n\r\ntext\r\n"
 	_, last, err := client.Send("alice@xn--bcher-kva.example", []string{"bob@example.net", "erin@example.com"}, []byte(message))
 	labtest.Said(t, "250")(last, err)
-	if err := r.WaitEmpty(r.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(r.ctx, t, r)
 	for _, to := range []string{"bob@example.net", "erin@example.com", "archive@example.com"} {
 		got := w.Sink.Mailbox(to)
 		if len(got) != 1 {
@@ -196,9 +190,7 @@ func TestEnvelopeIsKept(t *testing.T) {
 	labtest.Said(t, "250")(client.Rcpt("erin@example.com", "NOTIFY=NEVER"))
 	const text = "From: Älice <alice@example.org>\r\nTo: jürgen@example.com\r\nSubject: grün\r\nMessage-ID: <env-2@client.example>\r\n\r\ntext\r\n"
 	labtest.Said(t, "250")(client.Data([]byte(text)))
-	if err := r.WaitEmpty(r.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(r.ctx, t, r)
 	for to, want := range map[string]string{
 		"jürgen@example.com": "BODY=8BITMIME ENVID=e+2B1 RET=HDRS SMTPUTF8 NOTIFY=SUCCESS,FAILURE ORCPT=utf-8;list@example.com",
 		"erin@example.com":   "BODY=8BITMIME ENVID=e+2B1 RET=HDRS SMTPUTF8 NOTIFY=NEVER",
@@ -232,9 +224,7 @@ func TestNextHopWithoutUTF8(t *testing.T) {
 	labtest.Said(t, "250")(client.Rcpt("bob@example.net"))
 	labtest.Said(t, "250")(client.Data([]byte("From: alice@example.org\r\nTo: dörte@münchen.example\r\nSubject: " + labtest.Subject +
 		"\r\nMessage-ID: <hop@client.example>\r\n\r\n" + labtest.Text + "\r\n")))
-	if err := r.WaitEmpty(r.ctx); err != nil {
-		t.Fatal(err)
-	}
+	labtest.WaitEmpty(r.ctx, t, r)
 	got := w.Sink.Deliveries()
 	if len(got) != 2 {
 		t.Errorf("%d messages left", len(got))

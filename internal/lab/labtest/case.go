@@ -29,6 +29,27 @@ func Play(t *testing.T, w *scenario.World, mta scenario.MTA, cases []*scenario.C
 	}
 }
 
+// EachHop runs a test for a next hop with 8BITMIME and for one without, at the same time. The name is the word that lines of
+// cases have for the hop.
+func EachHop(t *testing.T, run func(t *testing.T, name string, sevenBit bool)) {
+	for name, sevenBit := range map[string]bool{"8bit": false, "7bit": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, name, sevenBit)
+		})
+	}
+}
+
+// Cases returns the end-to-end cases as [scenario.Cases] does.
+func Cases(t testing.TB, names ...string) []*scenario.Case {
+	t.Helper()
+	cases, err := scenario.Cases(names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
+
 // SignedBy looks for the DKIM signature that every message of the signer's domain should have.
 func SignedBy(signer *lab.OpenDKIM) Look {
 	return func(ctx context.Context, t *testing.T, arrived []lab.Delivery) {

@@ -39,9 +39,7 @@ func KillInMidMessage(ctx context.Context, t testing.TB, w *scenario.World, mta 
 		t.Fatal(err)
 	}
 	Said(t, "451")(client.ReadReply())
-	if err := mta.WaitEmpty(ctx); err != nil {
-		t.Fatal(err)
-	}
+	WaitEmpty(ctx, t, mta)
 	if left := w.Sink.Deliveries()[already:]; len(left) != 0 {
 		t.Fatalf("%d messages left", len(left))
 	}
@@ -51,9 +49,7 @@ func KillInMidMessage(ctx context.Context, t testing.TB, w *scenario.World, mta 
 
 	ServeAgain(ctx, t, w, "killed", "")
 	Said(t, "250")(Submit(ctx, t, mta.SubmissionAddr(), message, to...))
-	if err := mta.WaitEmpty(ctx); err != nil {
-		t.Fatal(err)
-	}
+	WaitEmpty(ctx, t, mta)
 	arrived := w.Sink.Deliveries()[already:]
 	if len(arrived) != 2 || arrived[0].To == arrived[1].To {
 		t.Errorf("%d messages arrived: %.2000s", len(arrived), arrived)

@@ -89,9 +89,7 @@ func (f *Filters) Submit(ctx context.Context, t testing.TB, message string, to .
 // nobody else any.
 func (f *Filters) Arrived(ctx context.Context, t testing.TB, mailboxes ...string) map[string][]byte {
 	t.Helper()
-	if err := f.MTA.WaitEmpty(ctx); err != nil {
-		t.Fatal(err)
-	}
+	WaitEmpty(ctx, t, f.MTA)
 	all := f.Sink.Deliveries()[f.already:]
 	got := map[string][]byte{}
 	for _, d := range all {
@@ -130,9 +128,7 @@ func WhatFiltersSee(ctx context.Context, t *testing.T, f *Filters) {
 	if err := f.MTA.Sendmail(ctx, []byte(Message("program", "")), append([]string{"-f", "alice@example.org"}, to...)...); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.MTA.WaitEmpty(ctx); err != nil {
-		t.Fatal(err)
-	}
+	WaitEmpty(ctx, t, f.MTA)
 	for name, want := range map[string]struct {
 		filter *lab.Filter
 		clear  int

@@ -40,6 +40,14 @@ func showLog(t testing.TB, log string) {
 	}
 }
 
+// WaitEmpty waits until nothing is left in the queue of an MTA.
+func WaitEmpty(ctx context.Context, t testing.TB, mta interface{ WaitEmpty(context.Context) error }) {
+	t.Helper()
+	if err := mta.WaitEmpty(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Postconf makes sure that postconf(1) prints every want, by its flag, with single blanks for white space, and that
 // Postfix has nothing to say about its configuration.
 func Postconf(ctx context.Context, t testing.TB, p *lab.Postfix, wants map[string][]string) {

@@ -26,10 +26,7 @@ func TestCases(t *testing.T) {
 	} {
 		t.Run(variant.style.String(), func(t *testing.T) {
 			t.Parallel()
-			cases, err := scenario.Cases(variant.names...)
-			if err != nil {
-				t.Fatal(err)
-			}
+			cases := labtest.Cases(t, variant.names...)
 			if variant.style == scripted.LikeSendmail {
 				cases = slices.DeleteFunc(cases, func(c *scenario.Case) bool {
 					// sendmail, which submits over SMTP, has no SMTPUTF8; to the cases this is not sendmail.
