@@ -332,7 +332,10 @@ func (g *Gate) logDecision(env *mail.Envelope, d Decision, why string, more ...s
 		slog.String("action", d.Do.String()),
 		slog.String("why", strings.TrimSpace(why)),
 	}
-	if env.User != "" && env.Login == "" {
+	switch {
+	case env.Login != "":
+		attrs = append(attrs, slog.String("login", env.Login))
+	case env.User != "":
 		attrs = append(attrs, slog.String("user", env.User))
 	}
 	if d.Cert != nil {

@@ -43,7 +43,7 @@ func (r report) compose() (mail.Header, octets) {
 	header := mail.Header{
 		{Name: "From", Value: " Mail encryption service <postmaster@" + hostOf(r.to) + ">"},
 		{Name: "To", Value: " " + r.to.String()},
-		{Name: "Subject", Value: " Undelivered: your message could not be sent encrypted"},
+		{Name: "Subject", Value: " Undelivered: recipients to whom your message was not sent"},
 		{Name: "Date", Value: " " + r.at.Format(time.RFC1123Z)},
 		{Name: "Message-ID", Value: " " + r.id},
 		{Name: "Auto-Submitted", Value: " auto-replied"}, // RFC 3834, section 5: no program answers

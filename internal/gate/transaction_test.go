@@ -197,6 +197,19 @@ func code(err error) int {
 	return mail.AsFailure(err).Code
 }
 
+// TestLogNamesTheLogin has a decision name who is answerable for it.
+func TestLogNamesTheLogin(t *testing.T) {
+	w := newWorld(t)
+	m := message(t, "alice@example.org")
+	m.Envelope.User = "nobody"
+	if _, err := w.submit(t, m, nil, "carol@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if log := w.log.String(); !strings.Contains(log, "login=alice@example.org") || strings.Contains(log, "user=") {
+		t.Errorf("the log says %s", log)
+	}
+}
+
 // TestRcptRefusalIsExplained has the log say why a recipient was refused, and the client's answer not.
 func TestRcptRefusalIsExplained(t *testing.T) {
 	w := newWorld(t)
