@@ -86,10 +86,10 @@ func runDemo(ctx context.Context, out, progress io.Writer) (err error) {
 		return fmt.Errorf("mail arrived for %v, not for %v", mailboxes, want)
 	}
 	fmt.Fprint(out, `
-Everything was as it should be. To put it in front of your own Postfix:
-  1. sealmilter keys import your-recipients.asc; sealmilter keys generate you@your.domain; sealmilter serve
-  2. append deploy/postfix/main.cf to /etc/postfix/main.cf and deploy/postfix/master.cf to /etc/postfix/master.cf
-  3. postfix reload; sealmilter check
+Everything was as it should be. To put it in front of your own mail server:
+  1. install bin/sealmilter /usr/local/bin/
+  2. sealmilter setup postfix --dry-run shows what would change; without --dry-run it is done (or: setup sendmail)
+  3. sealmilter keys generate you@your.domain; sealmilter keys import your-recipients.asc; sealmilter check
 `)
 	return nil
 }

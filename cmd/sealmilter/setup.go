@@ -91,9 +91,25 @@ func (s *setup) findMTA(ctx context.Context) error {
 		err = wiring.ErrNoMTA
 	}
 	if errors.Is(err, wiring.ErrNoMTA) {
-		return fmt.Errorf("there is no %s on this host: %w; install its package first", s.which, err)
+		next := "install its package first"
+		if there := s.otherMTA(ctx); there != "" {
+			next = "there is " + there + ": sealmilter setup " + there
+		}
+		return fmt.Errorf("there is no %s on this host: %w; %s", s.which, err, next)
 	}
 	return err
+}
+
+// otherMTA returns which MTA is installed instead of the one that was asked for, "" if there is none.
+func (s *setup) otherMTA(ctx context.Context) string {
+	if s.which == "sendmail" {
+		if _, err := wiring.FindPostfix(ctx, s.run); err == nil {
+			return "postfix"
+		}
+	} else if _, err := wiring.FindSendmail(ctx, s.run); err == nil {
+		return "sendmail"
+	}
+	return ""
 }
 
 // prepare finds the MTA and the configuration.
@@ -204,10 +220,10 @@ func (s *setup) undo(cmd *cobra.Command) (err error) {
 		return err
 	}
 	changes, err := s.journal.Undo(func(path string, now, before []byte) []byte {
-		s.steps.note("edited", path+" was changed since; only what setup has added is taken out")
 		if path == deploy.UnitFile || path == s.file {
 			return now
 		}
+		s.steps.note("edited", path+" was changed since; only what setup has added is taken out")
 		return s.mta.Unwired(path, now, before, s.config)
 	})
 	if err != nil {
@@ -221,7 +237,7 @@ func (s *setup) undo(cmd *cobra.Command) (err error) {
 		switch {
 		case !c.Changes():
 			if c.Path == deploy.UnitFile || c.Path == s.file {
-				s.steps.note("kept", c.Path)
+				s.steps.note("kept", c.Path+", which was changed since")
 			}
 		case c.Path == deploy.UnitFile || c.Path == s.file:
 			ofService = append(ofService, c)
@@ -246,6 +262,9 @@ func (s *setup) undo(cmd *cobra.Command) (err error) {
 	}
 	if err := s.journal.Clear(); err != nil {
 		return err
+	}
+	if !systemdRuns() && listens(cmd.Context(), s.config.Listen) {
+		s.steps.note("stop", "sealmilter, which still runs: nobody asks it any more")
 	}
 	s.steps.note("kept", strings.Join([]string{s.config.State + " with keys and state", deploy.Passphrase, "the user " + serviceUser}, ", "))
 	return s.steps.err

@@ -40,7 +40,8 @@ func TestSetupPostfix(t *testing.T) {
 	h.sealed(t, 1)
 
 	const undo = "sealmilter setup postfix --undo"
-	h.run(t, undo, "run       postfix reload")
+	h.fails(t, "sealmilter setup sendmail", "there is no sendmail on this host", "there is postfix: sealmilter setup postfix")
+	h.run(t, undo, "run       postfix reload", "stop      sealmilter, which still runs")
 	h.run(t, undo, "there is nothing to undo")
 
 	h.run(t, "sealmilter setup postfix", "ok       test message: the MTA asks sealmilter")

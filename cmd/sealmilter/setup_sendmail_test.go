@@ -42,6 +42,7 @@ func TestSetupSendmail(t *testing.T) {
 		t.Errorf("undone it is\n%s\nnot\n%s", after, before)
 	}
 	h.run(t, undo, "there is nothing to undo")
+	h.fails(t, "sealmilter setup postfix", "there is no postfix on this host", "there is sendmail: sealmilter setup sendmail")
 
 	h.run(t, "sealmilter setup sendmail", "ok       test message: the MTA asks sealmilter")
 	again := h.files(t, append(folders, "/etc/sealmilter")...)
@@ -61,6 +62,7 @@ func TestSetupSendmail(t *testing.T) {
 	h.run(t, "sealmilter check || true", "ok       sendmail: mail that comes in at MTA-v4, MSP-v4, LOCALSUBMIT is shown to sealmilter")
 	h.run(t, undo, "/etc/mail/sendmail.mc was changed since", "/etc/mail/sendmail.cf was changed since")
 	h.run(t, "grep -c MaxHopCount=17 /etc/mail/sendmail.cf && ! grep -n -i seal /etc/mail/*.cf /etc/mail/*.mc", "1\n")
+	h.run(t, "grep -c '^# define(`confMAX_HOP' /etc/mail/sendmail.cf", "1\n") // the source as comments, as Debian's Makefile has it
 
 	// Changes by hand would be lost.
 	h.run(t, "echo 'O HelpFile=/etc/mail/other' >>/etc/mail/sendmail.cf")

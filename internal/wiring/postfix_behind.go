@@ -10,7 +10,7 @@ func (k *postfixCheck) behind() {
 	k.added(k.Main, "")
 	if maps := k.Main["virtual_alias_maps"]; maps != "" && !k.splits() {
 		k.warning("Postfix virtual_alias_maps", maps+" is looked up behind sealmilter: the members of an alias get the copy that is made for the alias",
-			"give an alias a key of its own that its members have, or a rule in [policy] with mode sign")
+			"give an alias a key of its own that its members have, or a rule in [policy] with mode sign, or have Postfix split messages: deploy/postfix/split")
 	}
 	if maps, domains := k.Main["alias_maps"], k.Main["mydestination"]; maps != "" && domains != "" {
 		k.ok("Postfix alias_maps", "aliases in "+oneLine(domains)+" are looked up behind sealmilter: their members get the copy that is made for the alias")
@@ -39,15 +39,19 @@ func changedOnTheWay() []change {
 	}
 }
 
-// added looks for recipients and programs that settings add behind sealmilter.
+// added looks for recipients and programs that settings add behind sealmilter. Where Postfix splits messages, added
+// recipients are like any other.
 func (k *postfixCheck) added(settings map[string]string, where string) {
+	if k.splits() {
+		return
+	}
 	for _, name := range []string{"always_bcc", "sender_bcc_maps", "recipient_bcc_maps"} {
 		if value := settings[name]; value != "" {
 			k.warning("Postfix "+name, value+where+" adds a recipient behind sealmilter, who gets copies that are encrypted to others, and signed ones",
-				"an archive that can read all mail needs a place before sealmilter")
+				"an archive that can read all mail needs a place before sealmilter, or have Postfix split messages: deploy/postfix/split")
 		}
 	}
-	if filter := settings["content_filter"]; filter != "" && !k.splits() {
+	if filter := settings["content_filter"]; filter != "" {
 		k.warning("Postfix content_filter", filter+where+" gets mail behind sealmilter: it sees ciphertext, and must hand it back to a listener without milters",
 			"a filter that has to read the text belongs before sealmilter: an smtpd_proxy_filter, or a milter in front of it in smtpd_milters")
 	}

@@ -80,6 +80,7 @@ func TestCheckPostfix(t *testing.T) {
 		"bcc of a service":      {master: "x inet n - y - - smtpd -o sender_bcc_maps=hash:/x\n", want: "warning Postfix sender_bcc_maps: hash:/x of x in master.cf adds"},
 		"content filter":        {main: "content_filter = scan:[127.0.0.1]:10025\n", want: "warning Postfix content_filter"},
 		"split":                 {main: split, replace: [2]string{"=LOCALSUBMIT", "=SEALFRONTLOCAL"}, master: inner},
+		"split, added":          {main: split + "always_bcc = archive@example.org\n", replace: [2]string{"=LOCALSUBMIT", "=SEALFRONTLOCAL"}, master: inner},
 		"split without inner":   {main: split, want: "warning Postfix content_filter"},
 		"split, name of before": {main: split, replace: [2]string{"=LOCALSUBMIT", "=x"}, master: inner, want: "warning Postfix local programs"},
 		"aliases":               {main: "virtual_alias_maps = hash:/x\n", want: "warning Postfix virtual_alias_maps"},

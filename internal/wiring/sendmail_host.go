@@ -99,6 +99,11 @@ func (h *SendmailHost) translate(ctx context.Context, mc FileChange, cf *FileCha
 		return fmt.Errorf("%s is not what %s makes, so changes that were made in it by hand would be lost; %w; make them in %[2]s first, and type make -C %s",
 			cf.Path, mc.Path, ErrRefused, h.folder)
 	}
+	return h.make(ctx, mc, cf)
+}
+
+// make makes the .cf file of a source anew.
+func (h *SendmailHost) make(ctx context.Context, mc FileChange, cf *FileChange) (err error) {
 	if cf.After, err = h.m4(ctx, mc.After); err != nil {
 		return err
 	}
@@ -142,8 +147,7 @@ func (h *SendmailHost) Restore(ctx context.Context, changes []FileChange) error 
 			if !mc.Changes() || cf.Changes() || cf.Before == nil || cf.Path != strings.TrimSuffix(mc.Path, ".mc")+".cf" {
 				continue
 			}
-			var err error
-			if cf.After, err = h.m4(ctx, mc.After); err != nil {
+			if err := h.make(ctx, mc, cf); err != nil {
 				return err
 			}
 		}
