@@ -32,6 +32,8 @@ func ReadPassphrase(file, credential string) ([]byte, error) {
 	switch {
 	case file == "" && errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("read passphrase: %w; run the command as root, or give the file to the user that runs sealmilter serve", err)
 	case err != nil:
 		return nil, fmt.Errorf("read passphrase: %w", err)
 	}

@@ -32,6 +32,7 @@ func TestSetupPostfix(t *testing.T) {
 		"there is no secret key: mail that would have to be signed is refused\n         -> sealmilter keys generate")
 	h.run(t, "stat -c %U /var/lib/sealmilter /var/lib/sealmilter/sealmilter.db", "sealmilter\nsealmilter\n")
 	h.serve(t)
+	h.fails(t, "runuser -u sealmilter -- sealmilter keys generate carol@example.org", "read passphrase: open /etc/sealmilter/passphrase: permission denied; run the command as root")
 	h.fails(t, "sealmilter serve", "address already in use; does sealmilter run already?")
 	h.fails(t, "runuser -u nobody -- sealmilter keys list", "permission denied; run this as root")
 	h.fails(t, "printf 'state = \"/var/lib/sealmilter\"' >/tmp/open.toml && runuser -u nobody -- sealmilter keys list -c /tmp/open.toml", "/var/lib/sealmilter has to belong to the user that runs sealmilter serve")
