@@ -38,6 +38,8 @@ func (p *Postfix) Wire(files PostfixFiles, c *config.Config) (PostfixFiles, erro
 		return files, fmt.Errorf("daemons of Postfix run in a chroot and cannot see %s; %w; set listen = \"unix:%s/sealmilter/milter.sock\", or inet:127.0.0.1:8894",
 			c.Listen, ErrRefused, p.Main["queue_directory"])
 	}
+	w.was, w.hasMoved = w.former(files.Master)
+	w.hasMoved = w.hasMoved && !w.here.is(w.was.String())
 	w.main()
 	w.listeners()
 	for _, step := range []func() error{w.services, w.programs} {
@@ -78,6 +80,9 @@ type postfixWiring struct {
 	config *config.Config
 	here   Endpoint
 	files  PostfixFiles
+	// was is where sealmilter listened when the files were wired, if hasMoved says that it is elsewhere now.
+	was      Endpoint
+	hasMoved bool
 	// filters is smtpd_milters as it will be in main.cf, with "$name" expanded.
 	filters []filter
 }
@@ -154,6 +159,7 @@ func (w *postfixWiring) meaning(f filter) []filter {
 // merge puts sealmilter's entry into a list of filters: before the first that signs, else at the end. An entry that is
 // there is moved if it stands behind one that signs.
 func (w *postfixWiring) merge(list, own string) string {
+	list = w.moved(list)
 	all := parseFilters(list)
 	signer, at := len(all), -1
 	for i, f := range all {

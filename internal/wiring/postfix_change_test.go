@@ -91,6 +91,43 @@ func settled(t *testing.T, before, after PostfixFiles, c *config.Config) {
 	}
 }
 
+// TestWireElsewhere has the configuration name other addresses after Postfix was wired: it becomes what it would be had they
+// stood there from the start, and what was there before comes back all the same.
+func TestWireElsewhere(t *testing.T) {
+	const socket = "listen = 'unix:/var/spool/postfix/sealmilter/milter.sock'"
+	for name, to := range map[string]string{
+		"listen":  "listen = 'inet:127.0.0.1:18894'",
+		"both":    "listen = 'inet:127.0.0.1:18894'\nreinject = '127.0.0.1:18026'",
+		"socket":  socket,
+		"nothing": "",
+	} {
+		for _, from := range []string{"", socket} {
+			for _, main := range []string{
+				"", "smtpd_milters = inet:127.0.0.1:11332\n", "smtpd_milters = inet:127.0.0.1:11332, inet:localhost:8891\n",
+			} {
+				before := PostfixFiles{main, "smtp inet n - n - - smtpd\nsubmission inet n - n - - smtpd\n  -o smtpd_milters=inet:127.0.0.1:8891\npickup unix n - n 60 1 pickup\ncleanup unix n - n - 0 cleanup\n"}
+				first, second := parseConfig(t, from), parseConfig(t, to)
+				wire := func(files PostfixFiles, c *config.Config) PostfixFiles {
+					t.Helper()
+					after, err := postfixOf(files).Wire(files, c)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return after
+				}
+				wired := wire(before, first)
+				got, want := wire(wired, second), wire(before, second)
+				if got != want {
+					t.Errorf("%s from %q, %q:\n%s%s", name, from, main, Diff("main.cf", []byte(want.Main), []byte(got.Main)), Diff("master.cf", []byte(want.Master), []byte(got.Master)))
+				}
+				if back := postfixOf(wired).Unwire(wired, before, second); oneLine(back.Main) != oneLine(before.Main) || strings.Contains(back.Master, "sealmilter") {
+					t.Errorf("%s from %q, %q: taken out it is\n%s", name, from, main, back.Main+back.Master)
+				}
+			}
+		}
+	}
+}
+
 func withoutComments(file string) string {
 	var kept strings.Builder
 	for _, e := range entries(file) {

@@ -11,6 +11,9 @@ import (
 // of filters, its block leaves master.cf, and the other parameters that were set become what they were before.
 func (p *Postfix) Unwire(now, before PostfixFiles, c *config.Config) PostfixFiles {
 	w := &postfixWiring{Postfix: p, config: c, here: p.Endpoint(c.Listen), files: now}
+	if at, found := w.former(now.Master); found {
+		w.here = at
+	}
 	for _, e := range entries(w.fragments().Main) {
 		name, value, _ := nameAndValue(e.text)
 		_, current, set := parameter(now.Main, name)
