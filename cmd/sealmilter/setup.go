@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -150,7 +151,7 @@ func (s *setup) install(cmd *cobra.Command) (err error) {
 			err = errors.Join(err, s.steps.takeBack())
 		}
 	}()
-	if err := s.installService(cmd.Context()); err != nil {
+	if err := s.installService(cmd.Context(), slices.ContainsFunc(changes, wiring.FileChange.Changes)); err != nil {
 		return err
 	}
 	if err := s.wire(cmd.Context(), changes); err != nil {

@@ -32,7 +32,8 @@ func systemdRuns() bool {
 }
 
 // installService makes sealmilter a service of this host: user, folders, configuration, passphrase and unit; and starts it.
-func (s *setup) installService(ctx context.Context) error {
+// One that runs is started anew if it, or the MTA, is to have other settings, because it keeps its addresses until then.
+func (s *setup) installService(ctx context.Context, rewired bool) error {
 	program, err := s.program()
 	if err != nil {
 		return err
@@ -81,7 +82,7 @@ func (s *setup) installService(ctx context.Context) error {
 	if _, err := s.change([]wiring.FileChange{configuration, unit}, func() error { return nil }); err != nil {
 		return err
 	}
-	return s.start(ctx, unit.Changes())
+	return s.start(ctx, unit.Changes() || rewired)
 }
 
 // program is this program's own path. A unit that protects home folders cannot run one that is there.
@@ -252,17 +253,14 @@ func (s *setup) makePassphrase(gid int) error {
 func (s *setup) start(ctx context.Context, changed bool) error {
 	if !systemdRuns() {
 		if !listens(ctx, s.config.Listen) {
-			s.steps.note("start", fmt.Sprintf("systemd does not run here; start sealmilter as the user %s: %s", serviceUser, s.serveCommand()))
+			s.steps.note("start", fmt.Sprintf("systemd does not run here; start sealmilter, or start it anew if it runs, as the user %s: %s", serviceUser, s.serveCommand()))
 		}
 		return nil
 	}
-	verb := "start"
-	if changed {
-		verb = "restart"
-	} else if listens(ctx, s.config.Listen) {
+	if !changed && listens(ctx, s.config.Listen) {
 		return nil
 	}
-	commands := [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", serviceName}, {"systemctl", verb, serviceName}}
+	commands := [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", serviceName}, {"systemctl", "restart", serviceName}}
 	if !s.steps.dryRun {
 		s.steps.onFailure(func() error {
 			ctx := context.WithoutCancel(ctx)

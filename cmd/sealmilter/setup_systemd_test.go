@@ -11,7 +11,7 @@ import (
 const systemctl = `#!/bin/sh
 echo "$@" >>/root/systemctl.log
 unit=/etc/systemd/system/sealmilter.service
-stop() { [ -e /root/sealmilter.pid ] && kill "$(cat /root/sealmilter.pid)" && rm /root/sealmilter.pid; }
+stop() { [ -e /root/sealmilter.pid ] && kill "$(cat /root/sealmilter.pid)" && tail --pid="$(cat /root/sealmilter.pid)" -f /dev/null; rm -f /root/sealmilter.pid; }
 case "$*" in
 "start sealmilter.service"|"restart sealmilter.service")
 	stop
@@ -45,6 +45,14 @@ func TestSetupWithSystemd(t *testing.T) {
 	h.run(t, "stat -c '%U %a' /var/lib/sealmilter /etc/sealmilter/passphrase /etc/sealmilter", "sealmilter 700\nroot 600\nroot 755\n")
 	h.run(t, "sealmilter setup postfix", "unchanged")
 	h.run(t, "! ls /root/systemctl.log 2>&1")
+
+	// The daemon keeps its addresses until it is started anew.
+	for _, changed := range []string{"s/127.0.0.1:8894/127.0.0.1:8899/", "s/127.0.0.1:10026/127.0.0.1:10036/"} {
+		h.run(t, "sed -i "+changed+" /etc/sealmilter/sealmilter.toml")
+		h.run(t, "sealmilter setup postfix", "change    /etc/postfix/master.cf", "ok       test message: the MTA asks sealmilter")
+		told("daemon-reload; enable sealmilter.service; restart sealmilter.service")
+	}
+	h.run(t, "! grep -n -e 127.0.0.1:8894 -e 127.0.0.1:10026 /etc/postfix/main.cf /etc/postfix/master.cf")
 
 	h.run(t, "sealmilter setup postfix --undo", "run       systemctl disable --now sealmilter.service")
 	told("disable --now sealmilter.service; daemon-reload")

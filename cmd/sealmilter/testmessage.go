@@ -39,7 +39,7 @@ func (r *checkReport) testMessage(ctx context.Context, c *config.Config, address
 	case strings.Contains(reply.Msg, gate.TestReply(token, true)):
 		r.add("ok", topic, "the MTA asks sealmilter about mail at "+address+", and takes its copies; nobody got the message", "")
 	case strings.Contains(reply.Msg, gate.TestReply(token, false)):
-		r.add("error", topic, "the MTA asks sealmilter, but does not take its copies", "see the log of sealmilter, and that of the MTA for "+c.Reinject)
+		r.add("error", topic, "the MTA asks sealmilter, but does not take its copies", "start sealmilter anew if reinject was changed; else see its log, and that of the MTA for "+c.Reinject)
 	case final && reply.Code < 300:
 		r.add("error", topic, "it was accepted at "+address+" without sealmilter; the postmaster will get it", "see whether the MTA uses the settings that were checked")
 	case reply.Code < 500:
