@@ -16,11 +16,12 @@ build:
 demo: build
 	bin/sealmilter demo
 
+# Packages that start mail servers wait more than they compute, so twice as many as there are processors run side by side.
 test: tools
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
-	$(GO) test -race -shuffle=on ./...
+	$(GO) test -race -shuffle=on -p $$((2 * $$(nproc))) ./...
 	SEALMILTER_TEST_DATABASE=postgresql $(GO) test -race -shuffle=on -skip '$(NO_DATABASE)' ./keys
 
 lint:
