@@ -150,7 +150,7 @@ func (r *checkReport) keys(cmd *cobra.Command, i *installation) {
 
 // noSender says what it means that no sender has a secret key.
 func (r *checkReport) noSender(missing config.MissingKey) {
-	const mend = "sealmilter keys generate ADDR, or keys import FILE, for each sender, and for those of cron and other programs, such as root@HOST"
+	const mend = "sealmilter keys generate ADDR, or keys import FILE, for each sender; docs/setup.md tells what to do for cron and other programs"
 	switch missing {
 	case config.GenerateKey:
 		r.add("ok", "senders", "there is no secret key yet; one is made with a sender's first message", "")
