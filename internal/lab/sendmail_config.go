@@ -6,8 +6,10 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
@@ -40,15 +42,36 @@ func (s *Sendmail) makeFolders(config SendmailConfig) error {
 	if err := os.WriteFile(s.path("sendmail"), program, 0o755); err != nil {
 		return err
 	}
+	if err := s.copyMechanisms(); err != nil {
+		return err
+	}
 	return s.write(0o644, map[string]string{
 		"dev/null": "", "dev/zero": "", "dev/random": "", "dev/urandom": "", // mount points
 		"aliases":        config.Aliases,
 		"service.switch": "hosts files\naliases files\n",
 		"statistics":     "",
-		// sendmail wants no folder above this file that everybody may write to, and finds none in its own /dev. Mechanisms
-		// that Debian installs beside these have no passwords here.
+		// Mechanisms that Debian installs beside these have no passwords here.
 		"dev/sasl/Sendmail.conf": "pwcheck_method: saslauthd\nsaslauthd_path: " + s.path("mux") + "\nmech_list: PLAIN LOGIN\n",
 	})
+}
+
+// copyMechanisms puts mechanisms of libsasl2 beside its configuration, where sendmail takes them: it wants no folder
+// above them that everybody may write to, and finds none in its own /dev.
+func (s *Sendmail) copyMechanisms() error {
+	for _, name := range []string{"libplain.so", "liblogin.so"} {
+		found, err := filepath.Glob(s.programs.tree.Path("/usr/lib/*-linux-gnu*/sasl2/" + name))
+		if err != nil || len(found) == 0 {
+			return fmt.Errorf("find %s of libsasl2: %w", name, errors.Join(err, fs.ErrNotExist))
+		}
+		library, err := os.ReadFile(found[0])
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(s.path("dev/sasl/"+name), library, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // configure translates one of the two configurations.
@@ -83,6 +106,6 @@ func (s *Sendmail) mc(template, lines, relay string) string {
 	}
 	return strings.NewReplacer(
 		"@DIR@", s.dir, "@PORT@", portOf(s.Addr), "@RELAYHOST@", host, "@RELAYPORT@", port, "@MC@", lines,
-		"@PLUGINS@", s.programs.saslPlugins(), "@OWNER@", s.programs.owner,
+		"@OWNER@", s.programs.owner,
 	).Replace(template)
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
-	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -67,15 +66,6 @@ func SendmailAccount() (string, error) {
 		return "", err
 	}
 	return account.Username, nil
-}
-
-// saslPlugins is the folder of libsasl2's mechanisms.
-func (p sendmailPrograms) saslPlugins() string {
-	found, _ := filepath.Glob(p.tree.Path("/usr/lib/*-linux-gnu*/sasl2")) // the only error is a bad pattern
-	if len(found) == 0 {
-		return ""
-	}
-	return found[0]
 }
 
 // enter gives a program a host name with a dot, without which sendmail sleeps a minute at each start, and a folder /dev
