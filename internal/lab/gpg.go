@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -49,7 +50,7 @@ func (g *GPG) Close() error {
 	return errors.Join(g.killAgent(), os.RemoveAll(g.home))
 }
 
-// killAgent tells the agent to end in its own protocol, if one was ever started, and waits until it hangs up.
+// killAgent tells the agent to end in its own protocol, if one was ever started, and waits until it has.
 func (g *GPG) killAgent() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -64,13 +65,38 @@ func (g *GPG) killAgent() error {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	agent, err := peer(conn.(*net.UnixConn))
+	if err != nil {
+		return fmt.Errorf("end gpg-agent: %w", err)
+	}
 	if _, err := fmt.Fprintln(conn, "KILLAGENT"); err != nil {
 		return fmt.Errorf("end gpg-agent: %w", err)
 	}
 	if _, err := io.Copy(io.Discard, conn); err != nil {
 		return fmt.Errorf("end gpg-agent: %w", err)
 	}
-	return nil
+	// It hangs up somewhat earlier. What nobody has waited for has no command line any more.
+	return until(ctx, nil, func() (bool, error) {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", agent))
+		return err != nil || len(line) == 0, nil
+	})
+}
+
+// peer returns the process at the other end of a socket.
+func peer(conn *net.UnixConn) (pid int32, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var process *syscall.Ucred
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		process, failed = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return 0, err
+	}
+	return process.Pid, nil
 }
 
 // command prepares one of GnuPG's programs for this key ring.

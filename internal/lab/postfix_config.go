@@ -59,6 +59,9 @@ func mainCF(programs postfixPrograms, dir string, config PostfixConfig) string {
 	set("local_transport", "error:no local mail")
 	set("disable_dns_lookups", "yes")
 	set("smtp_host_lookup", "native")
+	// Under load Postfix keeps connections open for the next message, and does not look then whether the server has
+	// announced what that one needs, SMTPUTF8 for instance.
+	set("smtp_connection_cache_on_demand", "no")
 	host, port, found := strings.Cut(config.Relay, ":")
 	if !found {
 		host, port = "127.0.0.1", "1" // nobody listens there
