@@ -191,23 +191,16 @@ func otherNetwork(t *testing.T) string {
 		folder string
 		err    error
 	}
-	ready, done := make(chan answer), make(chan struct{})
+	ready, done := make(chan answer, 2), make(chan struct{})
 	t.Cleanup(func() { close(done) })
-	var leave func()
-	leave = func() {
-		runtime.LockOSThread() // and not unlocked: the thread ends with the goroutine
-		if syscall.Gettid() == os.Getpid() {
-			// The network of the first thread counts as that of the process.
-			defer runtime.UnlockOSThread()
-			go leave()
+	go func() {
+		err := inOtherNetwork(func() error {
+			ready <- answer{folder: filepath.Join("/proc/self/task", strconv.Itoa(syscall.Gettid()), "net")}
 			<-done
-			return
-		}
-		err := syscall.Unshare(syscall.CLONE_NEWNET)
-		ready <- answer{filepath.Join("/proc/self/task", strconv.Itoa(syscall.Gettid()), "net"), err}
-		<-done
-	}
-	go leave()
+			return nil
+		})
+		ready <- answer{err: err}
+	}()
 	a := <-ready
 	if a.err != nil {
 		t.Skip("needs root: ", a.err)
@@ -275,27 +268,51 @@ func TestHostThatBindsAnywhere(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can have a network of its own")
 	}
-	runtime.LockOSThread() // for good: the thread ends with the test, and its network with it
-	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+	addrs := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
+	err := inOtherNetwork(func() error {
+		// Before, the kernel has no table of local addresses, and takes all for broadcast addresses.
+		if err := exec.Command("ip", "link", "set", "lo", "up").Run(); err != nil {
+			return err
+		}
+		for _, addr := range addrs {
+			if isOwn(addr) {
+				t.Errorf("%s is own", addr)
+			}
+		}
+		for _, family := range []string{"ipv4", "ipv6"} {
+			if err := os.WriteFile("/proc/sys/net/"+family+"/ip_nonlocal_bind", []byte("1"), 0o644); err != nil {
+				return err
+			}
+		}
+		for _, addr := range addrs {
+			if isOwn(addr) {
+				t.Errorf("%s is own where every address can be bound", addr)
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		t.Skip(err)
 	}
-	// Before, the kernel has no table of local addresses, and takes all for broadcast addresses.
-	if err := exec.Command("ip", "link", "set", "lo", "up").Run(); err != nil {
-		t.Skip(err)
-	}
-	for _, addr := range []string{"192.0.2.1", "2001:db8::1"} {
-		if isOwn(netip.MustParseAddr(addr)) {
-			t.Errorf("%s is own", addr)
+}
+
+// inOtherNetwork calls work on a thread in a network namespace of its own, which ends with the thread. The first thread of
+// the process is not taken: its network counts as that of the process, and it does not end.
+func inOtherNetwork(work func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and not unlocked: the thread ends with the goroutine
+		if syscall.Gettid() == os.Getpid() {
+			err := inOtherNetwork(work)
+			runtime.UnlockOSThread()
+			done <- err
+			return
 		}
-	}
-	for _, family := range []string{"ipv4", "ipv6"} {
-		if err := os.WriteFile("/proc/sys/net/"+family+"/ip_nonlocal_bind", []byte("1"), 0o644); err != nil {
-			t.Skip(err)
+		err := syscall.Unshare(syscall.CLONE_NEWNET)
+		if err == nil {
+			err = work()
 		}
-	}
-	for _, addr := range []string{"192.0.2.1", "2001:db8::1"} {
-		if isOwn(netip.MustParseAddr(addr)) {
-			t.Errorf("%s is own where every address can be bound", addr)
-		}
-	}
+		done <- err
+	}()
+	return <-done
 }
