@@ -23,7 +23,7 @@ recipient_bcc_maps = inline:{ watched@example.com=dave@example.net }
 func TestOwnCases(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "-race")
-	r := startRelay(t, w, mappings)
+	r := startRelay(t, w, mappings+inOrder)
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)

@@ -23,7 +23,7 @@ func TestEveryCopyIsSignedByOpenDKIM(t *testing.T) {
 	}
 	w := newWorld(t, "-race")
 	signer, front := labtest.StartSigner(t.Context(), t, page, lab.OpenDKIMConfig{}), labtest.StartFilter(t)
-	r := startRelay(t, w, "sealsplit_destination_concurrency_limit = 1\n")
+	r := startRelay(t, w, inOrder)
 	addresses := strings.NewReplacer(
 		"127.0.0.1:11332", front.Addr, "127.0.0.1:8891", signer.Addr,
 		split.Listen, w.Listen, split.Reinject, w.Reinject, split.Inner, r.inner,
