@@ -1,0 +1,150 @@
+package gate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"sealmilter/crypto"
+	"sealmilter/crypto/pgpmime"
+	"sealmilter/internal/mail"
+	"sealmilter/internal/outbox"
+	"sealmilter/keys"
+)
+
+// sealedCopy is a copy that is ready to leave.
+type sealedCopy struct {
+	to     mail.Recipient
+	header mail.Header
+	body   io.WriterTo // nil for the body as it came
+	// visible recipients are named in To or Cc.
+	visible bool
+}
+
+// outgoing returns the copy as the outbox takes it.
+func (c sealedCopy) outgoing(m *mail.Message) outbox.Copy {
+	if c.body == nil {
+		return outbox.Copy{To: c.to, Header: c.header, Body: octets(m.Body), EightBit: octets(m.Body).eightBit()}
+	}
+	return outbox.Copy{To: c.to, Header: c.header, Body: c.body}
+}
+
+// seal makes a copy for each recipient that gets one.
+func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) ([]sealedCopy, error) {
+	named := namedRecipients(m.Header)
+	var visible, hidden []*crypto.Cert
+	sign := false
+	for _, d := range plan.Decisions {
+		switch {
+		case d.Do == Encrypt && named[d.To.Addr.Key()]:
+			visible = append(visible, d.Cert)
+		case d.Do == Encrypt:
+			hidden = append(hidden, d.Cert)
+		case d.Do == SignOnly:
+			sign = true
+		}
+	}
+	var visibleCopies, hiddenCopies []*pgpmime.Copy
+	var signed *pgpmime.Copy
+	if sign || len(visible)+len(hidden) > 0 {
+		signer, err := g.signer(ctx, plan)
+		if err != nil {
+			return nil, err
+		}
+		draft, err := g.prepare(m)
+		if err != nil {
+			return nil, err
+		}
+		options := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
+		if visibleCopies, hiddenCopies, err = draft.Encrypt(signer, visible, hidden, options); err != nil {
+			return nil, err
+		}
+		if sign {
+			if signer == nil {
+				return nil, errors.New("a copy in clear text without a signature was asked for")
+			}
+			if signed, err = draft.Sign(signer); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var copies []sealedCopy
+	for _, d := range plan.Decisions {
+		c := sealedCopy{to: d.To, visible: named[d.To.Addr.Key()]}
+		var made *pgpmime.Copy
+		switch {
+		case d.Do == Encrypt && c.visible:
+			made, visibleCopies = visibleCopies[0], visibleCopies[1:]
+		case d.Do == Encrypt:
+			made, hiddenCopies = hiddenCopies[0], hiddenCopies[1:]
+		case d.Do == SignOnly:
+			made = signed
+		case d.Do == Pass:
+			// A Bcc field would tell everybody, and so would rspamd, which names recipients in its own.
+			c.header = m.Header.Without("Bcc", "Resent-Bcc", "X-Spamd-Result")
+		default:
+			continue
+		}
+		if made != nil {
+			c.header, c.body = made.Header, made.Body
+		}
+		copies = append(copies, c)
+	}
+	return copies, nil
+}
+
+// prepare makes the message ready to be signed and encrypted, or refuses one that cannot be.
+func (g *Gate) prepare(m *mail.Message) (*pgpmime.Draft, error) {
+	draft, err := g.Composer.Prepare(m)
+	var malformed *pgpmime.MalformedError
+	if errors.As(err, &malformed) {
+		return nil, &mail.Failure{Code: 554, Enhanced: "5.6.0",
+			Text: fmt.Sprintf("The message cannot be signed or encrypted: %v.", malformed), Err: err}
+	}
+	return draft, err
+}
+
+// signer returns the author's key, nil if copies go without a signature. A missing key is made now if the configuration
+// wants that.
+func (g *Gate) signer(ctx context.Context, plan *Plan) (*crypto.Signer, error) {
+	if plan.signer != nil || !plan.generate {
+		return plan.signer, nil
+	}
+	_, err := g.Signers.Generate(ctx, plan.Author, keys.GenerateOptions{Lifetime: g.Config.Senders.KeyLifetime})
+	if err != nil && !errors.Is(err, keys.ErrHasSecretKey) {
+		return nil, err
+	}
+	return g.Signers.Signer(ctx, plan.Author)
+}
+
+// namedRecipients returns the keys of the addresses in To and Cc. An address that cannot be read names nobody: its
+// owner counts as hidden, which costs nothing.
+func namedRecipients(h mail.Header) map[string]bool {
+	named := map[string]bool{}
+	for _, field := range []string{"To", "Cc", "Resent-To", "Resent-Cc"} {
+		for _, f := range h.All(field) {
+			list, err := parseList(f)
+			if err != nil {
+				continue
+			}
+			for _, entry := range list {
+				if addr, err := parseSpec(entry.Address); err == nil {
+					named[addr.Key()] = true
+				}
+			}
+		}
+	}
+	return named
+}
+
+// octets are a body that can be written again and again.
+type octets []byte
+
+func (o octets) WriteTo(w io.Writer) (int64, error) { return bytes.NewReader(o).WriteTo(w) }
+
+func (o octets) eightBit() bool {
+	return slices.ContainsFunc(o, func(c byte) bool { return c > 127 })
+}
