@@ -10,6 +10,9 @@ import (
 	"sealmilter/internal/mail"
 )
 
+// recordTimeout bounds a record that does not end with its client.
+const recordTimeout = 30 * time.Second
+
 // closedFor is how long a finished message is remembered, if it has a Message-ID: the MTA can fail after our answer, and
 // the client then tries again. Without a Message-ID it is forgotten at once, since programs like cron send the same text
 // again and mean it.
@@ -119,7 +122,8 @@ func (a *Attempt) connect(ctx context.Context) (err error) {
 }
 
 // Send puts a copy into the MTA's queue and records that, durably, before it returns nil. After an error the copy may
-// be in the queue only if the connection broke, or the record failed, in the moment of the MTA's yes.
+// be in the queue only if the connection broke, or the record failed, in the moment of the MTA's yes. The end of ctx
+// keeps a copy from being sent, but not one from being recorded that the MTA has got.
 //
 // A refusal by the MTA is a [*mail.Failure] with the MTA's code; everything else is temporary.
 func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
@@ -134,12 +138,14 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	if err := a.connect(ctx); err != nil {
 		return err
 	}
-	if err := a.transmit(env, c); err != nil {
+	if err := a.transmit(ctx, env, c); err != nil {
 		return err
 	}
 	now := a.outbox.now()
 	// The MTA has the copy, whether or not the client still waits.
-	if err := a.record(context.WithoutCancel(ctx), name, now, now.Add(a.identity.openFor())); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	if err := a.record(ctx, name, now, now.Add(a.identity.openFor())); err != nil {
 		return err
 	}
 	a.sent[name] = true
@@ -148,7 +154,7 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 
 // transmit runs one transaction of the session. What breaks off, be it by a panic of the body, is closed at once: any
 // further command, QUIT as well, would first end the message with its final dot.
-func (a *Attempt) transmit(env *mail.Envelope, c Copy) error {
+func (a *Attempt) transmit(ctx context.Context, env *mail.Envelope, c Copy) error {
 	whole := false
 	defer func() {
 		if !whole {
@@ -156,7 +162,7 @@ func (a *Attempt) transmit(env *mail.Envelope, c Copy) error {
 			a.session = nil
 		}
 	}()
-	err := a.session.send(env, c)
+	err := a.session.send(ctx, env, c, func() error { return nil })
 	whole = err == nil
 	return err
 }

@@ -16,6 +16,7 @@ import (
 const (
 	commandTimeout = time.Minute
 	queueTimeout   = 5 * time.Minute // from the final dot to the MTA's answer
+	quitTimeout    = 5 * time.Second
 )
 
 // dialogue speaks SMTP (RFC 5321) to the MTA: one command, one reply. A library's client parses and orders the

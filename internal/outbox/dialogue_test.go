@@ -60,7 +60,7 @@ func FuzzServer(f *testing.F) {
 		if err == nil {
 			s := &session{dialogue: d}
 			addr, _ := mail.ParseAddr("bob@example.net")
-			err = s.send(&mail.Envelope{}, Copy{To: mail.Recipient{Addr: addr}, Body: strings.NewReader("text\r\n")})
+			err = s.send(t.Context(), &mail.Envelope{}, Copy{To: mail.Recipient{Addr: addr}, Body: strings.NewReader("text\r\n")}, func() error { return nil })
 			sent = err == nil
 		}
 		here.Close()

@@ -3,7 +3,9 @@ package outbox
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"sealmilter/internal/mail"
@@ -12,26 +14,43 @@ import (
 // session is one SMTP connection to the MTA.
 type session struct {
 	*dialogue
-	stop func() bool
 }
 
-// connect opens a session, which ends with ctx.
+// connect opens a session. The end of ctx ends only the attempt to open it.
 func (o *Outbox) connect(ctx context.Context) (*session, error) {
 	conn, err := o.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{stop: context.AfterFunc(ctx, func() { conn.Close() })}
-	if s.dialogue, err = greet(conn, "sealmilter.localhost"); err != nil {
-		s.stop()
+	detach := attach(ctx, conn)
+	d, err := greet(conn, "sealmilter.localhost")
+	if !detach() {
+		conn.Close()
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("%v", err) // a refusal here is about the listener, not about the message: it is temporary
 	}
-	return s, nil
+	return &session{d}, nil
 }
 
-// send runs one transaction.
-func (s *session) send(env *mail.Envelope, c Copy) error {
+// attach closes conn when ctx ends. The returned function takes that back, and reports false if it has happened.
+func attach(ctx context.Context, conn net.Conn) (detach func() bool) {
+	return context.AfterFunc(ctx, func() { conn.Close() })
+}
+
+// send runs one transaction. When ctx ends, or ready returns an error, before the final dot is written, the message is not
+// sent. From then on the MTA may have it whatever becomes of ctx, so that its answer is waited for all the same, for
+// [queueTimeout] at most.
+func (s *session) send(ctx context.Context, env *mail.Envelope, c Copy, ready func() error) (err error) {
+	detach := attach(ctx, s.conn)
+	defer func() {
+		detach()
+		if errors.Is(err, net.ErrClosed) && ctx.Err() != nil {
+			err = fmt.Errorf("send a copy: %w", context.Cause(ctx))
+		}
+	}()
 	from, to, err := s.commands(env, c)
 	if err != nil {
 		return err
@@ -56,6 +75,12 @@ func (s *session) send(env *mail.Envelope, c Copy) error {
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("send a copy: %w", err)
+	}
+	if err := ready(); err != nil {
+		return fmt.Errorf("send a copy: %w", err)
+	}
+	if !detach() {
+		return fmt.Errorf("send a copy: %w", context.Cause(ctx))
 	}
 	if err := data.Close(); err != nil {
 		return fmt.Errorf("send a copy: %w", err)
@@ -87,16 +112,12 @@ func (s *session) commands(env *mail.Envelope, c Copy) (from, to string, err err
 	return from, to, err
 }
 
-// quit ends the session in good manners.
+// quit ends the session in good manners, which nobody waits long for.
 func (s *session) quit() {
-	s.stop()
 	s.text.PrintfLine("QUIT") // the connection ends, whatever the answer
-	s.reply(commandTimeout, 221)
+	s.reply(quitTimeout, 221)
 	s.conn.Close()
 }
 
 // close ends the session at once: the MTA throws away what it has of a message.
-func (s *session) close() {
-	s.stop()
-	s.conn.Close()
-}
+func (s *session) close() { s.conn.Close() }

@@ -14,6 +14,7 @@ func (o *Outbox) Try(ctx context.Context, from, to mail.Addr) error {
 		return err
 	}
 	defer s.quit()
+	defer attach(ctx, s.conn)()
 	mailLine, rcptLine, err := s.commands(&mail.Envelope{Sender: from}, Copy{To: mail.Recipient{Addr: to}})
 	if err != nil {
 		return err

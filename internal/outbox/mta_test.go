@@ -1,0 +1,129 @@
+package outbox_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"sealmilter/internal/mail"
+	"sealmilter/internal/outbox"
+)
+
+// mta is a listener whose replies a test decides on.
+type mta struct {
+	addr string
+	// answer returns the reply to a command, to the first line of a message, which is called "text", or to the final dot,
+	// which is called ".". The usual reply is "", and "hang up" is none. Connections call it one after the other.
+	answer func(command string) string
+
+	mu sync.Mutex
+	// queued has the recipients of the messages whose final dot has come.
+	queued []string
+	// connections counts them.
+	connections int
+}
+
+const hangUp = "hang up"
+
+func newMTA(t *testing.T, answer func(command string) string) *mta {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &mta{addr: l.Addr().String(), answer: answer}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			m.mu.Lock()
+			m.connections++
+			m.mu.Unlock()
+			all.Go(func() {
+				defer conn.Close()
+				m.converse(conn)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		all.Wait()
+	})
+	return m
+}
+
+// reply says what the test wants, or else the usual, and reports whether the conversation goes on.
+func (m *mta) reply(conn net.Conn, command, usual string) bool {
+	said := ""
+	if m.answer != nil {
+		said = m.answer(command)
+	}
+	if said == "" {
+		said = usual
+	}
+	if said == hangUp {
+		return false
+	}
+	if said != "" {
+		io.WriteString(conn, said+"\r\n")
+	}
+	return true
+}
+
+func (m *mta) converse(conn net.Conn) {
+	in := bufio.NewReader(conn)
+	if !m.reply(conn, "connect", "220 queue.example") {
+		return
+	}
+	to, data, first := "", false, false
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		line = strings.TrimSuffix(line, "\r\n")
+		usual := "250 2.0.0 Ok"
+		switch {
+		case data && line != ".":
+			if first && !m.reply(conn, "text", "") {
+				return
+			}
+			first = false
+			continue
+		case data:
+			data = false
+			m.mu.Lock()
+			m.queued = append(m.queued, to)
+			m.mu.Unlock()
+		case line == "DATA":
+			data, first, usual = true, true, "354 go on"
+		case strings.HasPrefix(line, "RCPT TO:"):
+			to, _, _ = strings.Cut(strings.TrimPrefix(line, "RCPT TO:<"), ">")
+		case line == "QUIT":
+			usual = "221 bye"
+		}
+		if !m.reply(conn, line, usual) || line == "QUIT" {
+			return
+		}
+	}
+}
+
+// copies are the recipients of the messages whose final dot has come, with blanks between.
+func (m *mta) copies() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.Join(m.queued, " ")
+}
+
+// longCopyTo is a copy that does not fit into any buffer on its way.
+func longCopyTo(to mail.Recipient) outbox.Copy {
+	c := copyTo(to)
+	c.Body = strings.NewReader(strings.Repeat(strings.Repeat("x", 70)+"\r\n", 10000))
+	return c
+}
