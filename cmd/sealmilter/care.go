@@ -6,16 +6,22 @@ import (
 	"time"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/store"
 	"sealmilter/keys"
 )
 
-// careEvery is how often the senders' keys are looked at.
+// careEvery is how often the senders' keys are looked at, and the ledger is cleared.
 const careEvery = 12 * time.Hour
 
+// keepExpired is how long the records of sent copies stay that count no more. A clock that was ahead for less long, and is
+// set right, has cost none of them.
+const keepExpired = 24 * time.Hour
+
 // care looks after the senders' own keys as long as the daemon runs: those made here are extended before they expire,
-// and each step on the way to an expiry is logged once.
+// and each step on the way to an expiry is logged once. Old records of sent copies are deleted.
 type care struct {
 	senders *keys.Senders
+	store   *store.Store
 	config  *config.Config
 	metrics *metrics
 	log     *slog.Logger
@@ -24,13 +30,14 @@ type care struct {
 }
 
 func newCare(i *installation, m *metrics, log *slog.Logger) *care {
-	return &care{senders: i.senders, config: i.config, metrics: m, log: log, told: make(map[string]keys.ExpiryStep)}
+	return &care{senders: i.senders, store: i.store, config: i.config, metrics: m, log: log, told: make(map[string]keys.ExpiryStep)}
 }
 
 func (c *care) run(ctx context.Context) {
 	for {
 		c.extend(ctx)
 		c.warn(ctx)
+		c.sweep(ctx, time.Now())
 		if wait(ctx, careEvery) != nil {
 			return
 		}
@@ -77,4 +84,14 @@ func (c *care) warn(ctx context.Context) {
 			c.log.Warn("a sender's key is about to expire", "key", e.Fingerprint, "addresses", e.Addresses, "expires", e.Expires, "days", e.Days)
 		}
 	}
+}
+
+// sweep deletes old records of sent copies.
+func (c *care) sweep(ctx context.Context, now time.Time) {
+	n, err := c.store.SweepSent(ctx, now.Add(-keepExpired))
+	if err != nil && ctx.Err() == nil {
+		c.log.Error("old records of sent copies could not be deleted", "err", err)
+		return
+	}
+	c.log.Debug("deleted old records of sent copies", "records", n)
 }

@@ -69,6 +69,29 @@ func TestCare(t *testing.T) {
 	}
 }
 
+// TestCareClearsTheLedger has a record that has just expired, and one that did long ago.
+func TestCareClearsTheLedger(t *testing.T) {
+	c := config.Default()
+	c.State = filepath.Join(t.TempDir(), "state")
+	i, err := openState(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { i.close() })
+	now := time.Now()
+	for message, expired := range map[string]time.Duration{"old": 25 * time.Hour, "new": 23 * time.Hour} {
+		if err := i.store.RecordSent(t.Context(), message, []string{"copy"}, now.Add(-expired)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newCare(i, newMetrics(), slog.New(slog.DiscardHandler)).sweep(t.Context(), now)
+	for message, want := range map[string]int{"old": 0, "new": 1} {
+		if got, err := i.store.SentCopies(t.Context(), message, now.Add(-48*time.Hour), now); err != nil || len(got) != want {
+			t.Errorf("%s: %d records, %v", message, len(got), err)
+		}
+	}
+}
+
 func parsed(t *testing.T, s string) mail.Addr {
 	t.Helper()
 	a, err := mail.ParseAddr(s)

@@ -10,14 +10,6 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// recordTimeout bounds a record that does not end with its client.
-const recordTimeout = 30 * time.Second
-
-// closedFor is how long a finished message is remembered, if it has a Message-ID: the MTA can fail after our answer, and
-// the client then tries again. Without a Message-ID it is forgotten at once, since programs like cron send the same text
-// again and mean it.
-const closedFor = time.Hour
-
 // Copy is one recipient's copy.
 type Copy struct {
 	To     mail.Recipient
@@ -37,8 +29,11 @@ type Copy struct {
 type Attempt struct {
 	outbox   *Outbox
 	identity Identity
+	began    time.Time
 	sent     map[string]bool
 	session  *session
+	// unflushed says that records of this attempt may not survive the loss of power yet.
+	unflushed bool
 }
 
 // Begin opens an attempt. It fails with [ErrBusy] while another attempt of the same message is open.
@@ -50,11 +45,11 @@ func (o *Outbox) Begin(ctx context.Context, id Identity) (*Attempt, error) {
 	if busy {
 		return nil, ErrBusy
 	}
-	a := &Attempt{outbox: o, identity: id, sent: map[string]bool{}}
-	names, err := o.ledger.SentCopies(ctx, id.digest, o.now())
+	a := &Attempt{outbox: o, identity: id, began: o.now(), sent: map[string]bool{}}
+	names, err := o.sentCopies(ctx, id, a.began)
 	if err != nil {
 		a.End()
-		return nil, fmt.Errorf("read the ledger: %w", err)
+		return nil, err
 	}
 	for _, name := range names {
 		a.sent[name] = true
@@ -75,11 +70,16 @@ func (a *Attempt) Any() bool { return len(a.sent) > 0 }
 
 // Recorded reports whether the copy to a recipient is on record as sent, for a message that needs no attempt.
 func (o *Outbox) Recorded(ctx context.Context, id Identity, to mail.Recipient) (bool, error) {
-	names, err := o.ledger.SentCopies(ctx, id.digest, o.now())
+	names, err := o.sentCopies(ctx, id, o.now())
+	return slices.Contains(names, id.copyName(to, "")), err
+}
+
+func (o *Outbox) sentCopies(ctx context.Context, id Identity, at time.Time) ([]string, error) {
+	names, err := o.ledger.SentCopies(ctx, id.digest, at, id.latest(at))
 	if err != nil {
-		return false, fmt.Errorf("read the ledger: %w", err)
+		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
-	return slices.Contains(names, id.copyName(to, "")), nil
+	return names, nil
 }
 
 // Check returns a [*mail.Failure] if the MTA cannot take one of the copies: it is too large, or needs an extension that
@@ -121,19 +121,18 @@ func (a *Attempt) connect(ctx context.Context) (err error) {
 	return nil
 }
 
-// Send puts a copy into the MTA's queue and records that, durably, before it returns nil. After an error the copy may
-// be in the queue only if the connection broke, or the record failed, in the moment of the MTA's yes. The end of ctx
-// keeps a copy from being sent, but not one from being recorded that the MTA has got.
+// Send puts a copy into the MTA's queue and records that before it returns nil. After an error the copy may be in the
+// queue only if the connection broke, or the record failed, in the moment of the MTA's yes. The end of ctx keeps a copy
+// from being sent, but not one from being recorded that the MTA has got.
+//
+// A record survives the end of the process at once. It survives the loss of power before the MTA gets the final dot of
+// the next copy, and before Finish returns.
 //
 // A refusal by the MTA is a [*mail.Failure] with the MTA's code; everything else is temporary.
 func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	name := a.identity.copyName(c.To, c.Notice)
-	if a.outbox.unrecorded.Load() {
-		// Every try of every client would send a copy once more that cannot be recorded. This record counts for no time.
-		now := a.outbox.now()
-		if err := a.record(ctx, name, now, now); err != nil {
-			return err
-		}
+	if err := a.probe(ctx, name); err != nil {
+		return err
 	}
 	if err := a.connect(ctx); err != nil {
 		return err
@@ -141,19 +140,14 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	if err := a.transmit(ctx, env, c); err != nil {
 		return err
 	}
-	now := a.outbox.now()
 	// The MTA has the copy, whether or not the client still waits.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	if err := a.record(ctx, name, now, now.Add(a.identity.openFor())); err != nil {
-		return err
-	}
-	a.sent[name] = true
-	return nil
+	return a.record(ctx, name)
 }
 
-// transmit runs one transaction of the session. What breaks off, be it by a panic of the body, is closed at once: any
-// further command, QUIT as well, would first end the message with its final dot.
+// transmit runs one transaction of the session, while the last record is flushed. What breaks off, be it by a panic of
+// the body, is closed at once: any further command, QUIT as well, would first end the message with its final dot.
 func (a *Attempt) transmit(ctx context.Context, env *mail.Envelope, c Copy) error {
 	whole := false
 	defer func() {
@@ -162,32 +156,22 @@ func (a *Attempt) transmit(ctx context.Context, env *mail.Envelope, c Copy) erro
 			a.session = nil
 		}
 	}()
-	err := a.session.send(ctx, env, c, func() error { return nil })
+	err := a.session.send(ctx, env, c, a.secure(ctx))
 	whole = err == nil
 	return err
 }
 
-// record writes to the ledger, and notes whether it can be written to.
-func (a *Attempt) record(ctx context.Context, name string, at, expires time.Time) error {
-	err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, name, at, expires)
-	a.outbox.unrecorded.Store(err != nil)
-	return err
-}
-
-// Finish notes that every copy has been taken care of, before the client is told so.
+// Finish notes that every copy has been taken care of, before the client is told so. The note survives the loss of power
+// when Finish returns nil.
 func (a *Attempt) Finish(ctx context.Context) error {
 	if len(a.sent) == 0 {
 		return nil
 	}
-	var names []string
-	for name := range a.sent {
-		names = append(names, name)
+	if err := a.close(ctx); err != nil {
+		return err
 	}
-	expires := a.outbox.now()
-	if a.identity.named {
-		expires = expires.Add(closedFor)
-	}
-	return a.outbox.ledger.ExpireSent(ctx, a.identity.digest, names, expires)
+	a.unflushed = true
+	return a.flush(ctx)
 }
 
 // End lets go of the connection, and lets the message be tried again. What is recorded stays.
@@ -196,6 +180,9 @@ func (a *Attempt) End() {
 		a.session.quit()
 		a.session = nil
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
+	defer cancel()
+	a.flush(ctx) // after an error, the next Send of the outbox tries it again
 	a.outbox.mu.Lock()
 	defer a.outbox.mu.Unlock()
 	delete(a.outbox.busy, a.identity.digest)

@@ -46,7 +46,7 @@ func TestAnswerIsWaitedForAlthoughTheClientIsGone(t *testing.T) {
 
 // TestClientGoneBeforeTheFinalDot has the client give up at each moment before: nothing is sent.
 func TestClientGoneBeforeTheFinalDot(t *testing.T) {
-	for _, moment := range []string{"connect", "EHLO sealmilter.localhost", "RCPT TO:<bob@example.net>", "DATA", "text"} {
+	for _, moment := range []string{"connect", "EHLO sealmilter.localhost", "RCPT TO:<bob@example.net>", "DATA", "the body"} {
 		t.Run(moment, func(t *testing.T) {
 			ctx, giveUp := context.WithCancel(t.Context())
 			q := newMTA(t, func(command string) string {
@@ -62,7 +62,13 @@ func TestClientGoneBeforeTheFinalDot(t *testing.T) {
 			}
 			defer a.End()
 			bob := recipient(t, "bob@example.net")
-			if err := a.Send(ctx, m.Envelope, longCopyTo(bob)); !errors.Is(err, context.Canceled) || a.Sent(bob) {
+			c := copyTo(bob)
+			c.Body = halfway(func() {
+				if moment == "the body" {
+					giveUp()
+				}
+			})
+			if err := a.Send(ctx, m.Envelope, c); !errors.Is(err, context.Canceled) || a.Sent(bob) {
 				t.Errorf("%v, sent %t", err, a.Sent(bob))
 			}
 			if got := q.copies(); got != "" {

@@ -26,6 +26,7 @@ func Identify(m *mail.Message) Identity {
 	h := sha256.New()
 	addText(h, m.Envelope.Sender.String())
 	addText(h, m.Envelope.Login)
+	addText(h, m.Envelope.User) // who a local program runs for is what a login is elsewhere
 	for _, f := range header {
 		addText(h, f.Name)
 		addText(h, f.Value)
@@ -118,3 +119,10 @@ func (i Identity) openFor() time.Duration {
 	}
 	return time.Hour
 }
+
+// clockSkew is how far the clocks of relay hosts may differ, or be put back by people and programs that set them right.
+const clockSkew = time.Hour
+
+// latest is the last time by which a record that counts at a time can expire. One that lasts longer was made by a clock
+// that was wrong, and would make a later message look sent.
+func (i Identity) latest(at time.Time) time.Time { return at.Add(i.openFor() + clockSkew) }

@@ -7,9 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"sealmilter/internal/mail"
-	"sealmilter/internal/outbox"
 )
 
 // mta is a listener whose replies a test decides on.
@@ -121,9 +118,16 @@ func (m *mta) copies() string {
 	return strings.Join(m.queued, " ")
 }
 
-// longCopyTo is a copy that does not fit into any buffer on its way.
-func longCopyTo(to mail.Recipient) outbox.Copy {
-	c := copyTo(to)
-	c.Body = strings.NewReader(strings.Repeat(strings.Repeat("x", 70)+"\r\n", 10000))
-	return c
+// halfway is a body in the middle of which something happens.
+type halfway func()
+
+func (happen halfway) WriteTo(w io.Writer) (int64, error) {
+	half := strings.Repeat(strings.Repeat("x", 70)+"\r\n", 2000) // fits into no buffer of this process
+	n, err := io.WriteString(w, half)
+	if err != nil {
+		return int64(n), err
+	}
+	happen()
+	m, err := io.WriteString(w, half)
+	return int64(n + m), err
 }

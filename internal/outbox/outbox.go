@@ -13,9 +13,17 @@ import (
 
 // Ledger keeps digests of the copies that were sent, each until a given time. [sealmilter/internal/store.Store] is one.
 type Ledger interface {
-	SentCopies(ctx context.Context, message string, at time.Time) ([]string, error)
-	RecordSent(ctx context.Context, message, name string, at, expires time.Time) error
-	ExpireSent(ctx context.Context, message string, copies []string, expires time.Time) error
+	// SentCopies returns the copies of a message that count as sent at a time: those whose record expires after it, but
+	// not after latest.
+	SentCopies(ctx context.Context, message string, at, latest time.Time) ([]string, error)
+	// RecordSent records copies of a message, all or none. They survive the end of the process.
+	RecordSent(ctx context.Context, message string, copies []string, expires time.Time) error
+	// Flush returns when all that was recorded before survives the loss of power as well.
+	Flush(ctx context.Context) error
+	// ExpireSent changes when the records expire that count at a time.
+	ExpireSent(ctx context.Context, message string, at, latest, expires time.Time) error
+	// ForgetSent deletes the records of a message.
+	ForgetSent(ctx context.Context, message string) error
 }
 
 // ErrBusy is returned by [Outbox.Begin] while the same message is being worked on: a client that is impatient, or two of
@@ -27,7 +35,7 @@ type Outbox struct {
 	addr   string
 	ledger Ledger
 	now    func() time.Time
-	// unrecorded says that the ledger did not take the last record.
+	// unrecorded says that the ledger did not take or keep the last record.
 	unrecorded atomic.Bool
 
 	mu    sync.Mutex

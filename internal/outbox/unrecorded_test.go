@@ -19,11 +19,11 @@ type fullLedger struct {
 	full bool
 }
 
-func (l *fullLedger) RecordSent(ctx context.Context, message, name string, at, expires time.Time) error {
+func (l *fullLedger) RecordSent(ctx context.Context, message string, copies []string, expires time.Time) error {
 	if l.full {
 		return errFull
 	}
-	return l.Ledger.RecordSent(ctx, message, name, at, expires)
+	return l.Ledger.RecordSent(ctx, message, copies, expires)
 }
 
 // TestUnrecordedCopies has a ledger that takes no records. One copy is in the queue by the time that shows; no other

@@ -14,12 +14,12 @@ func (s *Store) PassKey(ctx context.Context, candidate []byte) ([]byte, error) {
 	if !errors.Is(err, ErrNotFound) {
 		return key, err
 	}
-	err = s.ledger.update(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO pass_key (id, secret) VALUES (1, $1) ON CONFLICT DO NOTHING`, candidate)
-		return err
-	})
+	// The ledger's way to write, so that mail does not wait for an import of keys.
+	if _, err = s.ledger.change(ctx, `INSERT INTO pass_key (id, secret) VALUES (1, $1) ON CONFLICT DO NOTHING`, candidate); err == nil {
+		err = s.ledger.flush(ctx)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("keep the key for passes: %w", err)
+		return nil, fmt.Errorf("keep the key for passes: %w", explain(err))
 	}
 	return s.passKey(ctx)
 }

@@ -15,12 +15,16 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// The advisory locks of PostgreSQL (section 13.3.5 of its manual). They belong to a database, so that installations in
-// two schemas of one database wait for each other, too. Mail that is being sent does not wait for an import of keys.
-const (
-	lockKeys   int64 = 0x7365_616c_6d69_6c01
-	lockLedger int64 = 0x7365_616c_6d69_6c02
-)
+// lockKeys is the advisory lock of PostgreSQL (section 13.3.5 of its manual) for changes of keys. It belongs to a database,
+// so that installations in two schemas of one database wait for each other, too. Mail that is being sent takes no lock and
+// does not wait for an import of keys.
+const lockKeys int64 = 0x7365_616c_6d69_6c01
+
+// ledgerConnections bounds the connections that write down which copies were sent.
+const ledgerConnections = 4
+
+// noLock is for transactions that others may run beside.
+const noLock int64 = 0
 
 const (
 	// dialWait bounds one attempt to connect to one host.
@@ -65,7 +69,7 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 	s := &Store{
 		read:   connectPostgres(config, maxReaders, as.waits.silence),
 		keys:   newPostgresWriter(config, lockKeys, as.waits),
-		ledger: newPostgresWriter(config, lockLedger, as.waits),
+		ledger: &postgresLedger{writer: newPostgresWriter(config, noLock, as.waits)},
 	}
 	s.generation = func(ctx context.Context) (int64, error) {
 		return first(collect(ctx, s.read, func(rows *sql.Rows, n *int64) error { return rows.Scan(n) }, keyGeneration))
@@ -92,9 +96,14 @@ func connectPostgres(config *pgx.ConnConfig, connections int, silence time.Durat
 	return db
 }
 
+// newPostgresWriter returns a writer whose transactions hold an advisory lock, unless that is noLock.
 func newPostgresWriter(config *pgx.ConnConfig, lock int64, waits postgresWaits) writer {
+	connections := 1
+	if lock == noLock {
+		connections = ledgerConnections
+	}
 	return writer{
-		db: connectPostgres(config, 1, waits.silence),
+		db: connectPostgres(config, connections, waits.silence),
 		// Each statement sees what was committed before it began. Where a whole transaction sees one moment, that moment
 		// is before the lock was given, whatever the default of the server or the role.
 		options: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
@@ -106,7 +115,7 @@ func newPostgresWriter(config *pgx.ConnConfig, lock int64, waits postgresWaits) 
 						WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, TRUE),
 					set_config('idle_in_transaction_session_timeout', $1, TRUE),
 					set_config('lock_timeout', $2, TRUE),
-					pg_advisory_xact_lock($3)`,
+					CASE WHEN $3::bigint <> 0 THEN pg_advisory_xact_lock($3) END`,
 				milliseconds(waits.abandoned), milliseconds(waits.lock), lock)
 			return err
 		},

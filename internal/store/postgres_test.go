@@ -53,9 +53,9 @@ func use(s *store.Store) error {
 	calls := []func() error{
 		func() error { _, err := s.KeyGeneration(ctx); return err },
 		func() error { _, err := s.CertificatesFor(ctx, "a@example.org", "local"); return err },
-		func() error { _, err := s.SentCopies(ctx, "m", noon); return err },
+		func() error { _, err := s.SentCopies(ctx, "m", noon, noon.Add(time.Hour)); return err },
 		func() error { return s.MarkSeen(ctx, "a@example.org", noon) },
-		func() error { return s.RecordSent(ctx, "m", "c", noon, noon.Add(time.Hour)) },
+		func() error { return s.RecordSent(ctx, "m", []string{"c"}, noon.Add(time.Hour)) },
 	}
 	all := make([]error, len(calls))
 	var group sync.WaitGroup
@@ -152,7 +152,7 @@ func TestCommitSurvivesCrash(t *testing.T) {
 	sql(t, server, database, `ALTER SYSTEM SET wal_writer_delay = '10s'`)
 	sql(t, server, database, `SELECT pg_reload_conf()`)
 	s := open(t, database)
-	if err := s.RecordSent(t.Context(), "m", "c", noon, noon.Add(time.Hour)); err != nil {
+	if err := s.RecordSent(t.Context(), "m", []string{"c"}, noon.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(server.Crash(bounded(t)), server.Start(bounded(t))); err != nil {
@@ -203,7 +203,7 @@ func TestContextEndsCalls(t *testing.T) {
 			_, err := s.CertificatesFor(ctx, "a@example.org", "local")
 			return err
 		},
-		"record": func(ctx context.Context) error { return s.RecordSent(ctx, "m", "c", noon, noon) },
+		"record": func(ctx context.Context) error { return s.RecordSent(ctx, "m", []string{"c"}, noon) },
 		"update": func(ctx context.Context) error { return s.MarkSeen(ctx, "a@example.org", noon) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -255,7 +255,7 @@ func TestLockWaitIsBounded(t *testing.T) {
 			t.Errorf("the error is: %v", err)
 		}
 		// Mail goes on.
-		return other.RecordSent(t.Context(), "m", "c", noon, noon.Add(time.Hour))
+		return other.RecordSent(t.Context(), "m", []string{"c"}, noon.Add(time.Hour))
 	})
 	if err := use(other); err != nil {
 		t.Errorf("after the lock was free: %v", err)

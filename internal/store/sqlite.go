@@ -31,8 +31,10 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	}
 	read.SetMaxOpenConns(maxReaders)
 	read.SetMaxIdleConns(maxReaders)
-	s := &Store{read: read, keys: writer{db: write}, ledger: writer{db: write}}
-	if err := migrate(ctx, s.keys, as.migrations, func(text string) string { return text }); err != nil {
+	log := &logFile{path: file + "-wal"}
+	w := writer{db: write, flush: (&flushes{sync: log.flush}).wait}
+	s := &Store{read: read, keys: w, ledger: &sqliteLedger{writer: w, log: log}}
+	if err := migrate(ctx, w, as.migrations, func(text string) string { return text }); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	// Every key lookup asks this. It takes some microseconds, and watching a context would double them.
@@ -51,9 +53,9 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 func connectSQLite(file string, options url.Values) (*sql.DB, error) {
 	options.Set("_busy_timeout", strconv.FormatInt(lockWait.Milliseconds(), 10))
 	options.Set("_foreign_keys", "1")
-	options.Set("_synchronous", "FULL") // a commit that returned survives a power failure
-	options.Set("_dqs", "0")            // a misspelt column is an error, not a string
-	options.Set("_error_rc", "1")       // no message of another connection in an error
+	options.Set("_synchronous", "NORMAL") // no commit waits for the disk while it holds the lock; see logFile
+	options.Set("_dqs", "0")              // a misspelt column is an error, not a string
+	options.Set("_error_rc", "1")         // no message of another connection in an error
 	dsn := url.URL{Scheme: "file", Path: file, RawQuery: options.Encode()}
 	return sql.Open("sqlite", dsn.String())
 }

@@ -23,9 +23,9 @@ const maxReaders = 8
 
 // Store is an open database. It is safe for concurrent use, and other processes may have the same database open.
 type Store struct {
-	read *sql.DB
-	// keys and ledger are the same where the database has one lock for all.
-	keys, ledger writer
+	read   *sql.DB
+	keys   writer
+	ledger ledger
 	// generation reads the generation of keys.
 	generation func(context.Context) (int64, error)
 }
@@ -54,7 +54,7 @@ func openAs(ctx context.Context, database string, as setup) (*Store, error) {
 
 // Close closes the database; every use of the store after it fails.
 func (s *Store) Close() error {
-	return errors.Join(s.read.Close(), s.keys.close(), s.ledger.close())
+	return errors.Join(s.ledger.close(), s.keys.close(), s.read.Close())
 }
 
 // update changes keys in one transaction; see [writer.update].

@@ -18,13 +18,24 @@ type writer struct {
 	options *sql.TxOptions
 	// lock takes the lock until the end of the transaction. It is nil where that is part of the beginning.
 	lock func(ctx context.Context, tx *sql.Tx) error
+	// flush makes a commit last where it does not by itself. It is nil where it does.
+	flush func(ctx context.Context) error
 	// wait is how long a transaction may take to begin and get the lock, 0 for no limit but that of its context.
 	wait time.Duration
 }
 
-// update runs change in one transaction that commits when change returns nil. change holds the lock of the only
-// writer: it must neither wait for anything nor use the store but through tx.
+// update runs change in one transaction that commits when change returns nil, and returns nil when that will last. change
+// holds the lock of the only writer: it must neither wait for anything nor use the store but through tx. Others write
+// while update waits for the disk.
 func (w writer) update(ctx context.Context, change func(tx *sql.Tx) error) error {
+	if err := w.commit(ctx, change); err != nil || w.flush == nil {
+		return err
+	}
+	return explain(w.flush(ctx))
+}
+
+// commit is like update, but does not wait for the disk: what it has written survives the end of the process.
+func (w writer) commit(ctx context.Context, change func(tx *sql.Tx) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	tx, err := w.begin(ctx, cancel)

@@ -1,0 +1,92 @@
+package outbox
+
+import (
+	"context"
+	"time"
+)
+
+// recordTimeout bounds what is written to the ledger without a client that waits for it.
+const recordTimeout = 30 * time.Second
+
+// closedFor is how long a finished message is remembered, if it has a Message-ID: the MTA can fail after our answer, and
+// the client then tries again. Without a Message-ID it is forgotten at once, since programs like cron send the same text
+// again and mean it.
+const closedFor = time.Hour
+
+// record writes to the ledger that copies were sent.
+func (a *Attempt) record(ctx context.Context, names ...string) error {
+	err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, names, a.outbox.now().Add(a.identity.openFor()))
+	a.outbox.unrecorded.Store(err != nil)
+	if err != nil {
+		return err
+	}
+	a.unflushed = true
+	for _, name := range names {
+		a.sent[name] = true
+	}
+	return nil
+}
+
+// probe finds out whether the ledger works again when it did not the last time: every try of every client would send a
+// copy once more that cannot be recorded.
+func (a *Attempt) probe(ctx context.Context, name string) error {
+	if !a.outbox.unrecorded.Load() {
+		return nil
+	}
+	// By no clock does this record count.
+	if err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, []string{name}, time.Unix(0, 0)); err != nil {
+		return err
+	}
+	if err := a.outbox.ledger.Flush(ctx); err != nil {
+		return err
+	}
+	a.outbox.unrecorded.Store(false)
+	return nil
+}
+
+// secure begins to flush the last record, and returns a function that waits for it.
+func (a *Attempt) secure(ctx context.Context) (wait func() error) {
+	if !a.unflushed {
+		return func() error { return nil }
+	}
+	flushed := make(chan error, 1)
+	go func() { flushed <- a.outbox.ledger.Flush(ctx) }()
+	return func() error {
+		err := <-flushed
+		a.flushed(ctx, err)
+		return err
+	}
+}
+
+// flush makes what is recorded survive the loss of power.
+func (a *Attempt) flush(ctx context.Context) error {
+	if !a.unflushed {
+		return nil
+	}
+	err := a.outbox.ledger.Flush(ctx)
+	a.flushed(ctx, err)
+	return err
+}
+
+// flushed notes how a flush has ended. One that a client did not wait for says nothing about the ledger.
+func (a *Attempt) flushed(ctx context.Context, err error) {
+	if err == nil {
+		a.unflushed = false
+	} else if ctx.Err() == nil {
+		a.outbox.unrecorded.Store(true)
+	}
+}
+
+// close has the records of the message count for as long as a finished one is remembered.
+func (a *Attempt) close(ctx context.Context) error {
+	if !a.identity.named {
+		// Deleted, and not expired by the clock: were that put back, the next message like this one would be swallowed.
+		return a.outbox.ledger.ForgetSent(ctx, a.identity.digest)
+	}
+	now := a.outbox.now()
+	last := now
+	if a.began.After(last) {
+		last = a.began
+	}
+	return a.outbox.ledger.ExpireSent(ctx, a.identity.digest, a.began, a.identity.latest(last), now.Add(closedFor))
+}
