@@ -2,15 +2,16 @@ package milter
 
 import "net"
 
-// admits reports whether the client of a connection may speak as an MTA. What an MTA says of the login and of the address
-// of its own clients is believed, so another program of this host could have any message signed as anybody's.
+// admits reports whether the client of a connection may speak as an MTA, and whose program it is if it may not. What an
+// MTA says of the login and of the address of its own clients is believed, so another program of this host could have any
+// message signed as anybody's. It could also take up every connection, which is why it is not let in to Other either.
 //
 // A Unix socket has owner, group and mode for that. A client in another network has no user here.
-func (s *Server) admits(c *conn) bool {
+func (s *Server) admits(c *conn) (user string, admitted bool) {
 	client, ok := c.RemoteAddr().(*net.TCPAddr)
 	own, overTCP := c.LocalAddr().(*net.TCPAddr)
 	if s.MTA == nil || s.Users == nil || !ok || !overTCP {
-		return true
+		return "", true
 	}
 	name, local := "", true // as long as nothing else is known
 	err := guard(func() error {
@@ -20,13 +21,13 @@ func (s *Server) admits(c *conn) bool {
 	if err != nil {
 		c.session.failure(err)
 	}
-	switch {
-	case !local:
-		return true
-	case name != "" && s.MTA(name):
-		return true
-	default:
-		c.log.Error("a program that is no mail server was refused; if it is one, add its user to mta_users in the configuration", "user", name)
-		return false
+	return name, !local || name != "" && s.MTA(name)
+}
+
+// refuse logs that a program spoke which may not.
+func (s *Server) refuse(c *conn, user string) {
+	if missed, due := s.seldom.due("stranger " + user); due {
+		c.log.Error("a program that is no mail server was refused; if it is one, add its user to mta_users in the configuration",
+			"user", user, "refused_since", missed)
 	}
 }

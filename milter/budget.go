@@ -1,6 +1,14 @@
 package milter
 
-import "sync"
+import (
+	"sync"
+
+	"sealmilter/internal/mail"
+)
+
+// errBudget is the answer while the budget is spent.
+var errBudget = &mail.Failure{Code: 452, Enhanced: "4.3.1",
+	Text: "The mail encryption service has too much mail in work. Please try again later."}
 
 // budget counts the octets held by all messages in flight. Its zero value holds none.
 type budget struct {
@@ -24,4 +32,24 @@ func (b *budget) give(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.held -= n
+}
+
+// What a recipient costs, in octets. Those of ordinary messages are not counted: what every connection needs is enough for
+// them. The cost is that of the event, and of what is known about a recipient.
+const (
+	uncounted     = 100
+	recipientCost = 1 << 10
+)
+
+// holdRecipient reserves room for one more recipient, whose event has n octets, until the message is over.
+func (s *session) holdRecipient(n int) error {
+	if len(s.tx.accepted) < uncounted {
+		return nil
+	}
+	cost := int64(n + recipientCost)
+	if !s.limits.budget.take(cost, s.limits.inFlight) {
+		return errBudget
+	}
+	s.recipientsHeld += cost
+	return nil
 }

@@ -33,10 +33,14 @@ func (s *session) MailFrom(string, *lib.Modifier) (lib.Response, error) {
 	s.tx = tx
 	var err error
 	if tx.env.Sender, err = sender(s.event.data()); err == nil {
-		err = s.work(s.isPostfix(), func() (err error) {
-			tx.handler, err = s.begin(ctx, tx.env)
+		var handler Handler
+		err = s.work(s.isPostfix(), s.commandBy(), func(ctx context.Context) (err error) {
+			handler, err = s.begin(ctx, tx.env)
 			return err
 		})
+		if err == nil {
+			tx.handler = handler
+		}
 	}
 	switch {
 	case err != nil && tx.env.NonSMTP:
@@ -69,7 +73,9 @@ func (s *session) RcptTo(string, *lib.Modifier) (lib.Response, error) {
 	case len(tx.accepted) == s.limits.recipients:
 		err = tooManyRecipients(tx.env.NonSMTP, s.limits.recipients)
 	default:
-		err = s.work(s.isPostfix(), func() error { return tx.handler.Rcpt(tx.ctx, tx.env, to) })
+		if err = s.holdRecipient(len(s.event.data())); err == nil {
+			err = s.work(s.isPostfix(), s.commandBy(), func(ctx context.Context) error { return tx.handler.Rcpt(ctx, tx.env, to) })
+		}
 	}
 	switch {
 	case err != nil && tx.env.NonSMTP:
@@ -127,8 +133,8 @@ func (s *session) Body(*lib.Modifier) (lib.Response, error) {
 		return refusal(s.failure(err)), nil
 	}
 	var edit *mail.Edit
-	err = s.work(true, func() (err error) {
-		edit, err = tx.handler.Message(tx.ctx, m)
+	err = s.work(true, s.answerBy, func(ctx context.Context) (err error) {
+		edit, err = tx.handler.Message(ctx, m)
 		return err
 	})
 	var answer reply

@@ -19,10 +19,10 @@ import (
 // the library's goroutine, the only writer.
 type conn struct {
 	net.Conn
-	in           *bufio.Reader
-	readTimeout  time.Duration
-	writeTimeout time.Duration
-	log          *slog.Logger
+	in    *bufio.Reader
+	times times
+	log   *slog.Logger
+	kind  kind // belongs to the server
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -30,8 +30,9 @@ type conn struct {
 	err    error         // why events was closed
 	closed chan struct{} // the library is done
 
-	session *session
-	rest    []byte // what the library has not read yet of a frame
+	session  *session
+	rest     []byte    // what the library has not read yet of a frame
+	answerBy time.Time // when the answer on its way must have been taken, zero if none is
 
 	mu       sync.Mutex
 	busy     bool // a message is in work
@@ -44,10 +45,10 @@ type event struct {
 	ctx context.Context
 }
 
-func newConn(nc net.Conn, readTimeout, writeTimeout time.Duration, log *slog.Logger) *conn {
+func newConn(nc net.Conn, limits times, log *slog.Logger) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &conn{
-		Conn: nc, in: bufio.NewReader(nc), readTimeout: readTimeout, writeTimeout: writeTimeout, log: log,
+		Conn: nc, in: bufio.NewReader(nc), times: limits, log: log,
 		ctx: ctx, cancel: cancel, events: make(chan event), closed: make(chan struct{}),
 	}
 }
@@ -104,12 +105,17 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next waits for the next event. The time runs from the last answer, not while a handler works.
+// next waits for the next event, which must be there as a whole at a deadline, however its octets come. The time runs from
+// the last answer, not while a handler works: its own time is limited.
 func (c *conn) next() (event, error) {
-	if !c.settle() {
+	c.answerBy = time.Time{}
+	switch {
+	case c.session.stray != nil:
+		return event{}, net.ErrClosed
+	case !c.settle():
 		return event{}, io.EOF
 	}
-	if err := c.SetReadDeadline(time.Now().Add(c.readTimeout)); err != nil {
+	if err := c.SetReadDeadline(c.session.nextBy(time.Now())); err != nil {
 		return event{}, err
 	}
 	e, ok := <-c.events
@@ -126,8 +132,12 @@ func (c *conn) logEnd(err error) {
 		if c.session.tx != nil {
 			c.session.logger().Warn("the MTA closed the milter connection in the middle of a message")
 		}
+	case errors.Is(err, os.ErrDeadlineExceeded) && !c.answerBy.IsZero():
+		c.session.logger().Warn("the MTA did not take an answer in time", "timeout", c.times.write)
+	case errors.Is(err, os.ErrDeadlineExceeded) && !c.session.answerBy.IsZero():
+		c.session.logger().Warn("the MTA did not hand over a message in time", "timeout", c.times.content, "limit", c.times.message)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.session.logger().Warn("the MTA was silent for too long", "timeout", c.readTimeout)
+		c.session.logger().Warn("the MTA was silent for too long", "timeout", c.times.idle)
 	default:
 		c.session.logger().Warn("the milter connection broke", "error", err)
 	}
@@ -139,9 +149,13 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// send writes whole frames. An error has been logged and has ended the connection.
+// send writes whole frames of an answer, all of which must have been taken at one deadline. An error has been logged and
+// has ended the connection.
 func (c *conn) send(p []byte) error {
-	err := c.SetWriteDeadline(time.Now().Add(c.writeTimeout))
+	if c.answerBy.IsZero() {
+		c.answerBy = time.Now().Add(c.times.write)
+	}
+	err := c.SetWriteDeadline(c.answerBy)
 	if err == nil {
 		_, err = c.Conn.Write(p)
 	}
@@ -150,6 +164,12 @@ func (c *conn) send(p []byte) error {
 		c.cut()
 	}
 	return err
+}
+
+// sendProgress keeps the MTA waiting. It is an answer for itself: others follow.
+func (c *conn) sendProgress() {
+	_ = c.send(appendFrame(nil, actProgress, ""))
+	c.answerBy = time.Time{}
 }
 
 // cut ends the connection under the library's feet: its next Read is the last.

@@ -2,7 +2,6 @@ package milter
 
 import (
 	"bufio"
-	"cmp"
 	"io"
 	"net"
 	"time"
@@ -12,24 +11,34 @@ import (
 
 // serve finds out what a new connection speaks and serves it to its end.
 func (s *Server) serve(c *conn) {
-	_ = c.SetReadDeadline(time.Now().Add(c.readTimeout))
+	_ = c.SetReadDeadline(time.Now().Add(c.times.greeting))
+	user, admitted := s.admits(c)
+	if !admitted && !s.become(c, unknown) {
+		return
+	}
 	first, err := c.in.Peek(1)
 	if err != nil {
 		return // A probe that says nothing is no news.
 	}
-	// Every frame is shorter than 16 MiB.
-	if first[0] != 0 && s.Other != nil {
-		s.serveOther(c)
+	if !admitted {
+		s.refuse(c, user)
 		return
 	}
-	if !s.admits(c) {
+	// Every frame is shorter than 16 MiB.
+	if first[0] != 0 && s.Other != nil {
+		if s.become(c, otherwise) {
+			s.serveOther(c)
+		}
+		return
+	}
+	if !s.become(c, speaking) {
 		return
 	}
 	if err := c.negotiate(); err != nil {
 		c.log.Error("no mail is taken on a connection", "error", err)
 		return
 	}
-	defer c.session.endMessage()
+	defer c.session.finish()
 	// A library's Server for this connection alone, so that connections share none of its state.
 	library := lib.Server{NewMilter: func() lib.Milter { return c.session }}
 	_ = library.Serve(&single{conn: c})
@@ -68,7 +77,7 @@ func (c *conn) negotiate() error {
 
 func (s *Server) newSession(c *conn) *session {
 	return &session{
-		conn: c, begin: s.Begin, limits: &s.limits, progress: cmp.Or(s.Progress, DefaultProgress), log: c.log,
+		conn: c, begin: s.Begin, limits: &s.limits, times: c.times, log: c.log,
 		macros: make(macros), users: s.Users,
 	}
 }

@@ -8,8 +8,10 @@ import (
 
 // Handler decides about one message. One Handler serves one message; its calls come one after the other.
 //
-// The context ends when the MTA aborts the message or goes away, and when the message is over. Errors reach the client
-// through [mail.AsFailure]. A panic is logged with its stack and answered with 451.
+// The context of a call ends when the call is over, when the MTA aborts the message or goes away, and when the time for
+// the call is up; the cause is [ErrTime] then, and an error is answered with 451. A call that does not return soon
+// afterwards is given up. Other errors reach the client through [mail.AsFailure]. A panic is logged with its stack and
+// answered with 451.
 type Handler interface {
 	// Rcpt is asked once per RCPT TO; nil accepts it. An error refuses this recipient only, except in non-SMTP mail:
 	// there nobody listens at RCPT TO, and the error becomes the answer to the whole message at its end. The

@@ -9,10 +9,13 @@ import (
 // macros keeps what the MTA said for each event. The library forgets all macros with each new macro packet.
 type macros map[lib.Code]map[string]string
 
+// maxMacros limits a macro packet in octets. Both MTAs send some hundreds.
+const maxMacros = 64 << 10
+
 // set takes the data of a macro packet: the event it belongs to, then names and values, each ended by NUL. It reports
 // whether the packet was one.
 func (m macros) set(data []byte) bool {
-	if len(data) == 0 {
+	if len(data) == 0 || len(data) > maxMacros {
 		return false
 	}
 	named := make(map[string]string)

@@ -15,14 +15,10 @@ import (
 
 // Values of a Server's fields left at zero.
 const (
-	DefaultMaxMessage    = 64 << 20
-	DefaultMaxInFlight   = 512 << 20
-	DefaultMaxRecipients = 1000
-	// DefaultReadTimeout is longer than sendmail waits for a silent SMTP client (its Timeout.command is 1 hour).
-	DefaultReadTimeout  = 2 * time.Hour
-	DefaultWriteTimeout = time.Minute
-	// DefaultProgress stays below sendmail's default limit for one reply, 10 seconds.
-	DefaultProgress = 3 * time.Second
+	DefaultMaxMessage     = 64 << 20
+	DefaultMaxInFlight    = 512 << 20
+	DefaultMaxRecipients  = 10_000
+	DefaultMaxConnections = 1000
 )
 
 // ErrServerClosed is returned by [Server.Serve] after [Server.Shutdown].
@@ -38,14 +34,15 @@ type Server struct {
 	Begin func(ctx context.Context, env *mail.Envelope) (Handler, error)
 
 	// Other, if set, gets the connections whose first octet cannot begin a milter frame, such as those of Postfix's
-	// policy delegation protocol, and owns them while it runs. It reads that octet, too. Shutdown closes them.
+	// policy delegation protocol, and owns them while it runs. It reads that octet, too, and sets its own deadlines.
+	// Shutdown closes them.
 	Other func(net.Conn)
 
 	// Users, if set, tells which local users the clients are.
 	Users Users
 
 	// MTA, if set, reports whether an MTA runs as the local user of that name. With Users, no other user of this host can
-	// speak as one over TCP. It is called from several goroutines.
+	// connect over TCP. It is called from several goroutines.
 	MTA func(user string) bool
 
 	// Log is where to log; nil means slog.Default().
@@ -57,18 +54,37 @@ type Server struct {
 	MaxInFlight int64
 	// MaxRecipients limits the recipients of one message: more are answered with 452.
 	MaxRecipients int
+	// MaxConnections limits the connections of MTAs. Further ones are closed at once, which both MTAs take for a
+	// temporary failure by the shipped settings. As many again may be with Other, and as many have not spoken yet.
+	MaxConnections int
 
-	// ReadTimeout limits the wait for the next event after an answer, WriteTimeout the sending of one answer.
-	ReadTimeout, WriteTimeout time.Duration
+	// GreetingTime limits the time from the connection to the end of the option negotiation.
+	GreetingTime time.Duration
+	// ReadTimeout limits the wait for the next event between messages and in the envelope, ContentTimeout in header and
+	// body, where memory is held. An event must be there as a whole by then.
+	ReadTimeout, ContentTimeout time.Duration
+	// WriteTimeout limits the sending of one answer with all of its changes to the message.
+	WriteTimeout time.Duration
 	// Progress is the time between two progress packets while a Handler works.
 	Progress time.Duration
+	// CommandTime limits Begin and each Rcpt of a Handler.
+	CommandTime time.Duration
+	// MessageTime limits a message from the first octet of its header to the return of Message. An MTA that takes longer
+	// for the content loses the connection; a Handler has its context ended, and whatever error it returns then is
+	// answered with 451.
+	MessageTime time.Duration
+	// Grace is how long a Handler may go on when its context has ended. Then the MTA gets 451, and the connection ends.
+	// What the message holds is given back, as is the place of the connection, when the Handler has returned.
+	Grace time.Duration
 
 	mu        sync.Mutex
 	closing   bool
 	listeners []net.Listener
 	conns     map[*conn]bool
+	places    places
 	serving   sync.WaitGroup // connections
 	limits    limits
+	seldom    seldom
 }
 
 // Serve accepts connections until the listener fails or Shutdown is called, and closes the listener. It waits when the
@@ -139,16 +155,21 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// start serves the connection on its own goroutine, or closes it if the server is closing.
+// start serves the connection on its own goroutine, or closes it if the server is closing or has no place for it.
 func (s *Server) start(nc net.Conn) {
 	log := s.log()
 	if addr := nc.RemoteAddr().String(); addr != "" && addr != "@" {
 		log = log.With("mta", addr)
 	}
-	c := newConn(nc, cmp.Or(s.ReadTimeout, DefaultReadTimeout), cmp.Or(s.WriteTimeout, DefaultWriteTimeout), log)
+	c := newConn(nc, s.times(), log)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
+		c.cut()
+		return
+	}
+	if !s.enter(c) {
+		s.crowded(c, arriving)
 		c.cut()
 		return
 	}
@@ -185,6 +206,7 @@ func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+	s.leave(c)
 }
 
 func (s *Server) log() *slog.Logger {

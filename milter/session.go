@@ -20,13 +20,13 @@ var errProtocol = errors.New("malformed milter event")
 // session is what is known on one connection. It is the library's backend (callbacks.go), and it sees each frame before
 // the library does, for the facts that the library drops. All of it runs on the library's goroutine.
 type session struct {
-	conn     *conn
-	begin    func(context.Context, *mail.Envelope) (Handler, error)
-	limits   *limits
-	progress time.Duration
-	skip     bool // the MTA understands SMFIR_SKIP
-	users    Users
-	log      *slog.Logger
+	conn   *conn
+	begin  func(context.Context, *mail.Envelope) (Handler, error)
+	limits *limits
+	times  times
+	skip   bool // the MTA understands SMFIR_SKIP
+	users  Users
+	log    *slog.Logger
 
 	event  event // the one being answered
 	macros macros
@@ -37,11 +37,21 @@ type session struct {
 	mtaUser string
 	helo    string
 	tx      *transaction // nil between messages
+	// answerBy is when the handler of the message must have come to its end, zero before the message's content.
+	answerBy time.Time
+	// recipientsHeld is how many octets of the budget the recipients have taken.
+	recipientsHeld int64
+	// stray gets the result of a handler that was given up. The connection ends then, and what the message holds is kept
+	// until that handler has returned.
+	stray <-chan error
 }
 
 // observe returns what the library gets in place of the frame.
 func (s *session) observe(e event) ([]byte, error) {
 	s.event = e
+	if s.tx != nil && s.answerBy.IsZero() && isContent(e.code()) {
+		s.answerBy = time.Now().Add(s.times.message)
+	}
 	switch e.code() {
 	case lib.CodeConn:
 		client, ok := clientAddrPort(e.data())
@@ -115,13 +125,46 @@ func (s *session) isPostfix() bool {
 	return strings.HasPrefix(s.macros.get("v", lib.CodeConn), "Postfix")
 }
 
-// endMessage lets go of the message, if there is one.
-func (s *session) endMessage() {
-	if s.tx != nil {
-		s.tx.cancel()
-		s.tx.release()
-		s.tx = nil
+// isContent reports whether an event brings a part of header or body. Both MTAs have the whole message when they send the
+// first of these; DATA comes before the client has sent it.
+func isContent(code lib.Code) bool {
+	switch code {
+	case lib.CodeHeader, lib.CodeEOH, lib.CodeBody, lib.CodeEOB:
+		return true
+	default:
+		return false
 	}
+}
+
+// nextBy returns when the next event must be there.
+func (s *session) nextBy(now time.Time) time.Time {
+	if s.answerBy.IsZero() {
+		return now.Add(s.times.idle)
+	}
+	if by := now.Add(s.times.content); by.Before(s.answerBy) {
+		return by
+	}
+	return s.answerBy
+}
+
+// endMessage lets go of the message, if there is one and no handler has it any more.
+func (s *session) endMessage() {
+	if s.tx == nil || s.stray != nil {
+		return
+	}
+	s.tx.cancel()
+	s.tx.release()
+	s.limits.budget.give(s.recipientsHeld)
+	s.tx, s.answerBy, s.recipientsHeld = nil, time.Time{}, 0
+}
+
+// finish waits for a handler that was given up, and lets go of the message. The connection is closed.
+func (s *session) finish() {
+	if s.stray != nil {
+		<-s.stray
+		s.stray = nil
+	}
+	s.endMessage()
 }
 
 // failure makes the answer to an error, and logs what is not an answer chosen on purpose.

@@ -83,8 +83,7 @@ func (tx *transaction) hold(n int) bool {
 			Text: fmt.Sprintf("The message is too large: the mail encryption service takes %d octets.", most)})
 		return false
 	case !tx.limits.budget.take(int64(n), tx.limits.inFlight):
-		tx.fail(&mail.Failure{Code: 452, Enhanced: "4.3.1",
-			Text: "The mail encryption service has too much mail in work. Please try again later."})
+		tx.fail(errBudget)
 		return false
 	}
 	tx.size += int64(n)

@@ -1,11 +1,14 @@
 package milter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 	"time"
+
+	"sealmilter/internal/mail"
 )
 
 // panicError is a recovered panic. Its text has the value only of runtime errors: others may hold a part of the message.
@@ -33,29 +36,59 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// work runs f on a goroutine of its own and, while the MTA waits for it, sends progress packets if that is allowed:
-// sendmail takes them only at the end of message and ends the connection over any other, Postfix takes them always.
-func (s *session) work(progress bool, f func() error) error {
+// errSlow is the answer to a message whose time was up.
+var errSlow = mail.Defer("4.3.0", "The mail encryption service could not finish this message in time. Please try again later.", nil)
+
+// commandBy returns when the work on the event that came now must be done, in the envelope.
+func (s *session) commandBy() time.Time { return time.Now().Add(s.times.command) }
+
+// work runs f on a goroutine of its own until a deadline and, while the MTA waits for it, sends progress packets if that
+// is allowed: sendmail takes them only at the end of message and ends the connection over any other, Postfix takes them
+// always.
+//
+// What does not end soon after its context is given up: f may still run then, and has all that it was given.
+func (s *session) work(progress bool, by time.Time, f func(context.Context) error) error {
+	ctx, cancel := context.WithDeadlineCause(s.tx.ctx, by, ErrTime)
+	defer cancel()
 	done := make(chan error, 1)
 	go func() {
 		err := errNoReturn
 		defer func() { done <- err }()
-		err = guard(f)
+		err = guard(func() error { return f(ctx) })
 	}()
-	ticker := time.NewTicker(s.progress)
+	ticker := time.NewTicker(s.times.progress)
 	defer ticker.Stop()
+	ended := ctx.Done()
+	var grace <-chan time.Time
 	for {
 		select {
 		case err := <-done:
-			if s.tx.ctx.Err() != nil {
-				// The MTA has given up and would take the answer for that to a later event.
-				s.conn.cut()
-			}
-			return err
+			return s.worked(ctx, err)
+		case <-ended:
+			ended, grace = nil, time.After(s.times.grace)
+		case <-grace:
+			s.stray = done
+			s.logger().Error("a message was given up, for the work on it does not end", "reason", context.Cause(ctx), "grace", s.times.grace)
+			return s.worked(ctx, errSlow)
 		case <-ticker.C:
 			if progress {
-				_ = s.conn.send(appendFrame(nil, actProgress, ""))
+				s.conn.sendProgress()
 			}
 		}
 	}
+}
+
+// worked returns what is answered after work came to its end, or was given up.
+func (s *session) worked(ctx context.Context, err error) error {
+	var panicked *panicError
+	switch {
+	case s.tx.ctx.Err() != nil:
+		// The MTA has given up and would take the answer for that to a later event.
+		s.conn.cut()
+	case err == nil, err == errSlow, errors.As(err, &panicked):
+	case errors.Is(context.Cause(ctx), ErrTime):
+		s.logger().Warn("the time for a message was up", "waited_for", err)
+		return errSlow
+	}
+	return err
 }

@@ -71,13 +71,15 @@ func (i *installation) serve(cmd *cobra.Command) error {
 			}
 			return t, nil
 		},
-		Users:         &localuser.Host{},
-		MTA:           func(user string) bool { return slices.Contains(current.Load().Config.MTAUsers, user) },
-		Other:         out.Guard,
-		Log:           log,
-		MaxMessage:    i.config.Limits.Message,
-		MaxInFlight:   i.config.Limits.InFlight,
-		MaxRecipients: i.config.Limits.Recipients,
+		Users:          &localuser.Host{},
+		MTA:            func(user string) bool { return slices.Contains(current.Load().Config.MTAUsers, user) },
+		Other:          out.Guard,
+		Log:            log,
+		MaxMessage:     i.config.Limits.Message,
+		MaxInFlight:    i.config.Limits.InFlight,
+		MaxRecipients:  i.config.Limits.Recipients,
+		MaxConnections: i.config.Limits.Connections,
+		MessageTime:    i.config.Limits.Duration,
 	}
 	l, err := milter.Listen(i.config.Listen.String())
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -195,12 +195,16 @@ type Headers struct {
 	Strip []string
 }
 
-// Limits bounds the use of memory.
+// Limits bounds the use of memory and time.
 type Limits struct {
 	// Message is the largest message and InFlight the sum of all messages in work, in octets.
 	Message, InFlight int64
 	// Recipients is the largest number of recipients of one message.
 	Recipients int
+	// Connections is the largest number of connections of MTAs at a time.
+	Connections int
+	// Duration is how long one message may take from the first octet of its content to the answer.
+	Duration time.Duration
 }
 
 // Log says what is logged and how.
@@ -239,7 +243,8 @@ func Default() *Config {
 		},
 		Crypto:  Crypto{Share: true, AllSubkeys: true},
 		Headers: Headers{Strip: []string{"User-Agent", "X-Mailer", "X-Originating-IP"}},
-		Limits:  Limits{Message: 50 << 20, InFlight: 512 << 20, Recipients: 10000},
-		Log:     Log{Format: "text", Level: slog.LevelInfo},
+		Limits: Limits{Message: 50 << 20, InFlight: 512 << 20, Recipients: maxRecipients, Connections: 1000,
+			Duration: 9 * time.Minute},
+		Log: Log{Format: "text", Level: slog.LevelInfo},
 	}
 }

@@ -105,7 +105,7 @@ func TestLoad(t *testing.T) {
 		},
 		Publish: config.Publish{Listen: "127.0.0.1:8896"},
 		Headers: config.Headers{Strip: []string{}},
-		Limits:  config.Limits{Message: 1000, InFlight: 1 << 30, Recipients: 16},
+		Limits:  config.Limits{Message: 1000, InFlight: 1 << 30, Recipients: 16, Connections: 20, Duration: 90 * time.Second},
 		Log:     config.Log{Format: "json", Level: -4},
 	}
 	if !reflect.DeepEqual(c, want) {
@@ -193,7 +193,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		if c.Policy.Mode == "" || c.Senders.MissingKey == "" || len(c.Keys.Sources) == 0 || c.Keys.Timeout <= 0 ||
-			c.Limits.Message <= 0 || c.Limits.InFlight < c.Limits.Message || c.Limits.Recipients < 1 {
+			c.Limits.Message <= 0 || c.Limits.InFlight < c.Limits.Message || c.Limits.Recipients < 1 ||
+			c.Limits.Connections < 1 || c.Limits.Duration <= 0 {
 			t.Fatalf("accepted: %+v", c)
 		}
 		for _, r := range c.Policy.Rules {

@@ -76,7 +76,9 @@ func (c *Config) fields() reader {
 		field{"limits", table(
 			field{"message", octets(&c.Limits.Message)},
 			field{"in_flight", octets(&c.Limits.InFlight)},
-			field{"recipients", count(&c.Limits.Recipients, 1, 1_000_000)},
+			field{"recipients", count(&c.Limits.Recipients, 1, maxRecipients)},
+			field{"connections", count(&c.Limits.Connections, 1, 100_000)},
+			field{"duration", text(&c.Limits.Duration, wantDuration, parseMessageTime)},
 		)},
 		field{"log", table(
 			field{"format", word(&c.Log.Format, "text", "json")},

@@ -231,6 +231,21 @@ func parseTimeout(s string) (time.Duration, error) {
 	return d, err
 }
 
+// maxRecipients is how many recipients one message may have. Each of them costs memory as long as the message is in work.
+const maxRecipients = 10_000
+
+// maxMessageTime leaves some of the 10 minutes that a client waits after the final dot at least (RFC 5321, section
+// 4.5.3.2.6), and sendmail by the shipped E:10m.
+const maxMessageTime = 9*time.Minute + 30*time.Second
+
+func parseMessageTime(s string) (time.Duration, error) {
+	d, err := parsePositive(s)
+	if err == nil && d > maxMessageTime {
+		return 0, fmt.Errorf("%q is more than %v, after which mail servers and their clients would no longer wait", s, maxMessageTime)
+	}
+	return d, err
+}
+
 func parseSize(s string) (int64, error) {
 	number, shift := s, 0
 	for unit, bits := range map[string]int{"KiB": 10, "MiB": 20, "GiB": 30} {

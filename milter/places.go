@@ -1,0 +1,68 @@
+package milter
+
+import "cmp"
+
+// kind is what a connection is there for, as far as it is known.
+type kind uint8
+
+const (
+	arriving  kind = iota // nothing has come in on it
+	unknown               // nothing has come in on it, and its client may not speak as an MTA
+	speaking              // the milter protocol
+	otherwise             // what Server.Other speaks
+	kinds
+)
+
+// maxUnknown limits the connections of programs that may not speak as an MTA. They are kept until their first octet, to
+// tell a probe, which says nothing, from a mail server whose user is missing in the configuration.
+const maxUnknown = 16
+
+// places counts the connections of each kind. Each has a limit of its own: the clients of Server.Other are asked about in
+// the middle of a message, so messages in work must never keep them out.
+type places struct{ taken [kinds]int }
+
+// most returns the limit of a kind.
+func (s *Server) most(k kind) int {
+	if k == unknown {
+		return maxUnknown
+	}
+	return cmp.Or(s.MaxConnections, DefaultMaxConnections)
+}
+
+// enter takes the place of a new connection. The caller holds the server's lock.
+func (s *Server) enter(c *conn) bool {
+	if s.places.taken[arriving] >= s.most(arriving) {
+		return false
+	}
+	c.kind = arriving
+	s.places.taken[arriving]++
+	return true
+}
+
+// become exchanges the place of a connection for one of another kind. If there is none, this is logged.
+func (s *Server) become(c *conn, k kind) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.places.taken[k] >= s.most(k) {
+		s.crowded(c, k)
+		return false
+	}
+	s.places.taken[c.kind]--
+	s.places.taken[k]++
+	c.kind = k
+	return true
+}
+
+// leave gives back the place of a connection. The caller holds the server's lock.
+func (s *Server) leave(c *conn) { s.places.taken[c.kind]-- }
+
+// crowded logs that a connection finds no place. The MTA then tells its clients to try again, by its default action.
+func (s *Server) crowded(c *conn, k kind) {
+	text := "a connection was refused, for there are as many as [limits] connections allows; the mail server tells its clients to try again"
+	if k == unknown {
+		text = "programs that are no mail servers hold many connections; further ones are closed at once"
+	}
+	if missed, due := s.seldom.due(text); due {
+		c.log.Error(text, "connections", s.most(k), "refused_since", missed)
+	}
+}
