@@ -20,7 +20,10 @@ func TestConnectionsAreLimited(t *testing.T) {
 	var log journal
 	server := &milter.Server{
 		MaxConnections: 2, Begin: always(handler{}), Log: slog.New(slog.NewTextHandler(&log, nil)),
-		Other: func(c net.Conn) { io.Copy(io.Discard, c) },
+		Other: func(c net.Conn) {
+			io.WriteString(c, "yes")
+			io.Copy(io.Discard, c)
+		},
 	}
 	clocked(t, server, func(t *testing.T, dial dialer) {
 		first, second := dial().begun(), dial().begun()
@@ -47,9 +50,12 @@ func TestConnectionsAreLimited(t *testing.T) {
 		}
 
 		for range 2 {
-			asks(dial())
+			m, answer := dial(), make([]byte, len("yes"))
+			asks(m)
+			if _, err := io.ReadFull(m, answer); err != nil {
+				t.Errorf("the other protocol has no place: %v", err)
+			}
 		}
-		synctest.Wait()
 		refused(asks)
 
 		first.Close()
