@@ -307,6 +307,7 @@ func TestSlowContent(t *testing.T) {
 				start := time.Now()
 				tc.play(m)
 				m.lived(start, tc.want)
+				synctest.Wait()
 				if s := log.String(); !strings.Contains(s, "did not hand over a message in time") {
 					t.Errorf("the log is %s", s)
 				}
