@@ -22,6 +22,7 @@ var imports = map[string][]string{
 	"deploy/postfix/split":  {},
 	"deploy/sendmail":       {},
 	"internal/localuser":    {},
+	"internal/coredump":     {},
 	"internal/lab/labtest":  {"internal/lab", "internal/lab/scenario"},
 	"internal/lab/scenario": {"internal/lab"},
 	"internal/lab/scripted": {"internal/lab"},
@@ -35,7 +36,7 @@ var imports = map[string][]string{
 	"internal/gate":         {"internal/mail", "internal/config", "internal/outbox", "crypto", "crypto/pgpmime", "keys"},
 	"cmd/sealmilter": {"internal/mail", "internal/config", "internal/gate", "internal/lab", "internal/outbox",
 		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy", "deploy/postfix",
-		"deploy/sendmail", "internal/localuser", "internal/wiring"},
+		"deploy/sendmail", "internal/coredump", "internal/localuser", "internal/wiring"},
 }
 
 // owners lists the libraries that only one package may know, so that each can be replaced in one place.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/coredump"
 )
 
 // Exit statuses, fixed because scripts rely on them.
@@ -28,6 +29,11 @@ const (
 var errNo = errors.New("no")
 
 func main() {
+	// Secret keys, passphrases and clear text come into the memory of nearly every command.
+	if err := coredump.Forbid(); err != nil {
+		fmt.Fprintf(os.Stderr, "sealmilter: %v\n", err)
+		os.Exit(exitFailed)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
