@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ func (g *Gate) refuseAll(ctx context.Context, m *mail.Message, origin Origin, id
 	if err := attempt.Finish(ctx); err != nil {
 		return nil, err
 	}
-	g.Log.Info("message refused, and its sender told", "queue_id", m.Envelope.QueueID, "user", m.Envelope.User,
+	g.Log.Info("message refused, and not left to the MTA to return", "queue_id", m.Envelope.QueueID, "user", m.Envelope.User,
 		"from", m.Envelope.Sender.String(), "notice_to", to.String(), "why", why.Text)
 	return &mail.Edit{Discard: true}, nil
 }
@@ -62,19 +63,30 @@ func noticeAddress(senders config.Senders, origin Origin, env *mail.Envelope) ma
 	return postmaster
 }
 
-// notify tells the sender, at an address that is theirs, who gets nothing, once for a message and these recipients. The
-// null sender is told nothing: a notice about a notice may go round for ever (RFC 5321, section 6.1).
+// notify tells the sender, at an address that is theirs, who gets nothing, once for a message and these recipients. An
+// error is temporary: the notice is to be tried again with the message. Who cannot be told is named in the log, and what
+// has been decided about the others stands: the null sender, since a notice about a notice may go round for ever (RFC 5321,
+// section 6.1), and a sender for whom the MTA takes no mail.
 func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Message, sender mail.Addr, failed []undelivered) error {
 	failed = slices.DeleteFunc(slices.Clone(failed), func(f undelivered) bool { return !wantsNotice(f.to) })
-	if sender.IsNull() || len(failed) == 0 {
+	if len(failed) == 0 {
+		return nil
+	}
+	var unserved []string
+	for _, f := range failed {
+		unserved = append(unserved, mailbox(f.to.Addr))
+	}
+	slices.Sort(unserved)
+	untold := func(why string) {
+		g.Log.Error("recipients get nothing, and the sender cannot be told", "queue_id", m.Envelope.QueueID,
+			"notice_to", sender.String(), "recipients", unserved, "why", why)
+	}
+	if sender.IsNull() {
+		untold("the message has the null sender")
 		return nil
 	}
 	to := mail.Recipient{Addr: sender}
-	var told []string
-	for _, f := range failed {
-		told = append(told, mailbox(f.to.Addr))
-	}
-	name := "not sent to " + strings.Join(told, ", ")
+	name := "not sent to " + strings.Join(unserved, ", ")
 	if attempt.NoticeSent(to, name) {
 		return nil
 	}
@@ -86,13 +98,19 @@ func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Mess
 	if err != nil {
 		return fmt.Errorf("delivery status notification: %w", err)
 	}
-	header, body := report{about: m, to: sender, failed: failed, at: g.Now(), id: id, boundary: "=_" + boundary}.compose()
-	null := &mail.Envelope{}
-	c := outbox.Copy{To: to, Header: header, Body: body, Notice: name}
-	if err := attempt.Send(ctx, null, c); err != nil {
+	c := outbox.Copy{To: to, Notice: name}
+	c.Header, c.Body = g.noticeFor(ctx, report{about: m, to: sender, failed: failed, at: g.Now(), id: id, boundary: "=_" + boundary})
+	err = attempt.Send(ctx, &mail.Envelope{}, c)
+	var refusal *mail.Failure
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refusal) && !refusal.Temporary():
+		untold(refusal.Error())
+		return nil
+	default:
 		return fmt.Errorf("delivery status notification: %w", err)
 	}
-	return nil
 }
 
 // wantsNotice reports whether the sender wants to hear of a failure for this recipient (RFC 3461, section 4.1): by

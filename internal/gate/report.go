@@ -20,6 +20,17 @@ type report struct {
 	at       time.Time
 	id       string // its own Message-ID
 	boundary string
+	// terse leaves out why the recipients were refused.
+	terse bool
+}
+
+// author is in the From field.
+func (r report) author() mail.Addr {
+	postmaster, _ := mail.ParsePath("postmaster") // which is one
+	if full, err := postmaster.At(hostOf(r.to)); err == nil {
+		return full
+	}
+	return postmaster
 }
 
 // compose returns header and body. The body has seven bits: an MTA that had to convert it for its next hop would break a
@@ -41,7 +52,7 @@ func (r report) compose() (mail.Header, octets) {
 	}
 	body = fmt.Appendf(body, "--%s--\r\n", r.boundary)
 	header := mail.Header{
-		{Name: "From", Value: " Mail encryption service <postmaster@" + hostOf(r.to) + ">"},
+		{Name: "From", Value: " Mail encryption service <" + r.author().String() + ">"},
 		{Name: "To", Value: " " + r.to.String()},
 		{Name: "Subject", Value: " Undelivered: recipients to whom your message was not sent"},
 		{Name: "Date", Value: " " + r.at.Format(time.RFC1123Z)},
@@ -73,9 +84,17 @@ func (r report) text() string {
 	var b strings.Builder
 	b.WriteString("Your message was not sent to these recipients:\r\n\r\n")
 	for _, f := range r.failed {
-		fmt.Fprintf(&b, "  %s\r\n    %s\r\n\r\n", f.to.Addr, strings.ReplaceAll(f.failure.Text, "\n", "\r\n    "))
+		why := f.failure.Text
+		if r.terse {
+			why = fmt.Sprintf("%d %s", f.failure.Code, f.failure.Enhanced)
+		}
+		fmt.Fprintf(&b, "  %s\r\n    %s\r\n\r\n", f.to.Addr, strings.ReplaceAll(why, "\n", "\r\n    "))
 	}
 	b.WriteString("The text of the message is not quoted here.\r\n")
+	if r.terse {
+		b.WriteString("The reasons are not told here, because this notice could not be encrypted to you. The postmaster can\r\n" +
+			"find them in the log. If you give the postmaster your OpenPGP certificate, later notices will have them.\r\n")
+	}
 	return b.String()
 }
 
@@ -109,6 +128,9 @@ func (r report) status() string {
 		line("Final-Recipient", kind+"; "+f.to.Addr.String())
 		line("Action", "failed")
 		line("Status", f.failure.Enhanced)
+		if r.terse {
+			continue
+		}
 		line("Diagnostic-Code", fmt.Sprintf("smtp; %d %s %s", f.failure.Code, f.failure.Enhanced,
 			strings.ReplaceAll(f.failure.Text, "\n", " ")))
 	}

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -33,8 +34,9 @@ type world struct {
 	signErr error
 	queue   []delivery
 	refuse  map[string]error
-	// refuseRcpt is the MTA's answer to any RCPT TO.
+	// refuseRcpt is the MTA's answer to any RCPT TO, and refuseTo that to those of some recipients.
 	refuseRcpt error
+	refuseTo   map[string]error
 	log        bytes.Buffer
 }
 
@@ -133,7 +135,7 @@ func (s *queueSession) Logout() error                               { return nil
 func (s *queueSession) Mail(from string, _ *smtp.MailOptions) error { s.from = from; return nil }
 func (s *queueSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.to = to
-	return s.world.refuseRcpt
+	return cmp.Or(s.world.refuseTo[to], s.world.refuseRcpt)
 }
 func (s *queueSession) Data(r io.Reader) error {
 	text, err := io.ReadAll(r)

@@ -142,7 +142,7 @@ func (c *Case) parseForm(text string) (form, error) {
 	f := form{kind: words[0], message: "message", signer: "alice@example.org"}
 	switch f.kind {
 	case "encrypted", "signed":
-	case "untouched", "report", "bounce":
+	case "untouched", "notice", "report", "bounce":
 		f.signer = ""
 	default:
 		return form{}, fmt.Errorf("mailboxes: unknown form %q", text)

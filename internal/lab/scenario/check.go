@@ -61,6 +61,11 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 		return err
 	}
 	switch want.kind {
+	case "notice":
+		if _, err := w.Undelivered(ctx, d); err != nil {
+			return err
+		}
+		return checkNothingOutside(opened.Payload, original)
 	case "encrypted":
 		if !opened.Encrypted {
 			return errors.New("it is not encrypted")

@@ -41,6 +41,7 @@
 //	encrypted second by eve@example.org
 //	encrypted unsigned
 //	untouched             as it was submitted
+//	notice                a delivery status notification of the milter, encrypted to the mailbox's key alone
 //	report                a delivery status notification of the milter or the MTA, with nothing of Subject and body
 //	bounce                one that may quote them, of a message in clear text
 //

@@ -115,11 +115,12 @@ func (w *World) makeKeys(ctx context.Context) error {
 		if _, err := w.run(ctx, nil, "keys", "generate", addr); err != nil {
 			return err
 		}
-		cert, err := w.run(ctx, nil, "keys", "export", addr)
+		// With their secret keys they read the milter's notices.
+		secret, err := w.run(ctx, nil, "keys", "export", "--secret", addr)
 		if err != nil {
 			return err
 		}
-		if err := w.gpg.Import(ctx, cert); err != nil {
+		if err := w.gpg.Import(ctx, secret); err != nil {
 			return err
 		}
 	}
