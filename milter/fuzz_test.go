@@ -1,6 +1,7 @@
 package milter_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
@@ -14,7 +15,8 @@ import (
 	"sealmilter/milter"
 )
 
-// FuzzServer sends what the fuzzer likes, alone or behind a negotiation. Whatever it is, the server comes to an end, does not panic, and calls Message no more often than whole messages were sent.
+// FuzzServer sends what the fuzzer likes at once, alone or behind a negotiation. Whatever it is, the server comes to an
+// end, does not panic, answers in packets of the protocol, and calls Message no more often than whole messages were sent.
 func FuzzServer(f *testing.F) {
 	whole := frames('M', "<a@example.org>\x00", 'R', "<b@example.org>\x00", 'L', "From\x00 a@example.org\x00", 'N', "", 'B', "text", 'E', "")
 	f.Add(true, whole)
@@ -57,11 +59,26 @@ func FuzzServer(f *testing.F) {
 			c.Write(b) // fails if the server has had enough
 			c.(*net.UnixConn).CloseWrite()
 		}()
-		io.Copy(io.Discard, c) // until the server hangs up
+		answers, _ := io.ReadAll(c) // until the server hangs up
+		if rest := notPackets(answers); rest != "" {
+			t.Errorf("answered with %q", rest)
+		}
 		if got, most := calls.Load(), wholeMessages(b); got > most {
 			t.Errorf("%d messages out of %d", got, most)
 		}
 	})
+}
+
+// notPackets returns what follows the packets of a milter.
+func notPackets(b []byte) string {
+	for len(b) >= 5 {
+		length := int64(binary.BigEndian.Uint32(b))
+		if length == 0 || length > int64(len(b)-4) || !bytes.ContainsRune([]byte("Ocadyspb-mh"), rune(b[4])) {
+			break
+		}
+		b = b[4+length:]
+	}
+	return string(b)
 }
 
 // frames makes frames of codes and data in turn.
