@@ -1,0 +1,244 @@
+package outbox_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"sealmilter/internal/mail"
+	"sealmilter/internal/outbox"
+)
+
+// content is all that tells one message from another.
+type content struct {
+	sender, login string
+	id            string // Message-ID, "" if the client makes none
+	date          string // tells messages without an id apart
+	subject, body string
+}
+
+// kind is all letters with one content. The ledger cannot tell them apart, and need not but for their number.
+type kind struct {
+	content
+	got     map[string]int // copies in the queue, by recipient
+	told    map[string]int // letters whose client was told that this recipient gets one
+	records map[string]*entry
+}
+
+// entry is what the ledger must know of a copy.
+type entry struct {
+	at, expires int64
+	// lapsed says that the clock has been at the end of the entry or beyond, or before its beginning: then it need not
+	// count. rewound says that the clock has gone backwards: then it may count all the same.
+	lapsed, rewound bool
+}
+
+// letter is one message of one client, who tries until he is told.
+type letter struct {
+	mark string
+	kind *kind
+	to   []string
+
+	over  bool // the client was told, or has given up
+	tries int
+	try   *try // the one in work
+}
+
+// try is one try of a letter, as the gate makes it.
+type try struct {
+	host    *host
+	attempt *outbox.Attempt
+	env     *mail.Envelope
+	ctx     context.Context
+	cancel  context.CancelFunc
+
+	leave    []string
+	stay     string // "" if nobody is left for the message itself
+	failed   map[string]bool
+	finished bool
+}
+
+// message is the letter as the MTA shows it at this try: with fields of the way that differ from try to try.
+func (l *letter) message(t testing.TB) *mail.Message {
+	k := l.kind
+	header := fmt.Sprintf("Received: try %d of %s\r\nSubject: %s\r\n", l.tries, l.mark, k.subject)
+	env := &mail.Envelope{Sender: modelAddr(t, k.sender), Login: k.login, QueueID: fmt.Sprintf("4Q%s%d", l.mark, l.tries)}
+	if k.id != "" {
+		header += fmt.Sprintf("Message-ID: %s\r\nDate: try %d\r\n", k.id, l.tries)
+	} else {
+		header += fmt.Sprintf("Date: %s\r\nMessage-Id: <2026.%s@mx>\r\n", k.date, env.QueueID)
+	}
+	h, body := mail.SplitMessage([]byte(header + "\r\n" + k.body))
+	return &mail.Message{Envelope: env, Header: h, Body: body}
+}
+
+func modelAddr(t testing.TB, s string) mail.Addr {
+	a, err := mail.ParseAddr(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func modelRecipient(t testing.TB, s string) mail.Recipient {
+	return mail.Recipient{Addr: modelAddr(t, s), Raw: "<" + s + ">"}
+}
+
+// begin starts a try on a host.
+func (w *world) begin(l *letter, h *host) {
+	l.tries++
+	m := l.message(w.t)
+	id := outbox.Identify(m)
+	ctx, cancel := context.WithCancel(w.t.Context())
+	if len(l.to) == 1 {
+		// One copy is the message itself, unless it was sent before: that ends in an attempt.
+		switch recorded, err := h.outbox.Recorded(ctx, id, modelRecipient(w.t, l.to[0])); {
+		case err != nil:
+			cancel()
+			w.say("%s is deferred: %v", l.mark, err)
+			return
+		case !recorded:
+			cancel()
+			w.answer(l, &try{stay: l.to[0]})
+			return
+		}
+	}
+	busy := false
+	for _, other := range w.letters {
+		busy = busy || other.kind == l.kind && other.try != nil && other.try.host == h
+	}
+	a, err := h.outbox.Begin(ctx, id)
+	switch {
+	case busy && !errors.Is(err, outbox.ErrBusy):
+		w.fault("%s begins while the same message is in work: %v", l.mark, err)
+	case !busy && errors.Is(err, outbox.ErrBusy):
+		w.fault("%s is busy for ever", l.mark)
+	}
+	if err != nil {
+		cancel()
+		w.say("%s is deferred: %v", l.mark, err)
+		return
+	}
+	l.try = &try{host: h, attempt: a, env: m.Envelope, ctx: ctx, cancel: cancel, failed: map[string]bool{}}
+	for i := len(l.to) - 1; i >= 0; i-- {
+		switch to := l.to[i]; {
+		case a.Sent(modelRecipient(w.t, to)):
+			w.suppressed(l, to)
+		case l.try.stay == "":
+			l.try.stay = to
+		default:
+			l.try.leave = append(l.try.leave, to)
+		}
+	}
+	w.say("%s begins: %v leave, %q stays", l.mark, l.try.leave, l.try.stay)
+}
+
+// send sends the next copy of a try, as the MTA takes it.
+func (w *world) send(l *letter, m manner) {
+	y := l.try
+	to := y.leave[0]
+	w.relay.behave(m)
+	w.sending, w.sendingTo, w.sendingOn = l.kind, to, y.host
+	if m == answersLate || m == losesLate {
+		held, answer := w.relay.held, w.relay.answer
+		done := make(chan struct{})
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			select {
+			case <-held:
+			case <-done: // the copy has not come so far
+			}
+			y.cancel()
+			close(answer)
+		}()
+		defer func() {
+			close(done)
+			<-stopped
+		}()
+	}
+	c := outbox.Copy{To: modelRecipient(w.t, to), Header: mail.Header{{Name: "Subject", Value: " [...]"}},
+		Body: strings.NewReader("mark " + l.mark + "\r\n")}
+	before := w.isRecorded
+	w.isRecorded = false
+	err := y.attempt.Send(y.ctx, y.env, c)
+	recorded := w.isRecorded
+	w.isRecorded = before
+	var refusal *mail.Failure
+	switch {
+	case err == nil:
+		y.leave = y.leave[1:]
+		w.say("%s for %s is sent", l.mark, to)
+		if !recorded {
+			w.fault("%s for %s counts as sent and is not on record", l.mark, to)
+		}
+	case errors.As(err, &refusal) && !refusal.Temporary() && y.attempt.Any():
+		y.leave, y.failed[to] = y.leave[1:], true
+		w.say("%s for %s is refused, the sender is told", l.mark, to)
+	case errors.As(err, &refusal) && !refusal.Temporary():
+		w.say("%s is refused", l.mark)
+		l.over = true
+		w.end(l)
+	default:
+		w.say("%s for %s is not sent with manner %d, mishap %d: %v", l.mark, to, m, y.host.mishap, err)
+		w.end(l)
+	}
+}
+
+// finish closes a try, and answers if that is on record.
+func (w *world) finish(l *letter) {
+	y := l.try
+	w.closing = l.kind
+	err := y.attempt.Finish(y.ctx)
+	w.closing = nil
+	if err != nil {
+		w.say("%s is deferred at its end: %v", l.mark, err)
+		w.end(l)
+		return
+	}
+	w.say("%s is finished", l.mark)
+	y.finished = true
+	if y.host.dead {
+		return
+	}
+	w.end(l)
+	w.answer(l, y)
+}
+
+// end gives a try up without an answer, or after one.
+func (w *world) end(l *letter) {
+	if y := l.try; y != nil && !y.host.dead {
+		y.attempt.End()
+		y.cancel()
+		l.try = nil
+	}
+}
+
+// answer is what comes after the milter's yes: the MTA queues the message itself, or fails, and the client hears of it,
+// or does not.
+func (w *world) answer(l *letter, y *try) {
+	outcome := 0
+	if !w.healing {
+		outcome = w.choose(4)
+	}
+	if outcome == 1 {
+		w.say("the MTA fails behind the end of %s", l.mark)
+		return
+	}
+	if y.stay != "" {
+		l.kind.got[y.stay]++
+	}
+	if outcome == 2 {
+		w.say("the client of %s does not hear the answer", l.mark)
+		return
+	}
+	w.say("%s is told yes", l.mark)
+	l.over = true
+	for _, to := range l.to {
+		if !y.failed[to] {
+			l.kind.told[to]++
+		}
+	}
+}

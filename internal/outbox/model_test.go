@@ -1,0 +1,292 @@
+package outbox_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// world is some hosts with one ledger, their MTA, a clock, and clients with letters. What happens in it is chosen by
+// octets. The model in it knows what each recipient has got and what each client was told, and so what the ledger must
+// know; it uses none of the outbox's own records.
+type world struct {
+	t       testing.TB
+	choices []byte
+	ledgers *ledgers
+	relay   *relay
+	name    string // tells its letters from those of other worlds
+	hosts   []*host
+	letters []*letter
+	kinds   []*kind
+	clock   int64 // in seconds since 1970
+	healing bool
+
+	// What is being sent, and on which host; what is being closed.
+	sending    *kind
+	sendingTo  string
+	sendingOn  *host
+	isRecorded bool
+	closing    *kind
+
+	told   []string
+	faults []string
+}
+
+const (
+	modelHour = int64(time.Hour / time.Second)
+	modelDay  = 24 * modelHour
+)
+
+func (w *world) now() time.Time { return time.Unix(w.clock, 0) }
+
+func (w *world) say(format string, args ...any) {
+	w.told = append(w.told, fmt.Sprintf(format, args...))
+}
+
+func (w *world) fault(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	w.faults = append(w.faults, text)
+	w.say("FAULT: %s", text)
+}
+
+// choose takes a choice among n. Behind the last choice it is 0.
+func (w *world) choose(n int) int {
+	if len(w.choices) == 0 {
+		return 0
+	}
+	c := int(w.choices[0]) % n
+	w.choices = w.choices[1:]
+	return c
+}
+
+// queued is the relay's: a copy is in the queue.
+func (w *world) queued(mark, to string) {
+	for _, l := range w.letters {
+		if l.mark != mark {
+			continue
+		}
+		if e := l.kind.records[to]; e != nil && !e.lapsed {
+			w.fault("%s for %s is sent again, although it is on record", mark, to)
+		}
+		if w.sendingOn.unrecorded {
+			w.fault("%s for %s is sent, although the ledger takes no records", mark, to)
+		}
+		if l.kind != w.sending || to != w.sendingTo {
+			w.fault("a copy of %s for %s, when it was not sent", mark, to)
+		}
+		l.kind.got[to]++
+		return
+	}
+	w.fault("a copy with the mark %q", mark)
+}
+
+// recorded is the ledger's: what is being sent is on record.
+func (w *world) recorded(expires time.Time) {
+	w.isRecorded = true
+	span := modelHour
+	if w.sending.id != "" {
+		span = 5 * modelDay
+	}
+	if expires.Unix() != w.clock+span {
+		w.fault("a record counts for %d seconds", expires.Unix()-w.clock)
+	}
+	w.sending.records[w.sendingTo] = &entry{at: w.clock, expires: w.clock + span}
+}
+
+// closed is the ledger's: an attempt is closed, if it was meant to be.
+func (w *world) closed() {
+	k := w.closing
+	switch {
+	case k == nil:
+	case k.id == "":
+		clear(k.records)
+	default:
+		for _, e := range k.records {
+			e.at, e.expires = w.clock, w.clock+modelHour
+		}
+	}
+}
+
+// suppressed checks that somebody who gets no copy has one.
+func (w *world) suppressed(l *letter, to string) {
+	switch e := l.kind.records[to]; {
+	case e == nil:
+		w.fault("%s for %s is swallowed: it was not sent, or is done with", l.mark, to)
+	case w.clock >= e.expires && !e.rewound:
+		w.fault("%s for %s is swallowed: the other one is long gone", l.mark, to)
+	}
+	w.say("%s for %s is left out", l.mark, to)
+}
+
+// turn moves the clock.
+func (w *world) turn(seconds int64) {
+	w.clock += seconds
+	w.say("the clock moves by %d s", seconds)
+	for _, k := range w.kinds {
+		for _, e := range k.records {
+			e.rewound = e.rewound || seconds < 0
+			e.lapsed = e.lapsed || w.clock >= e.expires || w.clock < e.at
+		}
+	}
+}
+
+// write adds a letter: a new one, the twin of another, or one that differs from another in one thing.
+func (w *world) write() {
+	l := &letter{mark: fmt.Sprintf("%s.%d", w.name, len(w.letters))}
+	c := content{sender: "alice@example.org", login: "alice", id: "<" + l.mark + "@client.example>", date: "today", subject: w.name, body: "b\r\n"}
+	if w.choose(2) == 1 {
+		c.id = ""
+		c.date += " " + l.mark
+	}
+	if n := len(w.letters); n > 0 && w.choose(3) > 0 {
+		like := w.letters[w.choose(n)].kind.content
+		switch w.choose(9) {
+		case 1:
+			like.sender = "carol@example.org"
+		case 2:
+			like.login = "carol"
+		case 3:
+			like.id = c.id
+		case 4:
+			like.date += "x" // tells nothing where there is an id
+		case 5:
+			like.subject += "x"
+		case 6:
+			like.body += "x\r\n"
+		}
+		c = like
+	}
+	for _, k := range w.kinds {
+		same := k.content
+		if same.id != "" {
+			same.date = c.date
+		}
+		if same == c {
+			l.kind = k
+		}
+	}
+	if l.kind == nil {
+		l.kind = &kind{content: c, got: map[string]int{}, told: map[string]int{}, records: map[string]*entry{}}
+		w.kinds = append(w.kinds, l.kind)
+	}
+	all := []string{"r0@example.net", "r1@example.net", "r2@example.net", "r3@example.net"}
+	first := w.choose(2)
+	l.to = all[first : first+1+w.choose(len(all)-first)]
+	w.letters = append(w.letters, l)
+	w.say("%s is written: %q to %v", l.mark, l.kind.content, l.to)
+}
+
+// step does what is next for a letter.
+func (w *world) step(l *letter) {
+	switch y := l.try; {
+	case l.over:
+	case y == nil:
+		h := w.hosts[0]
+		if !w.healing {
+			h = w.hosts[w.choose(len(w.hosts))]
+		}
+		for _, other := range w.letters {
+			if other.kind == l.kind && other.try != nil && other.try.host != h {
+				h = other.try.host // the ledger of a host alone is not for two at once
+			}
+		}
+		if h.mishap == diesBefore || h.mishap == diesAfter {
+			h.mishap = nothing // that is for the calls that write
+		}
+		w.begin(l, h)
+	case len(y.leave) > 0:
+		m := accepts
+		if !w.healing {
+			if c := w.choose(2 * int(manners)); c < int(manners) {
+				m = manner(c)
+			}
+		}
+		w.send(l, m)
+	default:
+		w.finish(l)
+	}
+	for _, h := range w.hosts {
+		h.mishap = nothing
+		if h.dead {
+			w.say("host %s dies", h.name)
+			h.die()
+			h.start()
+		}
+	}
+}
+
+// act lets one thing happen.
+func (w *world) act() {
+	if len(w.letters) == 0 {
+		w.write()
+		return
+	}
+	l := w.letters[w.choose(len(w.letters))]
+	switch w.choose(10) {
+	case 0:
+		if len(w.letters) < 6 {
+			w.write()
+		}
+	case 1:
+		for range 4 {
+			w.step(l)
+		}
+	case 2:
+		h := w.hosts[w.choose(len(w.hosts))]
+		h.mishap = mishap(w.choose(int(mishaps)))
+		w.step(l)
+	case 3:
+		moves := []int64{30, modelHour / 3, modelHour + 60, 5*modelDay + 1}
+		w.turn(moves[w.choose(len(moves))])
+	case 4:
+		w.hosts[w.choose(len(w.hosts))].dead = true
+		w.step(&letter{over: true})
+	case 5:
+		if l.try != nil {
+			w.say("the client of %s goes away", l.mark)
+			l.try.cancel()
+			w.end(l)
+		}
+	case 6:
+		if l.try == nil && w.choose(4) == 0 {
+			w.say("the client of %s gives up", l.mark)
+			l.over = true
+		}
+	default:
+		w.step(l)
+	}
+}
+
+// heal lets everything work again, and every client be told.
+func (w *world) heal() {
+	w.say("all is well again")
+	w.healing = true
+	for _, l := range w.letters {
+		if l.try != nil {
+			l.try.cancel()
+			w.end(l)
+		}
+	}
+	for range 3 {
+		for _, l := range w.letters {
+			for range 8 {
+				w.step(l)
+			}
+		}
+	}
+	for _, l := range w.letters {
+		if !l.over {
+			w.fault("%s never gets through", l.mark)
+		}
+	}
+	for _, k := range w.kinds {
+		for to, told := range k.told {
+			if k.id != "" {
+				told = min(told, 1)
+			}
+			if k.got[to] < told {
+				w.fault("%d letters %q to %s were accepted, %d have come", told, k.content, to, k.got[to])
+			}
+		}
+	}
+}
