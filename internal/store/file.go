@@ -29,7 +29,13 @@ func ensurePrivate(file string) error {
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if info, err = os.Stat(file); err != nil {
+	return checkPrivate(file)
+}
+
+// checkPrivate refuses a file that others may use.
+func checkPrivate(file string) error {
+	info, err := os.Stat(file)
+	if err != nil {
 		return err
 	}
 	switch mode := info.Mode(); {

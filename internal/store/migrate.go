@@ -18,7 +18,7 @@ var migrations embed.FS
 // migrate brings the schema up to date. All steps are one transaction: after a failure the old schema is still
 // whole, and two processes that start together do not meet. dialect translates a step for the database.
 func migrate(ctx context.Context, w writer, from fs.FS, dialect func(text string) string) error {
-	steps, err := fs.Glob(from, "migrations/*.sql")
+	steps, err := migrationSteps(from)
 	if err != nil {
 		return err
 	}
@@ -46,6 +46,9 @@ func migrate(ctx context.Context, w writer, from fs.FS, dialect func(text string
 		return nil
 	})
 }
+
+// migrationSteps returns the names of the migrations in their order. The schema is called after their number.
+func migrationSteps(from fs.FS) ([]string, error) { return fs.Glob(from, "migrations/*.sql") }
 
 // schemaVersion returns how many migrations the database has seen, 0 for an empty one.
 func schemaVersion(ctx context.Context, tx *sql.Tx) (version int, err error) {

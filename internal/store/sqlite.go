@@ -19,18 +19,20 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	if err := ensurePrivate(file); err != nil {
 		return nil, err
 	}
-	// Transactions take SQLite's lock when they begin, since one that has read first cannot wait for it any more.
-	write, err := connectSQLite(file, url.Values{"_journal_mode": {"WAL"}, "_txlock": {"immediate"}})
+	steps, err := migrationSteps(as.migrations)
 	if err != nil {
 		return nil, err
 	}
-	write.SetMaxOpenConns(1)
-	read, err := connectSQLite(file, url.Values{"_query_only": {"1"}})
+	files := newSQLiteFiles(file, len(steps))
+	// Transactions take SQLite's lock when they begin, since one that has read first cannot wait for it any more.
+	write, err := connectSQLite(files, 1, url.Values{"_journal_mode": {"WAL"}, "_txlock": {"immediate"}})
+	if err != nil {
+		return nil, err
+	}
+	read, err := connectSQLite(files, maxReaders, url.Values{"_query_only": {"1"}})
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	read.SetMaxOpenConns(maxReaders)
-	read.SetMaxIdleConns(maxReaders)
 	log := &logFile{path: file + "-wal"}
 	w := writer{db: write, flush: (&flushes{sync: log.flush}).wait}
 	s := &Store{read: read, keys: w, ledger: &sqliteLedger{writer: w, log: log}}
@@ -43,21 +45,31 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.generation = func(ctx context.Context) (n int64, err error) {
-		err = generation.QueryRowContext(context.WithoutCancel(ctx)).Scan(&n)
-		return n, explain(err)
+		// A database that takes the place of another begins with higher generations than that ever had.
+		for {
+			change := files.change()
+			err := generation.QueryRowContext(context.WithoutCancel(ctx)).Scan(&n)
+			if err != nil || files.change() == change {
+				return change<<generationBits | n, explain(err)
+			}
+		}
 	}
 	return s, nil
 }
 
-// connectSQLite prepares a pool of connections to file; the first query opens the first of them.
-func connectSQLite(file string, options url.Values) (*sql.DB, error) {
+// generationBits are the bits of a generation in one database. The others say how often that was replaced.
+const generationBits = 40
+
+// connectSQLite prepares a pool of connections; the first query opens the first of them.
+func connectSQLite(files *sqliteFiles, connections int, options url.Values) (*sql.DB, error) {
 	options.Set("_busy_timeout", strconv.FormatInt(lockWait.Milliseconds(), 10))
 	options.Set("_foreign_keys", "1")
 	options.Set("_synchronous", "NORMAL") // no commit waits for the disk while it holds the lock; see logFile
 	options.Set("_dqs", "0")              // a misspelt column is an error, not a string
 	options.Set("_error_rc", "1")         // no message of another connection in an error
-	dsn := url.URL{Scheme: "file", Path: file, RawQuery: options.Encode()}
-	return sql.Open("sqlite", dsn.String())
+	options.Set("mode", "rw")             // a database that was moved away does not come back as an empty one
+	dsn := url.URL{Scheme: "file", Path: files.path, RawQuery: options.Encode()}
+	return files.pool(dsn.String(), connections)
 }
 
 // Primary result codes of SQLite (https://www.sqlite.org/rescode.html).
