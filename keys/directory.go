@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"sealmilter/internal/mail"
@@ -42,7 +41,6 @@ type Directory struct {
 	now      func() time.Time
 	observer Observer
 	memory   memory
-	seen     sync.Map // addresses known to be in the store's record of seen ones
 }
 
 // NewDirectory returns a directory that asks sources, the most trusted first. What they say, which certificate was
@@ -139,9 +137,6 @@ func unreadable(addr mail.Addr, err error) Answer {
 
 // markSeen records that addr has a key.
 func (d *Directory) markSeen(ctx context.Context, addr mail.Addr) error {
-	if _, known := d.seen.Load(addr.Key()); known {
-		return nil
-	}
 	seen, err := d.store.Seen(ctx, addr.Key())
 	if err == nil && !seen {
 		err = d.store.MarkSeen(ctx, addr.Key(), d.now())
@@ -149,7 +144,6 @@ func (d *Directory) markSeen(ctx context.Context, addr mail.Addr) error {
 	if err != nil {
 		return fmt.Errorf("record that a key was seen: %w", err)
 	}
-	d.seen.Store(addr.Key(), struct{}{})
 	return nil
 }
 
