@@ -30,7 +30,7 @@ func wantReplaced(t *testing.T, s *store.Store, advice string) {
 	t.Helper()
 	_, read := s.Certificate(t.Context(), "AA")
 	_, generation := s.KeyGeneration(t.Context())
-	written := s.RecordSent(t.Context(), "m", "c", noon, noon)
+	written := s.RecordSent(t.Context(), "m", []string{"c"}, noon)
 	for _, err := range []error{read, generation, written} {
 		if !errors.Is(err, store.ErrReplaced) || !strings.Contains(err.Error(), advice) {
 			t.Errorf("error %v, want %q", err, advice)
