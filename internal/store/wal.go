@@ -47,7 +47,7 @@ func (l *logFile) flush() error {
 func (l *logFile) follow() error {
 	at, err := os.Stat(l.path)
 	if err != nil {
-		return fmt.Errorf("%w; nobody but SQLite may move or delete this file; restart sealmilter", err)
+		return fmt.Errorf("%w: %w; nobody but SQLite may move or delete this file", ErrReplaced, err)
 	}
 	if l.file != nil {
 		if open, err := l.file.Stat(); err == nil && os.SameFile(at, open) {
