@@ -60,7 +60,7 @@ func openState(ctx context.Context, c *config.Config) (*installation, error) {
 	if database == "" {
 		database = filepath.Join(c.State, "sealmilter.db")
 	}
-	s, err := store.Open(ctx, database)
+	s, err := store.OpenWithState(ctx, database, c.State)
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w; %s has to belong to the user that runs sealmilter serve, and other commands are for that user and root", err, c.State)
 	}
@@ -101,7 +101,7 @@ func (i *installation) directory(c *config.Config, sources *keySources, observer
 }
 
 // gate returns the gate for a configuration. The outbox stays the same as long as the program runs, because it knows
-// which messages are in work.
+// its own connections to the MTA.
 func (i *installation) gate(c *config.Config, certificates *keys.Directory, out *outbox.Outbox, log *slog.Logger) *gate.Gate {
 	return &gate.Gate{
 		Config:       c,

@@ -23,9 +23,6 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 		return g.inPlace(m, copies[0]), nil
 	}
 	attempt, err := g.Outbox.Begin(ctx, identity)
-	if errors.Is(err, outbox.ErrBusy) {
-		return nil, mail.Defer("4.4.5", "This message is being sent already. Please try again later.", err)
-	}
 	if err != nil {
 		return nil, err
 	}

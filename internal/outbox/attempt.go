@@ -36,13 +36,14 @@ type Attempt struct {
 	unflushed bool
 }
 
-// Begin opens an attempt. It fails with [ErrBusy] while another attempt of the same message is open.
+// Begin opens an attempt. It fails with [ErrBusy] while another attempt of the same message is open, here or wherever the
+// same ledger is used.
 func (o *Outbox) Begin(ctx context.Context, id Identity) (*Attempt, error) {
-	o.mu.Lock()
-	busy := o.busy[id.digest]
-	o.busy[id.digest] = true
-	o.mu.Unlock()
-	if busy {
+	claimed, err := o.ledger.Claim(ctx, id.digest)
+	if err != nil {
+		return nil, err
+	}
+	if !claimed {
 		return nil, ErrBusy
 	}
 	a := &Attempt{outbox: o, identity: id, began: o.now(), sent: map[string]bool{}}
@@ -128,7 +129,8 @@ func (a *Attempt) connect(ctx context.Context) (err error) {
 // A record survives the end of the process at once. It survives the loss of power before the MTA gets the final dot of
 // the next copy, and before Finish returns.
 //
-// A refusal by the MTA is a [*mail.Failure] with the MTA's code; everything else is temporary.
+// A refusal by the MTA is a [*mail.Failure] with the MTA's code; everything else is temporary. [ErrBusy] says that another
+// host has taken over the message.
 func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	name := a.identity.copyName(c.To, c.Notice)
 	if err := a.probe(ctx, name); err != nil {
@@ -146,7 +148,7 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	return a.record(ctx, name)
 }
 
-// transmit runs one transaction of the session, while the last record is flushed. What breaks off, be it by a panic of
+// transmit runs one transaction of the session, while the last record is flushed and the claim renewed. What breaks off, be it by a panic of
 // the body, is closed at once: any further command, QUIT as well, would first end the message with its final dot.
 func (a *Attempt) transmit(ctx context.Context, env *mail.Envelope, c Copy) error {
 	whole := false
@@ -182,8 +184,6 @@ func (a *Attempt) End() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
-	a.flush(ctx) // after an error, the next Send of the outbox tries it again
-	a.outbox.mu.Lock()
-	defer a.outbox.mu.Unlock()
-	delete(a.outbox.busy, a.identity.digest)
+	a.flush(ctx)                                         // after an error, the next Send of the outbox tries it again
+	a.outbox.ledger.ReleaseClaim(ctx, a.identity.digest) // after an error, it runs out
 }

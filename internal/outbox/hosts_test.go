@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -109,6 +110,59 @@ func TestHostsShareALedger(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestTwoHostsAtOnce has a client hand the same message to a second host while the first one sends its copies.
+func TestTwoHostsAtOnce(t *testing.T) {
+	eachDatabase(t, "ledger", func(t *testing.T, database string) {
+		here, there := newMTA(t, nil), newMTA(t, nil)
+		one := outbox.New(here.addr, openLedger(t, database), time.Now)
+		other := outbox.New(there.addr, openLedger(t, database), time.Now)
+		m := message(t, "Message-ID: <1@client.example>\n")
+		bob, dave := recipient(t, "bob@example.net"), recipient(t, "dave@example.net")
+		a, err := one.Begin(t.Context(), outbox.Identify(m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := copyTo(bob)
+		c.Body = halfway(func() {
+			if err := deliver(t, other, m, []mail.Recipient{bob, dave}); !errors.Is(err, outbox.ErrBusy) || mail.AsFailure(err).Code != 451 {
+				t.Errorf("the other host says %v", err)
+			}
+		})
+		if err := a.Send(t.Context(), m.Envelope, c); err != nil {
+			t.Fatal(err)
+		}
+		a.End()
+		if err := deliver(t, other, m, []mail.Recipient{bob, dave}); err != nil {
+			t.Error(err)
+		}
+		if here.copies() != "bob@example.net" || there.copies() != "dave@example.net" {
+			t.Errorf("copies went to %q here and %q there", here.copies(), there.copies())
+		}
+	})
+}
+
+// lostLedger has another host take over after the first record.
+type lostLedger struct {
+	outbox.Ledger
+	lost bool
+}
+
+func (l *lostLedger) RecordSent(ctx context.Context, message string, copies []string, expires time.Time) error {
+	l.lost = true
+	return l.Ledger.RecordSent(ctx, message, copies, expires)
+}
+
+func (l *lostLedger) KeepClaim(context.Context, string) (bool, error) { return !l.lost, nil }
+
+func TestLostMessageIsLetGo(t *testing.T) {
+	q := newMTA(t, nil)
+	o := outbox.New(q.addr, &lostLedger{Ledger: newLedger(t)}, time.Now)
+	err := deliver(t, o, message(t, "Message-ID: <1@x>\n"), []mail.Recipient{recipient(t, "bob@example.net"), recipient(t, "dave@example.net")})
+	if !errors.Is(err, outbox.ErrBusy) || q.copies() != "bob@example.net" {
+		t.Errorf("%v; copies went to %q", err, q.copies())
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sealmilter/internal/mail"
 )
 
 // Ledger keeps digests of the copies that were sent, each until a given time. [sealmilter/internal/store.Store] is one.
@@ -24,11 +26,18 @@ type Ledger interface {
 	ExpireSent(ctx context.Context, message string, at, latest, expires time.Time) error
 	// ForgetSent deletes the records of a message.
 	ForgetSent(ctx context.Context, message string) error
+
+	// Claim takes a message into work, and reports false if somebody else has it who uses the same ledger.
+	Claim(ctx context.Context, message string) (bool, error)
+	// KeepClaim reports false if somebody else has taken over a claim.
+	KeepClaim(ctx context.Context, message string) (bool, error)
+	// ReleaseClaim ends a claim.
+	ReleaseClaim(ctx context.Context, message string) error
 }
 
-// ErrBusy is returned by [Outbox.Begin] while the same message is being worked on: a client that is impatient, or two of
-// them. The message is to be answered with 451.
-var ErrBusy = errors.New("the same message is in work already")
+// ErrBusy is returned while the same message is being worked on elsewhere: a client that is impatient, or two of them. It
+// is a [*mail.Failure], the answer to the client.
+var ErrBusy error = mail.Defer("4.4.5", "This message is being sent already. Please try again later.", nil)
 
 // Outbox is safe for concurrent use.
 type Outbox struct {
@@ -39,13 +48,12 @@ type Outbox struct {
 	unrecorded atomic.Bool
 
 	mu    sync.Mutex
-	busy  map[string]bool                   // messages in work
 	conns map[netip.AddrPort]netip.AddrPort // the open connections: the server's end by the local one
 }
 
 // New returns an outbox that sends to addr, the host:port of the MTA's loopback listener.
 func New(addr string, ledger Ledger, now func() time.Time) *Outbox {
-	return &Outbox{addr: addr, ledger: ledger, now: now, busy: map[string]bool{}, conns: map[netip.AddrPort]netip.AddrPort{}}
+	return &Outbox{addr: addr, ledger: ledger, now: now, conns: map[netip.AddrPort]netip.AddrPort{}}
 }
 
 // dial opens a connection that the guard knows before the MTA can ask about it.

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -44,18 +45,30 @@ func (a *Attempt) probe(ctx context.Context, name string) error {
 	return nil
 }
 
-// secure begins to flush the last record, and returns a function that waits for it.
+// secure begins to flush the last record and to ask whether the message still is ours, and returns a function that waits
+// for both.
 func (a *Attempt) secure(ctx context.Context) (wait func() error) {
-	if !a.unflushed {
-		return func() error { return nil }
+	flushed, kept := make(chan error, 1), make(chan error, 1)
+	go func() { kept <- a.keep(ctx) }()
+	if a.unflushed {
+		go func() { flushed <- a.outbox.ledger.Flush(ctx) }()
+	} else {
+		flushed <- nil
 	}
-	flushed := make(chan error, 1)
-	go func() { flushed <- a.outbox.ledger.Flush(ctx) }()
 	return func() error {
 		err := <-flushed
 		a.flushed(ctx, err)
-		return err
+		return errors.Join(err, <-kept)
 	}
+}
+
+// keep returns ErrBusy if another host has taken over the message.
+func (a *Attempt) keep(ctx context.Context) error {
+	kept, err := a.outbox.ledger.KeepClaim(ctx, a.identity.digest)
+	if err == nil && !kept {
+		return ErrBusy
+	}
+	return err
 }
 
 // flush makes what is recorded survive the loss of power.

@@ -12,7 +12,7 @@ var Migrations fs.FS = migrations
 
 // OpenWith opens a database with other migrations than those of this program.
 func OpenWith(ctx context.Context, database string, steps fs.FS) (*Store, error) {
-	return openAs(ctx, database, setup{steps, defaultWaits()})
+	return openAs(ctx, database, setup{migrations: steps, waits: defaultWaits()})
 }
 
 // OpenImpatient opens a PostgreSQL database with other waits than usual, 0 for the usual one.
@@ -23,7 +23,7 @@ func OpenImpatient(ctx context.Context, database string, lock, silence, abandone
 			*wait = other
 		}
 	}
-	return openAs(ctx, database, setup{migrations, waits})
+	return openAs(ctx, database, setup{migrations: migrations, waits: waits})
 }
 
 // Exec runs statements as they are, whatever they are.
@@ -58,3 +58,6 @@ func Proved(database string) (bool, error) {
 
 // Explain adds advice to an error of a database.
 var Explain = explain
+
+// RenewClaims does what is done from time to time.
+func (s *Store) RenewClaims() { s.shared.renewAll() }

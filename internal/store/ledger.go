@@ -65,7 +65,7 @@ func (s *Store) Flush(ctx context.Context) error {
 // sweepBatch bounds how many records one transaction deletes: nobody who sends mail waits long for it.
 const sweepBatch = 1000
 
-// SweepSent deletes the records that expired before a time, and returns how many there were.
+// SweepSent deletes the records that expired before a time, and returns how many there were. So it does with claims.
 func (s *Store) SweepSent(ctx context.Context, before time.Time) (int64, error) {
 	var all int64
 	for {
@@ -76,7 +76,12 @@ func (s *Store) SweepSent(ctx context.Context, before time.Time) (int64, error) 
 			return all, fmt.Errorf("delete expired records: %w", explain(err))
 		}
 		if n < sweepBatch {
-			return all, nil
+			break
 		}
 	}
+	// Claims of hosts that are no more.
+	if _, err := s.ledger.change(ctx, `DELETE FROM message_claim WHERE until < $1`, before.Unix()); err != nil {
+		return all, fmt.Errorf("delete old claims: %w", explain(err))
+	}
+	return all, nil
 }

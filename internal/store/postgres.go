@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"time"
@@ -66,10 +67,16 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 	if err = errors.Join(err, once.close()); err != nil {
 		return nil, err
 	}
+	host, ledger := &hostClaims{}, &postgresLedger{writer: newPostgresWriter(config, noLock, as.waits)}
+	if as.state != "" {
+		host.path = filepath.Join(as.state, "sealmilter.db-claims")
+	}
 	s := &Store{
 		read:   connectPostgres(config, maxReaders, as.waits.silence),
 		keys:   newPostgresWriter(config, lockKeys, as.waits),
-		ledger: &postgresLedger{writer: newPostgresWriter(config, noLock, as.waits)},
+		ledger: ledger,
+		host:   host,
+		shared: &sharedClaims{ledger: ledger, host: host},
 	}
 	s.generation = func(ctx context.Context) (int64, error) {
 		return first(collect(ctx, s.read, func(rows *sql.Rows, n *int64) error { return rows.Scan(n) }, keyGeneration))

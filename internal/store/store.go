@@ -16,6 +16,7 @@ const lockWait = 10 * time.Second
 type setup struct {
 	migrations fs.FS
 	waits      postgresWaits
+	state      string // see OpenWithState
 }
 
 // maxReaders bounds the connections that read beside each other.
@@ -26,6 +27,9 @@ type Store struct {
 	read   *sql.DB
 	keys   writer
 	ledger ledger
+	// host and shared have the messages in work; shared is nil where the database belongs to one host.
+	host   *hostClaims
+	shared *sharedClaims
 	// generation reads the generation of keys.
 	generation func(context.Context) (int64, error)
 }
@@ -37,7 +41,14 @@ type Store struct {
 // directory must exist. A file that others may read and a directory that others may write to are refused, and so is a
 // schema newer than this program.
 func Open(ctx context.Context, database string) (*Store, error) {
-	return openAs(ctx, database, setup{migrations, defaultWaits()})
+	return OpenWithState(ctx, database, "")
+}
+
+// OpenWithState is like Open for a program that has a state directory, which belongs to this host, and which all processes
+// of this host share that use the database. There, a new process is told from others that live on this host: it waits for
+// no claim that one before it has left behind in a PostgreSQL database. An SQLite file needs no such directory.
+func OpenWithState(ctx context.Context, database, state string) (*Store, error) {
+	return openAs(ctx, database, setup{migrations: migrations, waits: defaultWaits(), state: state})
 }
 
 func openAs(ctx context.Context, database string, as setup) (*Store, error) {
@@ -54,7 +65,10 @@ func openAs(ctx context.Context, database string, as setup) (*Store, error) {
 
 // Close closes the database; every use of the store after it fails.
 func (s *Store) Close() error {
-	return errors.Join(s.ledger.close(), s.keys.close(), s.read.Close())
+	if s.shared != nil {
+		s.shared.close()
+	}
+	return errors.Join(s.host.close(), s.ledger.close(), s.keys.close(), s.read.Close())
 }
 
 // update changes keys in one transaction; see [writer.update].
