@@ -68,13 +68,15 @@ func noticeAddress(senders config.Senders, origin Origin, env *mail.Envelope) ma
 // has been decided about the others stands: the null sender, since a notice about a notice may go round for ever (RFC 5321,
 // section 6.1), and a sender for whom the MTA takes no mail.
 func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Message, sender mail.Addr, failed []undelivered) error {
-	failed = slices.DeleteFunc(slices.Clone(failed), func(f undelivered) bool { return !wantsNotice(f.to) })
+	failed = slices.DeleteFunc(slices.Clone(failed), func(f undelivered) bool { return !wantsNotice(f.to) || attempt.Told(f.to) })
 	if len(failed) == 0 {
 		return nil
 	}
 	var unserved []string
+	var about []mail.Recipient
 	for _, f := range failed {
 		unserved = append(unserved, mailbox(f.to.Addr))
+		about = append(about, f.to)
 	}
 	slices.Sort(unserved)
 	untold := func(why string) {
@@ -98,7 +100,7 @@ func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Mess
 	if err != nil {
 		return fmt.Errorf("delivery status notification: %w", err)
 	}
-	c := outbox.Copy{To: to, Notice: name}
+	c := outbox.Copy{To: to, Notice: name, About: about}
 	c.Header, c.Body = g.noticeFor(ctx, report{about: m, to: sender, failed: failed, at: g.Now(), id: id, boundary: "=_" + boundary})
 	err = attempt.Send(ctx, &mail.Envelope{}, c)
 	var refusal *mail.Failure

@@ -28,7 +28,8 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 	}
 	defer attempt.End()
 
-	stay, leave := choose(copies, m.Envelope.Recipients, attempt.Sent)
+	settled := func(to mail.Recipient) bool { return attempt.Sent(to) || attempt.Told(to) }
+	stay, leave := choose(copies, m.Envelope.Recipients, settled)
 	var failed []undelivered
 	for _, d := range refused {
 		failed = append(failed, undelivered{d.To, d.failure(plan.Author)})
@@ -76,12 +77,12 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 // choose returns the copy that the message itself becomes, nil if there is none, and those for the outbox. The message
 // becomes the copy of a recipient whom everybody sees, if there is one: its Received field shows that the message had
 // more than one recipient, which must not tell a reader of a hidden one.
-func choose(copies []sealedCopy, envelope []mail.Recipient, sent func(mail.Recipient) bool) (stay *sealedCopy, leave []sealedCopy) {
+func choose(copies []sealedCopy, envelope []mail.Recipient, settled func(mail.Recipient) bool) (stay *sealedCopy, leave []sealedCopy) {
 	spelledOnce := spelledOnce(envelope)
 	var left []sealedCopy
 	at := -1
 	for _, c := range copies {
-		if sent(c.to) {
+		if settled(c.to) {
 			continue
 		}
 		if spelledOnce(c.to) && (at < 0 || c.visible && !left[at].visible) {

@@ -38,6 +38,8 @@ type world struct {
 	refuseRcpt error
 	refuseTo   map[string]error
 	log        bytes.Buffer
+	// listener is the address of the MTA's loopback listener.
+	listener string
 }
 
 type delivery struct{ from, to, text string }
@@ -97,6 +99,7 @@ func newWorld(t *testing.T, adjust ...func(*smtp.Server)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.listener = l.Addr().String()
 	done := make(chan error)
 	go func() { done <- server.Serve(l) }()
 	t.Cleanup(func() {

@@ -19,6 +19,8 @@ type Copy struct {
 	// Notice is "" for a copy of the message. A notice about the message is named here after what it tells: another
 	// try may have something else to tell.
 	Notice string
+	// About are the recipients whom a notice tells about: from then on they count as told of.
+	About []mail.Recipient
 	// EightBit says that the body has octets above 127.
 	EightBit bool
 
@@ -66,13 +68,17 @@ func (a *Attempt) NoticeSent(to mail.Recipient, notice string) bool {
 	return a.sent[a.identity.copyName(to, notice)]
 }
 
+// Told reports whether the sender has been told that a recipient gets no copy, which is not to be sent any more.
+func (a *Attempt) Told(to mail.Recipient) bool { return a.sent[a.identity.copyName(to, toldOf)] }
+
 // Any reports whether anything is on record as sent.
 func (a *Attempt) Any() bool { return len(a.sent) > 0 }
 
-// Recorded reports whether the copy to a recipient is on record as sent, for a message that needs no attempt.
+// Recorded reports whether the copy to a recipient is on record as sent, or the sender as told that it is not, for a
+// message that needs no attempt.
 func (o *Outbox) Recorded(ctx context.Context, id Identity, to mail.Recipient) (bool, error) {
 	names, err := o.sentCopies(ctx, id, o.now())
-	return slices.Contains(names, id.copyName(to, "")), err
+	return slices.Contains(names, id.copyName(to, "")) || slices.Contains(names, id.copyName(to, toldOf)), err
 }
 
 func (o *Outbox) sentCopies(ctx context.Context, id Identity, at time.Time) ([]string, error) {
@@ -115,11 +121,9 @@ func (c Copy) measure() (int64, error) {
 // connect makes sure that there is a session.
 func (a *Attempt) connect(ctx context.Context) (err error) {
 	if a.session == nil {
-		if a.session, err = a.outbox.connect(ctx); err != nil {
-			return fmt.Errorf("connect to the MTA's loopback listener %s: %w", a.outbox.addr, err)
-		}
+		a.session, err = a.outbox.connect(ctx)
 	}
-	return nil
+	return err
 }
 
 // Send puts a copy into the MTA's queue and records that before it returns nil. After an error the copy may be in the
@@ -145,7 +149,11 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	// The MTA has the copy, whether or not the client still waits.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	return a.record(ctx, name)
+	names := []string{name}
+	for _, to := range c.About {
+		names = append(names, a.identity.copyName(to, toldOf))
+	}
+	return a.record(ctx, names...)
 }
 
 // transmit runs one transaction of the session, while the last record is flushed and the claim renewed. What breaks off, be it by a panic of

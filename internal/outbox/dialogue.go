@@ -65,18 +65,23 @@ func (d *dialogue) maxSize() int64 {
 // [*mail.Failure] with the MTA's own text.
 func (d *dialogue) command(expected int, line string) (string, error) {
 	if err := d.text.PrintfLine("%s", line); err != nil {
-		return "", err
+		return "", broken(err)
 	}
 	return d.reply(commandTimeout, expected)
 }
 
+// broken is a connection that has ended, or does not speak SMTP.
+func broken(err error) *mail.Failure {
+	return mail.Defer("4.4.2", notNow, fmt.Errorf("the connection to the loopback listener broke: %w; see the mail server's log", err))
+}
+
 func (d *dialogue) reply(limit time.Duration, expected int) (string, error) {
 	if err := d.conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
-		return "", err
+		return "", broken(err)
 	}
 	code, text, err := d.text.ReadResponse(0)
 	if err != nil {
-		return "", err
+		return "", broken(err)
 	}
 	switch code {
 	case expected:
@@ -105,9 +110,15 @@ func (d *dialogue) queued() error {
 	return err
 }
 
-// refusal makes a Failure of a reply. Its text is the MTA's own, about an envelope that the client knows. A reply that
-// is neither a refusal nor the expected one is no answer: the client tries again.
+// refusal makes a Failure of a reply. Its text is the MTA's own, about an envelope that the client knows. What is about
+// the connection is not about the message, which waits: 421 (RFC 5321, section 3.8), and the word of the guard. A reply
+// that is neither a refusal nor the expected one is no answer: the client tries again.
 func refusal(code int, text string) *mail.Failure {
+	if strings.Contains(text, strangerReply) {
+		return mail.Defer("4.3.5", notNow, fmt.Errorf("the loopback listener replies %d %s; it must ask this process who "+
+			"connects: check its check_policy_service, or smtpd_milters, against the address that sealmilter listens at, and "+
+			"that nothing relays the connection in between (sealmilter check tells more)", code, text))
+	}
 	enhanced := fmt.Sprintf("%d.0.0", code/100)
 	var said []string
 	for line := range strings.SplitSeq(text, "\n") {
@@ -116,7 +127,11 @@ func refusal(code int, text string) *mail.Failure {
 		}
 		said = append(said, line)
 	}
-	if code < 400 || code > 599 {
+	switch {
+	case code == 421:
+		// The client's own connection is not the one that closes.
+		code = 451
+	case code < 400, code > 599:
 		code, enhanced = 451, "4.5.0"
 	}
 	return &mail.Failure{Code: code, Enhanced: enhanced, Text: "The mail server does not take a copy: " + strings.Join(said, "\n")}

@@ -17,6 +17,9 @@ const (
 	policyIdle     = 10 * time.Minute
 )
 
+// strangerReply is what strangers are told, here and by the gate.
+const strangerReply = "This listener is for the mail encryption service alone"
+
 // Guard answers Postfix's policy delegation protocol on conn until the other side hangs up: OK for a client that is one
 // of the outbox's own open connections, REJECT for everybody else (Postfix SMTPD_POLICY_README). A local user cannot
 // pretend: towards the same server the kernel gives an address and port to one socket at a time.
@@ -31,7 +34,7 @@ func (o *Outbox) Guard(conn net.Conn) {
 		if err != nil {
 			return
 		}
-		action := "REJECT 5.7.1 This listener is for the mail encryption service alone"
+		action := "REJECT 5.7.1 " + strangerReply
 		if o.Owns(endsOf(attributes)) {
 			action = "OK"
 		}

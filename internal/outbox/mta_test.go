@@ -13,10 +13,11 @@ import (
 type mta struct {
 	addr string
 	// answer returns the reply to a command, to the first line of a message, which is called "text", or to the final dot,
-	// which is called ".". The usual reply is "", and "hang up" is none. Connections call it one after the other.
+	// which is called ".". The usual reply is "", and "hang up" is none. It is called by one connection at a time.
 	answer func(command string) string
 
-	mu sync.Mutex
+	answering sync.Mutex // held while answer is called
+	mu        sync.Mutex
 	// queued has the recipients of the messages whose final dot has come.
 	queued []string
 	// connections counts them.
@@ -59,7 +60,9 @@ func newMTA(t *testing.T, answer func(command string) string) *mta {
 func (m *mta) reply(conn net.Conn, command, usual string) bool {
 	said := ""
 	if m.answer != nil {
+		m.answering.Lock()
 		said = m.answer(command)
+		m.answering.Unlock()
 	}
 	if said == "" {
 		said = usual
@@ -109,6 +112,13 @@ func (m *mta) converse(conn net.Conn) {
 			return
 		}
 	}
+}
+
+// calls is how many connections there were.
+func (m *mta) calls() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.connections
 }
 
 // copies are the recipients of the messages whose final dot has come, with blanks between.

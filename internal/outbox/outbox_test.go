@@ -224,21 +224,3 @@ func TestBodyThatPanicsIsNotSent(t *testing.T) {
 		t.Errorf("a part of the message was sent: %d octets", len(q.got[0].text))
 	}
 }
-
-func TestNoListener(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
-	m := message(t, "Subject: x\n")
-	a, err := outbox.New(addr, newLedger(t), time.Now).Begin(t.Context(), outbox.Identify(m))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.End()
-	if err := a.Send(t.Context(), m.Envelope, copyTo(recipient(t, "bob@example.net"))); mail.AsFailure(err).Code != 451 {
-		t.Errorf("error %v", err)
-	}
-}

@@ -16,11 +16,16 @@ type session struct {
 	*dialogue
 }
 
-// connect opens a session. The end of ctx ends only the attempt to open it.
+// connect opens a session. The end of ctx ends only the attempt to open it. A listener that cannot be used is a
+// [*mail.Failure], and temporary whatever it replies: that is about the listener, and not about the message.
 func (o *Outbox) connect(ctx context.Context) (*session, error) {
 	conn, err := o.dial(ctx)
 	if err != nil {
-		return nil, err
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, mail.Defer("4.4.1", notNow, fmt.Errorf("connect to the loopback listener %s: %w; check that the mail server "+
+			"runs and has this listener (sealmilter setup makes it), and that reinject names it", o.addr, err))
 	}
 	detach := attach(ctx, conn)
 	d, err := greet(conn, "sealmilter.localhost")
@@ -30,10 +35,14 @@ func (o *Outbox) connect(ctx context.Context) (*session, error) {
 	}
 	if err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("%v", err) // a refusal here is about the listener, not about the message: it is temporary
+		return nil, mail.Defer("4.3.2", notNow, fmt.Errorf("the loopback listener %s does not take the connection: %w; "+
+			"see the mail server's log, and check that reinject names the listener that sealmilter setup makes", o.addr, err))
 	}
 	return &session{d}, nil
 }
+
+// notNow is what a client reads when it is the listener that cannot be used.
+const notNow = "The mail server does not take the copies of this message at the moment. Please try again later."
 
 // attach closes conn when ctx ends. The returned function takes that back, and reports false if it has happened.
 func attach(ctx context.Context, conn net.Conn) (detach func() bool) {
