@@ -126,7 +126,7 @@ func (e *entity) canonicalizeHeader() error {
 		case err != nil:
 			return e.malformed(err.Error())
 		case !is7bit(canonical.Value):
-			return e.malformed(fmt.Sprintf("has a header field %q with 8-bit octets that cannot be encoded", f.Name))
+			return e.malformed(fmt.Sprintf("has a %s with 8-bit octets that cannot be encoded", called(f.Name)))
 		}
 		e.header[i] = canonical
 	}

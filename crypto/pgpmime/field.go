@@ -3,6 +3,7 @@ package pgpmime
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sealmilter/internal/mail"
@@ -22,22 +23,34 @@ func canonicalField(f mail.Field) (mail.Field, error) {
 	}
 	lines, ok := cleanLines(f.Value)
 	if !ok {
-		return f, fmt.Errorf("has a NUL or a bare CR in its header field %q", f.Name)
+		return f, fmt.Errorf("has a NUL or a bare CR in its %s", called(f.Name))
 	}
 	value, unfolded := strings.Join(lines, "\r\n"), strings.Join(lines, "")
 	if mustEncode(unfolded) {
 		encoded, err := encodeValue(f.Name, unfolded)
 		if err != nil {
-			return f, fmt.Errorf("has a header field %q that %w", f.Name, err)
+			return f, fmt.Errorf("has a %s that %w", called(f.Name), err)
 		}
 		value = fold(f.Name, encoded)
 	} else if longestLine(f.Name, value) > maxLine {
 		value = fold(f.Name, unfolded)
 	}
 	if longestLine(f.Name, value) > maxLine {
-		return f, fmt.Errorf("has a header field %q that cannot be folded into lines of %d octets", f.Name, maxLine)
+		return f, fmt.Errorf("has a %s that cannot be folded into lines of %d octets", called(f.Name), maxLine)
 	}
 	return mail.Field{Name: f.Name, Value: value}, nil
+}
+
+// called names a field for an error, unless its name is none that fields have: where a part lacks its header, the text of
+// the message stands in that place.
+func called(name string) string {
+	switch prefix, _, long := strings.Cut(strings.ToLower(name), "-"); {
+	case long && slices.Contains([]string{"content", "x", "list", "resent", "in", "message", "mime", "reply"}, prefix),
+		slices.Contains([]string{"from", "sender", "to", "cc", "subject", "date", "references", "comments", "keywords"}, prefix):
+		return fmt.Sprintf("header field %q", name)
+	default:
+		return "header field"
+	}
 }
 
 // cleanLines cuts a raw value into its lines, without blanks at their ends and without empty continuations. It
