@@ -136,6 +136,8 @@ func (c *conn) logEnd(err error) {
 		c.session.logger().Warn("the MTA did not take an answer in time", "timeout", c.times.write)
 	case errors.Is(err, os.ErrDeadlineExceeded) && !c.session.answerBy.IsZero():
 		c.session.logger().Warn("the MTA did not hand over a message in time", "timeout", c.times.content, "limit", c.times.message)
+	case errors.Is(err, os.ErrDeadlineExceeded) && !c.session.placed:
+		c.session.logger().Warn("the MTA did not say for whom a connection is", "timeout", c.times.greeting)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.session.logger().Warn("the MTA was silent for too long", "timeout", c.times.idle)
 	default:

@@ -31,9 +31,6 @@ func (s *Server) serve(c *conn) {
 		}
 		return
 	}
-	if !s.become(c, speaking) {
-		return
-	}
 	if err := c.negotiate(); err != nil {
 		c.log.Error("no mail is taken on a connection", "error", err)
 		return
@@ -78,7 +75,7 @@ func (c *conn) negotiate() error {
 func (s *Server) newSession(c *conn) *session {
 	return &session{
 		conn: c, begin: s.Begin, limits: &s.limits, times: c.times, log: c.log,
-		macros: make(macros), users: s.Users,
+		macros: make(macros), users: s.Users, become: func(k kind) bool { return s.become(c, k) },
 	}
 }
 

@@ -6,10 +6,11 @@ import "cmp"
 type kind uint8
 
 const (
-	arriving  kind = iota // nothing has come in on it
-	unknown               // nothing has come in on it, and its client may not speak as an MTA
-	speaking              // the milter protocol
-	otherwise             // what Server.Other speaks
+	arriving  kind = iota // it does not say yet
+	unknown               // its client may not speak as an MTA, and has said nothing
+	speaking              // for a client of the MTA
+	copying               // for a client of the listener for copies, where sendmail asks as it does elsewhere
+	otherwise             // for what Server.Other speaks
 	kinds
 )
 
@@ -17,8 +18,8 @@ const (
 // tell a probe, which says nothing, from a mail server whose user is missing in the configuration.
 const maxUnknown = 16
 
-// places counts the connections of each kind. Each has a limit of its own: the clients of Server.Other are asked about in
-// the middle of a message, so messages in work must never keep them out.
+// places counts the connections of each kind. Each has a limit of its own: for its copies, a message in work needs one more
+// connection to come in, of another kind, so messages in work must never take up all of them.
 type places struct{ taken [kinds]int }
 
 // most returns the limit of a kind.
@@ -43,6 +44,9 @@ func (s *Server) enter(c *conn) bool {
 func (s *Server) become(c *conn, k kind) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c.kind == k {
+		return true
+	}
 	if s.places.taken[k] >= s.most(k) {
 		s.crowded(c, k)
 		return false

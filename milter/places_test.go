@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sealmilter/internal/mail"
 	"sealmilter/milter"
 )
 
@@ -29,13 +30,17 @@ func TestConnectionsAreLimited(t *testing.T) {
 		first, second := dial().begun(), dial().begun()
 		refused := func(hello func(*mta)) {
 			t.Helper()
+			synctest.Wait() // until those before it are gone
 			m, start := dial(), time.Now()
 			hello(m)
 			if got := m.receive(); got != "" || time.Since(start) > 0 {
 				t.Errorf("one too many hears %q after %v", got, time.Since(start))
 			}
 		}
-		speaks := func(m *mta) { m.say('O', "") }
+		speaks := func(m *mta) {
+			m.negotiate(version, actions, steps)
+			m.say('C', "client.example\x00U")
+		}
 		asks := func(m *mta) { m.send([]byte("request=smtpd_access_policy\n\n")) }
 		for range 10 {
 			refused(speaks)
@@ -57,6 +62,25 @@ func TestConnectionsAreLimited(t *testing.T) {
 			}
 		}
 		refused(asks)
+
+		// So has the listener for copies, where sendmail asks as well.
+		var copies []*mta
+		for range 2 {
+			m := dial()
+			m.negotiate(version, actions, steps)
+			m.macros('C', "{daemon_name}", mail.DaemonCopies)
+			m.want("c", 'C', "client.example\x00U")
+			copies = append(copies, m)
+		}
+		refused(func(m *mta) {
+			m.negotiate(version, actions, steps)
+			m.macros('C', "{daemon_name}", mail.DaemonCopies)
+			m.say('C', "client.example\x00U")
+		})
+		copies[0].say('K') // another client follows
+		copies[0].macros('C', "{daemon_name}", "smtpd")
+		copies[0].say('C', "client.example\x00U")
+		copies[0].gone()
 
 		first.Close()
 		synctest.Wait()

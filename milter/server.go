@@ -54,11 +54,12 @@ type Server struct {
 	MaxInFlight int64
 	// MaxRecipients limits the recipients of one message: more are answered with 452.
 	MaxRecipients int
-	// MaxConnections limits the connections of MTAs. Further ones are closed at once, which both MTAs take for a
-	// temporary failure by the shipped settings. As many again may be with Other, and as many have not spoken yet.
+	// MaxConnections limits the connections for the MTAs' clients. Further ones are closed at once, which both MTAs take
+	// for a temporary failure by the shipped settings. As many again may be there for the copies of messages in work,
+	// with Other, and before it is known what for.
 	MaxConnections int
 
-	// GreetingTime limits the time from the connection to the end of the option negotiation.
+	// GreetingTime limits the time from the connection to the end of the option negotiation, and to the first event.
 	GreetingTime time.Duration
 	// ReadTimeout limits the wait for the next event between messages and in the envelope, ContentTimeout in header and
 	// body, where memory is held. An event must be there as a whole by then.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -27,6 +28,8 @@ type session struct {
 	skip   bool // the MTA understands SMFIR_SKIP
 	users  Users
 	log    *slog.Logger
+	become func(kind) bool // takes another place for the connection
+	placed bool            // it is known what the connection is for
 
 	event  event // the one being answered
 	macros macros
@@ -51,6 +54,9 @@ func (s *session) observe(e event) ([]byte, error) {
 	s.event = e
 	if s.tx != nil && s.answerBy.IsZero() && isContent(e.code()) {
 		s.answerBy = time.Now().Add(s.times.message)
+	}
+	if !s.place(e.code()) {
+		return nil, net.ErrClosed // which was logged
 	}
 	switch e.code() {
 	case lib.CodeConn:
@@ -125,6 +131,19 @@ func (s *session) isPostfix() bool {
 	return strings.HasPrefix(s.macros.get("v", lib.CodeConn), "Postfix")
 }
 
+// place takes the place for what the connection is for, as soon as an event tells. Macros come before their event.
+func (s *session) place(code lib.Code) bool {
+	k := speaking
+	switch {
+	case code == lib.CodeMacro, code != lib.CodeConn && s.placed:
+		return true
+	case code == lib.CodeConn && s.macros.get("daemon_name", lib.CodeConn) == mail.DaemonCopies:
+		k = copying
+	}
+	s.placed = s.become(k)
+	return s.placed
+}
+
 // isContent reports whether an event brings a part of header or body. Both MTAs have the whole message when they send the
 // first of these; DATA comes before the client has sent it.
 func isContent(code lib.Code) bool {
@@ -138,7 +157,10 @@ func isContent(code lib.Code) bool {
 
 // nextBy returns when the next event must be there.
 func (s *session) nextBy(now time.Time) time.Time {
-	if s.answerBy.IsZero() {
+	switch {
+	case !s.placed:
+		return now.Add(s.times.greeting)
+	case s.answerBy.IsZero():
 		return now.Add(s.times.idle)
 	}
 	if by := now.Add(s.times.content); by.Before(s.answerBy) {
