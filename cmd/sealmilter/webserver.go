@@ -6,10 +6,16 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // webServer serves HTTP on one of the daemon's own listeners.
 type webServer struct{ server *http.Server }
+
+// maxWebConnections is far below the number of descriptors that the daemon may have: whoever opens many connections here
+// must not keep the MTA out.
+const maxWebConnections = 200
 
 // startWebServer listens at once, so that a taken address is an error of the start.
 func startWebServer(address string, handler http.Handler, log *slog.Logger) (*webServer, error) {
@@ -27,7 +33,7 @@ func startWebServer(address string, handler http.Handler, log *slog.Logger) (*we
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
 	go func() {
-		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.server.Serve(netutil.LimitListener(l, maxWebConnections)); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("a web listener ended", "address", address, "err", err)
 		}
 	}()

@@ -55,8 +55,10 @@ func (k *sendmailCheck) filter() {
 	if limit := f.Timeouts["r"]; limit < k.config.Keys.Timeout+5*time.Second {
 		k.warning(topic, fmt.Sprintf("it waits %v for an answer; with lookups that may take %v, mail is deferred that need not be", limit, k.config.Keys.Timeout), "set R:60s in its T=")
 	}
-	if limit := f.Timeouts["e"]; limit < time.Minute {
-		k.warning(topic, fmt.Sprintf("it waits %v at the end of a message; sealing a large one may take longer", limit), "set E:10m in its T=")
+	// Sealmilter's own answer has to come before sendmail gives up, or a message that has left is sent again.
+	if limit := f.Timeouts["e"]; limit < k.config.Limits.Duration+30*time.Second {
+		k.warning(topic, fmt.Sprintf("it waits %v at the end of a message, and sealmilter may work on one for %v ([limits] duration)", limit, k.config.Limits.Duration),
+			"set E:10m in its T=, or a shorter duration in [limits]")
 	}
 }
 
