@@ -23,6 +23,11 @@ func startWebServer(address string, handler http.Handler, log *slog.Logger) (*we
 	if err != nil {
 		return nil, err
 	}
+	return serveWeb(l, address, handler, log), nil
+}
+
+// serveWeb serves on a listener, which it closes.
+func serveWeb(l net.Listener, address string, handler http.Handler, log *slog.Logger) *webServer {
 	s := &webServer{&http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -37,7 +42,7 @@ func startWebServer(address string, handler http.Handler, log *slog.Logger) (*we
 			log.Error("a web listener ended", "address", address, "err", err)
 		}
 	}()
-	return s, nil
+	return s
 }
 
 func (s *webServer) close() error { return s.server.Close() }

@@ -1,52 +1,56 @@
 package main
 
 import (
-	"io"
 	"log/slog"
+	"net"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"testing"
-
-	"sealmilter/internal/lab/labtest"
+	"testing/synctest"
+	"time"
 )
 
-// TestWebConnectionsAreLimited sends twice as many requests at a time as are taken. All are answered in the end.
+// crowd is a listener at which there is always one more client, who says nothing.
+type crowd struct {
+	taken  atomic.Int64
+	closed chan struct{}
+}
+
+func (c *crowd) Accept() (net.Conn, error) {
+	select {
+	case <-c.closed:
+		return nil, net.ErrClosed
+	default:
+	}
+	if c.taken.Add(1) > 2*maxWebConnections {
+		<-c.closed
+		return nil, net.ErrClosed
+	}
+	near, _ := net.Pipe()
+	return near, nil
+}
+
+func (c *crowd) Close() error { close(c.closed); return nil }
+
+func (c *crowd) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestWebConnectionsAreLimited: clients who say nothing take up some descriptors, and not for long.
 func TestWebConnectionsAreLimited(t *testing.T) {
-	var mu sync.Mutex
-	inside, peak := 0, 0
-	full, open := make(chan struct{}), sync.Once{}
-	address := labtest.Reserve(t)
-	s, err := startWebServer(address, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		mu.Lock()
-		inside++
-		if peak = max(peak, inside); inside == maxWebConnections {
-			open.Do(func() { close(full) })
+	synctest.Test(t, func(t *testing.T) {
+		l := &crowd{closed: make(chan struct{})}
+		s := serveWeb(l, "test", http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+		synctest.Wait()
+		if n := l.taken.Load(); n != maxWebConnections {
+			t.Errorf("%d connections at a time, not %d", n, maxWebConnections)
 		}
-		mu.Unlock()
-		<-full
-		mu.Lock()
-		inside--
-		mu.Unlock()
-	}), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	labtest.CloseAfter(t, s.close)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	var all sync.WaitGroup
-	for range 2 * maxWebConnections {
-		all.Go(func() {
-			resp, err := client.Get("http://" + address)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-		})
-	}
-	all.Wait()
-	if peak != maxWebConnections {
-		t.Errorf("%d requests were worked on at a time, not %d", peak, maxWebConnections)
-	}
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		if n := l.taken.Load(); n != 2*maxWebConnections {
+			t.Errorf("%d connections after a while, not %d", n, 2*maxWebConnections)
+		}
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	})
 }
