@@ -102,3 +102,21 @@ func TestNullSenderIsLogged(t *testing.T) {
 		t.Errorf("the log says %s", log)
 	}
 }
+
+// TestLocalProgramsCopyIsRefused: whether a local program's recipient is served does not depend on who is refused first.
+func TestLocalProgramsCopyIsRefused(t *testing.T) {
+	for _, to := range [][]string{
+		{"frank@example.com", "bob@example.net", "dave@example.net"},
+		{"bob@example.net", "dave@example.net", "frank@example.com"},
+	} {
+		w := newWorld(t)
+		w.refuse["frank@example.com"] = &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 2, 2}, Message: "full"}
+		m := message(t, "alice@example.org")
+		m.Envelope = &mail.Envelope{Sender: addr(t, "alice@example.org"), NonSMTP: true, Local: true, User: "root", Client: netip.MustParseAddr("127.0.0.1")}
+		edit, err := w.submit(t, m, nil, to...)
+		if err != nil || edit.Discard || len(edit.Delete) != 2 || len(w.queue) != 2 || w.queue[0].to != "dave@example.net" {
+			t.Fatalf("%q: %v, %+v, queue %+v", to, err, edit, w.queue)
+		}
+		checkReport(t, w.queue[1].text, "frank@example.com")
+	}
+}

@@ -75,9 +75,7 @@ func TestRefusedAsAWhole(t *testing.T) {
 			m.Header = append(m.Header, mail.Field{Name: "Content-Type", Value: " multipart/mixed"})
 			m.Body = []byte("8-bit \xe4 " + secretText + "\r\n")
 		},
-		"too large for the MTA": func(w *world, _ *mail.Message) {
-			w.refuse["dave@example.net"] = &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "too large"}
-		},
+		"a parameter that the MTA does not know": func(_ *world, m *mail.Message) { m.Envelope.Args = []string{"BY=60;R"} },
 	} {
 		for _, local := range []bool{true, false} {
 			w := newWorld(t)

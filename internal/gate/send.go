@@ -54,8 +54,9 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 		var refusal *mail.Failure
 		switch {
 		case err == nil:
-		case errors.As(err, &refusal) && !refusal.Temporary() && attempt.Any():
-			// Others have theirs, so the message cannot be refused as a whole any more: the sender gets a notice.
+		case errors.As(err, &refusal) && !refusal.Temporary() && (attempt.Any() || plan.Origin == NonSMTP):
+			// Others have theirs, so the message cannot be refused as a whole any more, or nobody would read the
+			// refusal: the sender gets a notice.
 			g.Log.Warn("the MTA refuses a copy", "queue_id", m.Envelope.QueueID, "to", c.To.Addr.String(), "err", refusal)
 			failed = append(failed, undelivered{c.To, refusal})
 		default:
