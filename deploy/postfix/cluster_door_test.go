@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,7 @@ type door struct {
 	addr string
 
 	mu      sync.Mutex
-	stopped string
+	stopped []string      // the attributes of the question
 	asked   chan struct{} // closed when the question comes
 	answer  chan string   // what is then said
 }
@@ -102,9 +103,14 @@ const closed = "451 4.3.2 The door is closed"
 // meanwhile holds the next question about a recipient up while a function runs, and then answers it. The channel gets
 // what the function returns.
 func (d *door) meanwhile(ctx context.Context, recipient, action string, run func() error) <-chan error {
+	return d.at(ctx, "RCPT", recipient, action, run)
+}
+
+// at does so with the next question about a recipient in a state of the dialogue, as Postfix names it.
+func (d *door) at(ctx context.Context, state, recipient, action string, run func() error) <-chan error {
 	asked, answer, result := make(chan struct{}), make(chan string, 1), make(chan error, 1)
 	d.mu.Lock()
-	d.stopped, d.asked, d.answer = recipient, asked, answer
+	d.stopped, d.asked, d.answer = []string{"protocol_state=" + state, "recipient=" + recipient}, asked, answer
 	d.mu.Unlock()
 	go func() {
 		defer func() { answer <- action }()
@@ -121,10 +127,12 @@ func (d *door) meanwhile(ctx context.Context, recipient, action string, run func
 // stops reports whether a question is the one that a test has stopped, and if so waits for the test's answer.
 func (d *door) stops(question string) (answer string, stop bool) {
 	d.mu.Lock()
-	stop = d.stopped != "" && strings.Contains(question, "\nrecipient="+d.stopped+"\n")
+	stop = d.stopped != nil && !slices.ContainsFunc(d.stopped, func(attribute string) bool {
+		return !strings.Contains(question, "\n"+attribute+"\n")
+	})
 	asked, answers := d.asked, d.answer
 	if stop {
-		d.stopped = ""
+		d.stopped = nil
 	}
 	d.mu.Unlock()
 	if !stop {
