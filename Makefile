@@ -1,14 +1,18 @@
 # make demo   the main job, shown on a private relay host on loopback
 # make test   everything that proves the promises; real Postfix and gpg included
+# make campaign KILLS=1000 SEED=1
+#             mail under kill -9 and every other fault; fails if anything was lost, shown or sent twice
 # make lint   gofmt, vet, staticcheck, govulncheck
 
 GO          ?= go
+KILLS       ?= 100
+SEED        ?= 1
 # Tests of keys/ that do not care which database there is, or that mostly unlock secret keys, which is slow by design.
 NO_DATABASE  = GnuPG|Resolver|Fetch|LDAP|DANE|WKD|VKS|HKP|Hosts|Remote|Passphrase|Locked|Extend|Revocation
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build demo test lint tools
+.PHONY: build demo test campaign lint tools
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/sealmilter
@@ -23,6 +27,9 @@ test: tools
 	$(STATICCHECK) ./...
 	$(GO) test -race -shuffle=on -p $$((2 * $$(nproc))) ./...
 	SEALMILTER_TEST_DATABASE=postgresql $(GO) test -race -shuffle=on -skip '$(NO_DATABASE)' ./keys
+
+campaign: tools
+	$(GO) run ./internal/lab/campaign/run -kills $(KILLS) -seed $(SEED)
 
 lint:
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }

@@ -37,6 +37,9 @@ var imports = map[string][]string{
 	"cmd/sealmilter": {"internal/mail", "internal/config", "internal/gate", "internal/lab", "internal/outbox",
 		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy", "deploy/postfix",
 		"deploy/sendmail", "internal/coredump", "internal/localuser", "internal/wiring"},
+
+	"internal/lab/campaign":     {"internal/lab", "deploy/postfix"},
+	"internal/lab/campaign/run": {"internal/lab", "internal/lab/campaign"},
 }
 
 // owners lists the libraries that only one package may know, so that each can be replaced in one place.

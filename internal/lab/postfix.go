@@ -78,6 +78,9 @@ func (p *Postfix) start(ctx context.Context, config PostfixConfig) (err error) {
 // SubmissionAddr is Addr, where clients log in and submit.
 func (p *Postfix) SubmissionAddr() string { return p.Addr }
 
+// Folder returns the folder of the instance, which holds "conf", "queue" and the file "log".
+func (p *Postfix) Folder() string { return p.dir }
+
 // makeFolders lays out the queue as "postfix set-permissions" would.
 func (p *Postfix) makeFolders() error {
 	uid, err := uidOf(p.programs.owner)

@@ -28,6 +28,9 @@ type Delivery struct {
 type SinkConfig struct {
 	// SevenBit leaves 8BITMIME, and with it SMTPUTF8, out of the announced extensions: the client has to convert.
 	SevenBit bool
+	// Take is given each delivery before its client is answered, and the sink does not keep it then. It is called from
+	// several goroutines at once. Nil has the sink keep all.
+	Take func(Delivery)
 }
 
 // Sink is an SMTP server that keeps all it gets and sends nothing on: the next hop, and the mailboxes behind it. Its
@@ -101,16 +104,22 @@ func (s *Sink) Wait(ctx context.Context, n int) ([]Delivery, error) {
 }
 
 func (s *Sink) keep(transaction []Delivery, data []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var recipients []string
 	for _, d := range transaction {
 		recipients = append(recipients, d.To)
 	}
-	for _, d := range transaction {
-		d.Recipients, d.Data = recipients, data
-		s.deliveries = append(s.deliveries, d)
+	for i := range transaction {
+		transaction[i].Recipients, transaction[i].Data = recipients, data
 	}
+	if s.config.Take != nil {
+		for _, d := range transaction {
+			s.config.Take(d)
+		}
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deliveries = append(s.deliveries, transaction...)
 	close(s.arrival)
 	s.arrival = make(chan struct{})
 }

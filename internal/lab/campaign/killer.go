@@ -1,0 +1,169 @@
+package campaign
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// strike is one kill as it is drawn: whom, and when.
+type strike struct {
+	target victim
+	after  moment
+	delay  time.Duration
+}
+
+// victim is a program that can be killed.
+type victim string
+
+const (
+	milterProcess  victim = "milter"
+	frontListener  victim = "smtpd"
+	copiesListener victim = "sealmilter/smtpd"
+	queueWriter    victim = "cleanup"
+)
+
+// when are the moments after which somebody is killed. For a process of Postfix they are those that tell which one has
+// something in flight.
+var when = map[victim][]moment{
+	milterProcess: {clientConnected, clientData, clientDot, clientAnswered, frontOpened, copyOpened, copyOpened, copyRead, copyRead,
+		copyRead, messageRead, copyQueued, copyQueued, copyQueued, messageQueued, milterSpoke, delivered},
+	frontListener:  {frontOpened, messageRead, messageQueued},
+	copiesListener: {copyOpened, copyRead, copyQueued},
+	queueWriter:    {copyRead, messageRead, copyQueued, messageQueued},
+}
+
+// drawStrike draws a kill. Short delays are as likely as long ones: much happens within a millisecond.
+func drawStrike(random *rand.Rand) strike {
+	var s strike
+	switch n := random.IntN(100); {
+	case n < 70:
+		s.target = milterProcess
+	case n < 80:
+		s.target = frontListener
+	case n < 90:
+		s.target = copiesListener
+	default:
+		s.target = queueWriter
+	}
+	s.after = when[s.target][random.IntN(len(when[s.target]))]
+	if longest := 0.05; !chance(random, 20) { // seconds
+		s.delay = time.Duration(longest * math.Pow(10, -3*random.Float64()) * float64(time.Second))
+	}
+	return s
+}
+
+// killer kills.
+type killer struct {
+	random  *rand.Rand
+	site    *site
+	daemon  *daemon
+	moments *moments
+	marks   *marks
+	done    int
+}
+
+// run kills so many times, or until ctx ends, and calls killed after each.
+func (k *killer) run(ctx context.Context, kills int, killed func()) error {
+	for k.done < kills && ctx.Err() == nil {
+		s, rest := drawStrike(k.random), time.Duration(k.random.IntN(1200))*time.Millisecond
+		done, err := k.strike(ctx, s)
+		if err != nil {
+			return err
+		}
+		if done {
+			killed()
+			pause(ctx, rest)
+		}
+	}
+	return nil
+}
+
+// strike waits for the moment and kills, and reports whether there was somebody to kill.
+func (k *killer) strike(ctx context.Context, s strike) (bool, error) {
+	// Where nothing goes on, the kill need not wait.
+	const longest = 3 * time.Second
+	waiting, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	met, _ := k.moments.next(waiting, s.after)
+	pause(ctx, s.delay)
+	if s.target == milterProcess {
+		p := k.daemon.running()
+		if p == nil {
+			return false, nil
+		}
+		return true, k.kill(s.target, p.ID(), p.Kill)
+	}
+	process := met.listener
+	if s.target == queueWriter {
+		process = met.cleanup
+	}
+	master, err := k.site.masterID()
+	if err != nil {
+		return false, err
+	}
+	if process == 0 || !isChild(process, master) {
+		return false, nil
+	}
+	return true, k.kill(s.target, process, func() error {
+		if err := syscall.Kill(process, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+			return fmt.Errorf("kill %s: %w", s.target, err)
+		}
+		for isChild(process, master) && pause(ctx, time.Millisecond) {
+		}
+		return nil
+	})
+}
+
+// kill marks a kill in the log, before and after.
+func (k *killer) kill(target victim, process int, work func() error) error {
+	k.done++
+	if err := k.marks.write("kill %d begins %s %d", k.done, target, process); err != nil {
+		return err
+	}
+	if err := work(); err != nil {
+		return err
+	}
+	return k.marks.write("kill %d done %s %d", k.done, target, process)
+}
+
+// masterID returns the process of master(8).
+func (s *site) masterID() (int, error) {
+	text, err := os.ReadFile(filepath.Join(s.postfix.Folder(), "queue/pid/master.pid"))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
+}
+
+// copyListeners returns the processes behind the loopback listener.
+func (s *site) copyListeners() ([]int, error) {
+	master, err := s.masterID()
+	if err != nil {
+		return nil, err
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", master))
+	if err != nil {
+		return nil, err
+	}
+	var all []int
+	for child := range strings.FieldsSeq(string(children)) {
+		line, err := os.ReadFile(filepath.Join("/proc", child, "cmdline"))
+		if err != nil || !strings.Contains(string(line), s.reinject) {
+			continue // it has ended, or is another one
+		}
+		process, err := strconv.Atoi(child)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, process)
+	}
+	return all, nil
+}

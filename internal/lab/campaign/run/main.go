@@ -1,0 +1,108 @@
+// Command run leads a campaign: it sends mail through a real Postfix with sealmilter, kills both again and again, and
+// says whether every promise was kept. "make campaign KILLS=1000 SEED=1" calls it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/campaign"
+)
+
+func main() {
+	kills := flag.Int("kills", 100, "how many times something is killed")
+	seed := flag.Uint64("seed", 1, "what all chance comes from")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *kills, *seed); err != nil {
+		fmt.Fprintln(os.Stderr, "campaign:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// errBroken is the end of a campaign in which a promise broke.
+var errBroken = errors.New("a promise broke")
+
+func run(ctx context.Context, kills int, seed uint64) error {
+	dir, err := os.MkdirTemp("", "sealmilter-campaign-program-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	program, err := lab.Build(ctx, dir, "sealmilter/cmd/sealmilter")
+	if err != nil {
+		return err
+	}
+	shown := &screen{terminal: isTerminal(os.Stderr), began: time.Now(), kills: kills}
+	verdict, evidence, err := campaign.Run(ctx, campaign.Config{Program: program, Kills: kills, Seed: seed,
+		Progress: os.Stderr, Watch: shown.show})
+	shown.end()
+	if evidence != "" {
+		fmt.Fprintf(os.Stderr, "To study it: %s. The same course once more: make campaign KILLS=%d SEED=%d\n", evidence, kills, seed)
+	}
+	if err != nil {
+		return err
+	}
+	const most = 20
+	for i, f := range verdict.Findings {
+		if i == most {
+			fmt.Fprintf(os.Stderr, "and %d more\n", len(verdict.Findings)-most)
+			break
+		}
+		fmt.Fprintln(os.Stderr, f)
+	}
+	if verdict.Kills > 0 {
+		fmt.Fprintf(os.Stderr, "%.2f duplicates inside the in-flight window per hundred kills\n", 100*float64(verdict.Inside)/float64(verdict.Kills))
+	}
+	fmt.Println(verdict)
+	if !verdict.Kept() {
+		return errBroken
+	}
+	return nil
+}
+
+// screen shows how far the campaign is: on a terminal in one line that is written again, elsewhere in a line now and then.
+type screen struct {
+	terminal bool
+	began    time.Time
+	kills    int
+	last     time.Time
+	phase    string
+}
+
+// show is called by one goroutine at a time.
+func (s *screen) show(now campaign.Status) {
+	const seldom = 30 * time.Second
+	line := fmt.Sprintf("%s: %d of %d kills, %d of %d messages done, %d copies arrived, %v", now.Phase, now.Kills, s.kills, now.Done,
+		now.Messages, now.Arrived, time.Since(s.began).Round(time.Second))
+	switch {
+	case s.terminal:
+		if now.Fault != "" {
+			line += ", " + now.Fault
+		}
+		fmt.Fprintf(os.Stderr, "\r%.150s\x1b[K", line)
+	case now.Phase != s.phase || time.Since(s.last) > seldom:
+		s.phase, s.last = now.Phase, time.Now()
+		fmt.Fprintln(os.Stderr, line)
+	}
+}
+
+func (s *screen) end() {
+	if s.terminal {
+		fmt.Fprintln(os.Stderr)
+	}
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

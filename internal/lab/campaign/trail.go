@@ -1,0 +1,244 @@
+package campaign
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// queueFile is what the log tells of one file of Postfix's queue. Places in time are lines of the log.
+type queueFile struct {
+	id string
+	// isCopy says that it came through the loopback listener. Otherwise it is a message at its first listener, or from pickup(8).
+	isCopy bool
+	// listener is the smtpd(8) or pickup(8) that opened the file, cleanup the process that wrote it, 0 while it has not said so.
+	listener, cleanup int
+	messageID         string
+	// From opened on the file is in flight for its listener until left, and for its cleanup until closed: then that process
+	// has turned to something else.
+	opened, left, closed int
+}
+
+// never is later than every line.
+const never = math.MaxInt
+
+// kill is one kill -9. It happened after the line begun and before the line done.
+type kill struct {
+	milter      bool
+	process     int
+	begun, done int
+}
+
+// trail is what Postfix's log tells, with the marks of the kills in it. It is safe for concurrent use.
+type trail struct {
+	mu        sync.Mutex
+	line      int
+	files     map[string][]*queueFile // by queue id, which may be used again
+	messages  map[string][]*queueFile // those that are no copies, by Message-ID
+	listening map[int]*queueFile      // by listener, while in flight
+	writing   map[int]*queueFile      // by cleanup, while in flight
+	kills     []*kill
+}
+
+func newTrail() *trail {
+	return &trail{files: map[string][]*queueFile{}, messages: map[string][]*queueFile{}, listening: map[int]*queueFile{}, writing: map[int]*queueFile{}}
+}
+
+// markAuthor is who writes the marks, in the form of Postfix's own programs.
+const markAuthor = "campaign[1]"
+
+var (
+	logLine = regexp.MustCompile(`^\S+ +\S+ \S+ \S+ (\S+)\[(\d+)\]: (.*)$`)
+	aboutID = regexp.MustCompile(`^([0-9A-Za-z]{6,}): (client=|uid=|message-id=(.*)|from=.*\(queue active\))`)
+	mark    = regexp.MustCompile(`^kill (\d+) (begins|done) (milter|\S+) (\d+)$`)
+)
+
+// add reads one line, and returns the moment that it stands for, "" for none.
+func (t *trail) add(line string) (moment, seen) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.line++
+	parts := logLine.FindStringSubmatch(line)
+	if parts == nil {
+		return "", seen{}
+	}
+	program, text := parts[1], parts[3]
+	process, err := strconv.Atoi(parts[2])
+	if err != nil {
+		return "", seen{}
+	}
+	if program+"["+parts[2]+"]" == markAuthor {
+		t.addMark(text)
+		return "", seen{}
+	}
+	if strings.HasPrefix(text, "disconnect from") {
+		t.leave(process)
+		return "", seen{}
+	}
+	about := aboutID.FindStringSubmatch(text)
+	if about == nil {
+		return "", seen{}
+	}
+	switch what := about[2]; {
+	case what == "client=" || what == "uid=":
+		return t.open(about[1], process, strings.Contains(program, "/sealmilter/"))
+	case strings.HasPrefix(what, "message-id="):
+		return t.read(about[1], process, about[3])
+	default:
+		return t.queued(about[1])
+	}
+}
+
+func (t *trail) open(id string, process int, isCopy bool) (moment, seen) {
+	t.leave(process)
+	f := &queueFile{id: id, isCopy: isCopy, listener: process, opened: t.line, left: never, closed: never}
+	t.files[id] = append(t.files[id], f)
+	t.listening[process] = f
+	if isCopy {
+		return copyOpened, seen{listener: process}
+	}
+	return frontOpened, seen{listener: process}
+}
+
+// leave notes that a listener has turned to something else.
+func (t *trail) leave(process int) {
+	if f := t.listening[process]; f != nil {
+		f.left = t.line
+		delete(t.listening, process)
+	}
+}
+
+func (t *trail) read(id string, process int, messageID string) (moment, seen) {
+	f := t.last(id)
+	if f == nil {
+		return "", seen{}
+	}
+	if before := t.writing[process]; before != nil && before != f {
+		before.closed = t.line
+	}
+	t.writing[process] = f
+	f.cleanup, f.messageID = process, messageID
+	if f.isCopy {
+		return copyRead, seen{f.listener, f.cleanup}
+	}
+	t.messages[messageID] = append(t.messages[messageID], f)
+	return messageRead, seen{f.listener, f.cleanup}
+}
+
+func (t *trail) queued(id string) (moment, seen) {
+	switch f := t.last(id); {
+	case f == nil:
+		return "", seen{}
+	case f.isCopy:
+		return copyQueued, seen{f.listener, f.cleanup}
+	default:
+		return messageQueued, seen{f.listener, f.cleanup}
+	}
+}
+
+func (t *trail) last(id string) *queueFile {
+	all := t.files[id]
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
+}
+
+// find returns the file that a delivery came from.
+func (t *trail) find(id, messageID string) *queueFile {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, f := range t.files[id] {
+		if f.messageID == messageID {
+			return f
+		}
+	}
+	return nil
+}
+
+func (t *trail) addMark(text string) {
+	m := mark.FindStringSubmatch(text)
+	if m == nil {
+		return
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil || n < 1 || n > len(t.kills)+1 {
+		return
+	}
+	if n == len(t.kills)+1 {
+		process, _ := strconv.Atoi(m[4]) // the pattern has digits alone
+		t.kills = append(t.kills, &kill{milter: m[3] == "milter", process: process, begun: t.line, done: never})
+	}
+	if m[2] == "done" {
+		t.kills[n-1].done = t.line
+	}
+}
+
+// killedIn reports whether a kill that concerns somebody fell between two lines.
+func (t *trail) killedIn(from, to int, concerned func(*kill) bool) bool {
+	for _, k := range t.kills {
+		if k.done >= from && k.begun <= to && concerned(k) {
+			return true
+		}
+	}
+	return false
+}
+
+// struck reports whether a kill met a file in flight: that of its listener or its cleanup, and for a copy that of the
+// milter, who hands it in.
+func (t *trail) struck(f *queueFile) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.killedIn(f.opened, f.left, func(k *kill) bool { return k.milter && f.isCopy || !k.milter && k.process == f.listener }) ||
+		f.cleanup != 0 && t.killedIn(f.opened, f.closed, func(k *kill) bool { return !k.milter && k.process == f.cleanup })
+}
+
+// messageOf returns the message that a copy was made of, where Postfix has made the Message-ID: it is another one at each
+// try.
+func (t *trail) messageOf(copy *queueFile) *queueFile {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if all := t.messages[copy.messageID]; len(all) == 1 {
+		return all[0]
+	}
+	return nil
+}
+
+// marks writes to Postfix's log by the way of its own programs: the lines of all of them are in the order in which they
+// were sent.
+type marks struct{ conn net.Conn }
+
+func openMarks(socket string) (*marks, error) {
+	conn, err := net.Dial("unixgram", socket)
+	if err != nil {
+		return nil, fmt.Errorf("reach postlogd: %w", err)
+	}
+	return &marks{conn}, nil
+}
+
+func (m *marks) write(format string, args ...any) error {
+	now := time.Now().Format(time.Stamp)
+	_, err := fmt.Fprintf(m.conn, "%s mx %s: %s", now, markAuthor, fmt.Sprintf(format, args...))
+	if err != nil {
+		return fmt.Errorf("mark a kill in the log: %w", err)
+	}
+	return nil
+}
+
+// isChild reports whether a process runs and was started by parent.
+func isChild(process, parent int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", process))
+	if err != nil {
+		return false
+	}
+	// The name in parentheses may hold blanks.
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	return len(fields) > 1 && fields[0] != "Z" && fields[1] == strconv.Itoa(parent)
+}
