@@ -50,13 +50,9 @@ func (i Identity) For(recipients []mail.Recipient) Identity {
 // ownFields returns the fields that are the same at each try, and whether the client has named the message.
 func ownFields(m *mail.Message) (own mail.Header, named bool) {
 	header := m.Header
-	// Postfix completes a header at its end and in this order: Message-Id, Date, From. Its Message-Id is
-	// <time.queue-id@host>, which no client can make, and it is new at each try like the Date behind it. A Date before
-	// it is the client's, and tells one message without a name from the next.
-	made := slices.IndexFunc(header, func(f mail.Field) bool {
-		id := m.Envelope.QueueID
-		return f.Is("Message-ID") && id != "" && strings.Contains(f.Value, "."+id+"@")
-	})
+	// Postfix completes a header at its end and in this order: Message-Id, Date, From. A Date before its Message-Id is the
+	// client's, and tells one message without a name from the next.
+	made := slices.IndexFunc(header, func(f mail.Field) bool { return f.Is("Message-ID") && madeByPostfix(f.Value, m.Envelope.QueueID) })
 	if made >= 0 {
 		header = header[:made]
 	}
@@ -79,6 +75,12 @@ func ownFields(m *mail.Message) (own mail.Header, named bool) {
 		own = append(own, f)
 	}
 	return own, named
+}
+
+// madeByPostfix reports whether a Message-ID is <time.queue-id@host>, or <queue-id@host> with enable_long_queue_ids, which
+// no client can make. It is new at each try, like the Date behind it.
+func madeByPostfix(id, queueID string) bool {
+	return queueID != "" && (strings.Contains(id, "."+queueID+"@") || strings.Contains(id, "<"+queueID+"@"))
 }
 
 // writtenByFilters reports whether spam and virus filters in front write the field, whose name is in lower case. Scores,

@@ -29,6 +29,8 @@ func TestRetry(t *testing.T) {
 		{"unfinished, Message-ID by Postfix", "Message-ID: <1.4XyZ@mx>\n", "Message-ID: <2.4XyZ@mx>\n", "4XyZ", false, time.Second, true},
 		{"unfinished, no Message-ID, given up", "Subject: x\n", "Subject: x\n", "", false, 61 * time.Minute, false},
 		{"unfinished, no Message-ID, other Date", "Date: a\n", "Date: b\n", "", false, time.Second, false},
+		{"unfinished, the client's Date, Message-ID of a long queue id", "Date: a\nMessage-ID: <4XyZ@mx>\n", "Date: b\nMessage-ID: <4XyZ@mx>\n", "4XyZ", false, time.Second, false},
+		{"finished, Message-ID of a long queue id", "Message-ID: <4XyZ@mx>\n", "Message-ID: <4XyZ@mx>\n", "4XyZ", true, time.Second, false},
 		{"unfinished, the client's Date, Message-ID by Postfix", "Date: a\nMessage-ID: <1.4XyZ@mx>\n", "Date: b\nMessage-ID: <2.4XyZ@mx>\n", "4XyZ", false, time.Second, false},
 		{"unfinished, Message-ID and Date by Postfix", "Message-ID: <1.4XyZ@mx>\nDate: a\n", "Message-ID: <2.4XyZ@mx>\nDate: b\n", "4XyZ", false, time.Second, true},
 		{"other DKIM signature", id + "DKIM-Signature: t=1\n", id + "DKIM-Signature: t=2\n", "", false, time.Second, true},
