@@ -92,7 +92,7 @@ func (c *campaign) run(ctx context.Context) (verdict *Verdict, err error) {
 		}
 	}
 	c.tell("building the site", "")
-	if c.site, err = buildSite(ctx, c.Program, c.dir, c.Progress, take); err != nil {
+	if c.site, err = buildSite(ctx, c.Program, c.dir, chance(actor(c.Seed, "site"), 50), c.Progress, take); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.site.Close()) }()

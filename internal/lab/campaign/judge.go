@@ -28,6 +28,9 @@ type Verdict struct {
 	Messages, Copies, Kills int
 	// Lost copies, Leaked deliveries, and duplicates Outside and Inside the in-flight window.
 	Lost, Leaked, Outside, Inside int
+	// KillsAnyTime are the kills of the milter that were not aimed at a moment, InsideAnyTime the duplicates by them,
+	// InsideNameless those of messages without a Message-ID.
+	KillsAnyTime, InsideAnyTime, InsideNameless int
 	// FalseRefusals are messages or recipients that were refused for good without a reason, Unanswered those that were
 	// never accepted though every fault was over.
 	FalseRefusals, Unanswered int
@@ -58,6 +61,11 @@ func (v *Verdict) add(n *int, f Finding) {
 // the register any more.
 func judge(r *register, t *trail) *Verdict {
 	v := &Verdict{Messages: len(r.order), Copies: len(r.arrivals), Kills: len(t.kills)}
+	for _, k := range t.kills {
+		if k.aim == anyTimeAim {
+			v.KillsAnyTime++
+		}
+	}
 	arrivals := map[[2]string][]arrival{} // by letter and recipient
 	for _, a := range r.arrivals {
 		if a.wrong != "" {
@@ -104,27 +112,35 @@ func (v *Verdict) judgeReader(rec *record, reader recipient, got []arrival, told
 	}
 	// The last copy is the one that nobody has sent in vain.
 	slices.SortFunc(got, func(a, b arrival) int { return cmp.Compare(t.opened(a), t.opened(b)) })
-	excused := 0
+	var excuses []*kill
 	var copies []string
 	files := map[*queueFile]bool{}
 	for i, a := range got {
 		f := t.find(a.queueID, a.messageID)
-		why := excuse(rec, f, t)
-		if files[f] {
-			why = "" // Postfix has delivered one file twice
+		k := excuse(rec, f, t)
+		if files[f] || i == len(got)-1 {
+			k = nil // Postfix has delivered one file twice, or nothing came later
 		}
 		files[f] = true
-		if i < len(got)-1 && why != "" {
-			excused++
+		if k != nil {
+			excuses = append(excuses, k)
+			copies = append(copies, fmt.Sprintf("%s (kill %d)", a.queueID, k.number))
+		} else {
+			copies = append(copies, a.queueID)
 		}
-		copies = append(copies, fmt.Sprintf("%s (%s)", a.queueID, cmp.Or(why, "no excuse")))
 	}
 	seen := fmt.Sprintf("accepted %d times, arrived as %s", rec.accepted[reader.addr], strings.Join(copies, ", "))
-	for range extra {
-		if excused--; excused >= 0 {
-			v.add(&v.Inside, Finding{"inside", rec.marker, reader.addr, seen})
-		} else {
+	for i := range extra {
+		if i >= len(excuses) {
 			v.add(&v.Outside, Finding{"outside", rec.marker, reader.addr, seen})
+			continue
+		}
+		v.add(&v.Inside, Finding{"inside", rec.marker, reader.addr, seen + ", " + excuses[i].aim})
+		if excuses[i].aim == anyTimeAim {
+			v.InsideAnyTime++
+		}
+		if rec.id == "" {
+			v.InsideNameless++
 		}
 	}
 }
@@ -137,20 +153,16 @@ func (t *trail) opened(a arrival) int {
 	return never
 }
 
-// excuse says why a copy could not be known as sent when it was sent once more, "" if it had to be.
-func excuse(rec *record, f *queueFile, t *trail) string {
-	switch {
-	case f == nil:
-		return ""
-	case t.struck(f):
-		return "in flight at a kill"
-	case rec.id == "":
-		// Nothing tells the next try of a letter without a name from a second letter, once the milter has done its part.
-		if m := t.messageOf(f); m != nil && t.struck(m) {
-			return "without a Message-ID, and its message in flight at a kill"
-		}
+// excuse returns the kill by which a copy could not be known as sent when it was sent once more, nil if there is none.
+func excuse(rec *record, f *queueFile, t *trail) *kill {
+	if f == nil {
+		return nil
 	}
-	return ""
+	if k := t.struck(f); k != nil || rec.id != "" {
+		return k
+	}
+	served := slices.DeleteFunc(rec.readers(), func(r recipient) bool { return r.may == nothing })
+	return t.struckWhole(f, len(served))
 }
 
 // judgeAnswers judges what the sender of a letter was told.

@@ -65,7 +65,7 @@ const (
 )
 
 func killMark(who string, process int) string {
-	return fmt.Sprintf("%s: kill 1 begins %s %d\n%[1]s: kill 1 done %s %d\n", markAuthor, who, process)
+	return fmt.Sprintf("%s: kill 1 begins %s %d at any time\n%[1]s: kill 1 done %[2]s %[3]d at any time\n", markAuthor, who, process)
 }
 
 func TestJudgeDuplicates(t *testing.T) {
@@ -139,6 +139,37 @@ func TestJudgeNameless(t *testing.T) {
 			h.letter(c.id, 1)
 			h.arrive(ada, "AAAAC1", "<a@client.example>")
 			h.arrive(ned, "AAAAM1", "<a@client.example>")
+			h.arrive(ada, "AAAAC2", "<b@mx.lab.test>")
+			h.arrive(ned, "AAAAM2", "<b@mx.lab.test>")
+			if got := h.verdict(); got != c.want {
+				t.Errorf("the verdict is %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestJudgeNamelessForgotten has the milter killed when it has forgotten such a letter, and nobody was told that it is sent.
+func TestJudgeNamelessForgotten(t *testing.T) {
+	again := strings.ReplaceAll(secondTry, "<a@client.example>", "<b@mx.lab.test>")
+	const queued = "postfix/qmgr[1]: AAAAM1: from=<a@lab.test>, size=1, nrcpt=1 (queue active)\n"
+	beforeAnswer := strings.Replace(firstEnds, "postfix/smtpd", killMark("milter", 5)+"postfix/smtpd", 1)
+	for _, c := range []struct {
+		name, log, id, want string
+	}{
+		{"before the answer", firstTry + beforeAnswer + again, "", "lost 0 leaked 0 outside 0 inside 1 refused 0 unanswered 0"},
+		{"after the answer", firstTry + firstEnds + killMark("milter", 5) + again, "", "lost 0 leaked 0 outside 1 inside 0 refused 0 unanswered 0"},
+		{"when the message was queued", firstTry + queued + beforeAnswer + again, "", "lost 0 leaked 0 outside 1 inside 0 refused 0 unanswered 0"},
+		{"with a name", firstTry + beforeAnswer + again, "<a@client.example>", "lost 0 leaked 0 outside 1 inside 0 refused 0 unanswered 0"},
+		{"with a copy to come", firstTry + beforeAnswer + again, "", "lost 1 leaked 0 outside 1 inside 0 refused 0 unanswered 0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHistory(c.log)
+			rec := h.letter(c.id, 1)
+			if strings.HasPrefix(c.want, "lost 1") {
+				rec.to = append(rec.to, recipient{"sue0@strict.example", encrypted, false})
+				rec.accepted["sue0@strict.example"] = 1
+			}
+			h.arrive(ada, "AAAAC1", "<a@client.example>")
 			h.arrive(ada, "AAAAC2", "<b@mx.lab.test>")
 			h.arrive(ned, "AAAAM2", "<b@mx.lab.test>")
 			if got := h.verdict(); got != c.want {

@@ -54,6 +54,9 @@ func drawStrike(random *rand.Rand) strike {
 		s.target = queueWriter
 	}
 	s.after = when[s.target][random.IntN(len(when[s.target]))]
+	if s.target == milterProcess && chance(random, 50) {
+		s.after = anyTime
+	}
 	if longest := 0.05; !chance(random, 20) { // seconds
 		s.delay = time.Duration(longest * math.Pow(10, -3*random.Float64()) * float64(time.Second))
 	}
@@ -92,14 +95,17 @@ func (k *killer) strike(ctx context.Context, s strike) (bool, error) {
 	const longest = 3 * time.Second
 	waiting, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	met, _ := k.moments.next(waiting, s.after)
-	pause(ctx, s.delay)
+	var met seen
+	if s.after != anyTime {
+		met, _ = k.moments.next(waiting, s.after)
+		pause(ctx, s.delay)
+	}
 	if s.target == milterProcess {
 		p := k.daemon.running()
 		if p == nil {
 			return false, nil
 		}
-		return true, k.kill(s.target, p.ID(), p.Kill)
+		return true, k.kill(s, p.ID(), p.Kill)
 	}
 	process := met.listener
 	if s.target == queueWriter {
@@ -112,7 +118,7 @@ func (k *killer) strike(ctx context.Context, s strike) (bool, error) {
 	if process == 0 || !isChild(process, master) {
 		return false, nil
 	}
-	return true, k.kill(s.target, process, func() error {
+	return true, k.kill(s, process, func() error {
 		if err := syscall.Kill(process, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
 			return fmt.Errorf("kill %s: %w", s.target, err)
 		}
@@ -123,15 +129,26 @@ func (k *killer) strike(ctx context.Context, s strike) (bool, error) {
 }
 
 // kill marks a kill in the log, before and after.
-func (k *killer) kill(target victim, process int, work func() error) error {
+func (k *killer) kill(s strike, process int, work func() error) error {
 	k.done++
-	if err := k.marks.write("kill %d begins %s %d", k.done, target, process); err != nil {
+	if err := k.marks.write("kill %d begins %s %d %s", k.done, s.target, process, s.aim()); err != nil {
 		return err
 	}
 	if err := work(); err != nil {
 		return err
 	}
-	return k.marks.write("kill %d done %s %d", k.done, target, process)
+	return k.marks.write("kill %d done %s %d %s", k.done, s.target, process, s.aim())
+}
+
+// anyTimeAim is the aim of a strike that waits for nothing.
+const anyTimeAim = "at any time"
+
+// aim says in words what a strike was aimed at.
+func (s strike) aim() string {
+	if s.after == anyTime {
+		return anyTimeAim
+	}
+	return fmt.Sprintf("%v after %s", s.delay.Round(10*time.Microsecond), s.after)
 }
 
 // masterID returns the process of master(8).

@@ -9,6 +9,8 @@ import (
 type moment string
 
 const (
+	// anyTime is no moment at all: what follows comes when it comes.
+	anyTime         moment = ""
 	clientConnected moment = "client connected"
 	clientData      moment = "client sends its text"
 	clientDot       moment = "client has sent its final dot"

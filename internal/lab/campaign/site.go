@@ -44,13 +44,13 @@ type site struct {
 const stateSize = 24 << 20
 
 // buildSite starts everything but the milter, which finds its keys in the state directory. Deliveries go to take.
-func buildSite(ctx context.Context, program, dir string, progress io.Writer, take func(lab.Delivery)) (*site, error) {
+func buildSite(ctx context.Context, program, dir string, longQueueIDs bool, progress io.Writer, take func(lab.Delivery)) (*site, error) {
 	s := &site{program: program, dir: dir, state: filepath.Join(dir, "state"), people: cast(), keyIDs: map[string][]string{}}
 	for _, step := range []func() error{
 		s.mount,
 		func() error { return s.start(ctx, progress, take) },
 		func() error { return s.makeKeys(ctx) },
-		func() error { return s.startPostfix(ctx, progress) },
+		func() error { return s.startPostfix(ctx, longQueueIDs, progress) },
 	} {
 		if err := step(); err != nil {
 			return nil, errors.Join(fmt.Errorf("build the site: %w", err), s.Close())
@@ -220,18 +220,25 @@ port = %s
 	return os.Rename(s.config()+".new", s.config())
 }
 
-// startPostfix starts the relay host with the shipped fragments. What makes a person wait, and is no part of any promise,
-// is left out: pauses after errors and before services that died are started again.
-func (s *site) startPostfix(ctx context.Context, progress io.Writer) (err error) {
-	s.postfix, err = lab.StartPostfix(ctx, lab.PostfixConfig{
-		Relay: s.sink.Addr,
-		Auth:  s.auth.Addr,
-		Main: postfix.MainCF(s.listen) + `message_size_limit = 51200000
+// shortPauses leave out what makes somebody wait and is no part of any promise.
+const shortPauses = `message_size_limit = 51200000
 smtpd_error_sleep_time = 0
 smtpd_hard_error_limit = 1000
 service_throttle_time = 1s
 in_flow_delay = 0
-`,
+`
+
+// startPostfix starts the relay host with the shipped fragments. With long queue ids the Message-IDs that Postfix makes are
+// of another form.
+func (s *site) startPostfix(ctx context.Context, longQueueIDs bool, progress io.Writer) (err error) {
+	main := postfix.MainCF(s.listen) + shortPauses
+	if longQueueIDs {
+		main += "enable_long_queue_ids = yes\n"
+	}
+	s.postfix, err = lab.StartPostfix(ctx, lab.PostfixConfig{
+		Relay:    s.sink.Addr,
+		Auth:     s.auth.Addr,
+		Main:     main,
 		Master:   postfix.MasterCF(s.listen, s.reinject),
 		Progress: progress,
 	})

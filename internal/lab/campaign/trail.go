@@ -20,6 +20,7 @@ type queueFile struct {
 	// listener is the smtpd(8) or pickup(8) that opened the file, cleanup the process that wrote it, 0 while it has not said so.
 	listener, cleanup int
 	messageID         string
+	queued            bool
 	// From opened on the file is in flight for its listener until left, and for its cleanup until closed: then that process
 	// has turned to something else.
 	opened, left, closed int
@@ -30,8 +31,10 @@ const never = math.MaxInt
 
 // kill is one kill -9. It happened after the line begun and before the line done.
 type kill struct {
+	number      int
 	milter      bool
 	process     int
+	aim         string // what it was aimed at, in words
 	begun, done int
 }
 
@@ -41,13 +44,15 @@ type trail struct {
 	line      int
 	files     map[string][]*queueFile // by queue id, which may be used again
 	messages  map[string][]*queueFile // those that are no copies, by Message-ID
+	copies    map[string]int          // how many there are, by Message-ID
 	listening map[int]*queueFile      // by listener, while in flight
 	writing   map[int]*queueFile      // by cleanup, while in flight
 	kills     []*kill
 }
 
 func newTrail() *trail {
-	return &trail{files: map[string][]*queueFile{}, messages: map[string][]*queueFile{}, listening: map[int]*queueFile{}, writing: map[int]*queueFile{}}
+	return &trail{files: map[string][]*queueFile{}, messages: map[string][]*queueFile{}, copies: map[string]int{},
+		listening: map[int]*queueFile{}, writing: map[int]*queueFile{}}
 }
 
 // markAuthor is who writes the marks, in the form of Postfix's own programs.
@@ -56,7 +61,7 @@ const markAuthor = "campaign[1]"
 var (
 	logLine = regexp.MustCompile(`^\S+ +\S+ \S+ \S+ (\S+)\[(\d+)\]: (.*)$`)
 	aboutID = regexp.MustCompile(`^([0-9A-Za-z]{6,}): (client=|uid=|message-id=(.*)|from=.*\(queue active\))`)
-	mark    = regexp.MustCompile(`^kill (\d+) (begins|done) (milter|\S+) (\d+)$`)
+	mark    = regexp.MustCompile(`^kill (\d+) (begins|done) (\S+) (\d+) (.*)$`)
 )
 
 // add reads one line, and returns the moment that it stands for, "" for none.
@@ -125,6 +130,7 @@ func (t *trail) read(id string, process int, messageID string) (moment, seen) {
 	t.writing[process] = f
 	f.cleanup, f.messageID = process, messageID
 	if f.isCopy {
+		t.copies[messageID]++
 		return copyRead, seen{f.listener, f.cleanup}
 	}
 	t.messages[messageID] = append(t.messages[messageID], f)
@@ -132,14 +138,15 @@ func (t *trail) read(id string, process int, messageID string) (moment, seen) {
 }
 
 func (t *trail) queued(id string) (moment, seen) {
-	switch f := t.last(id); {
-	case f == nil:
+	f := t.last(id)
+	if f == nil {
 		return "", seen{}
-	case f.isCopy:
-		return copyQueued, seen{f.listener, f.cleanup}
-	default:
-		return messageQueued, seen{f.listener, f.cleanup}
 	}
+	f.queued = true
+	if f.isCopy {
+		return copyQueued, seen{f.listener, f.cleanup}
+	}
+	return messageQueued, seen{f.listener, f.cleanup}
 }
 
 func (t *trail) last(id string) *queueFile {
@@ -173,41 +180,53 @@ func (t *trail) addMark(text string) {
 	}
 	if n == len(t.kills)+1 {
 		process, _ := strconv.Atoi(m[4]) // the pattern has digits alone
-		t.kills = append(t.kills, &kill{milter: m[3] == "milter", process: process, begun: t.line, done: never})
+		t.kills = append(t.kills, &kill{number: n, milter: m[3] == string(milterProcess), process: process, aim: m[5], begun: t.line, done: never})
 	}
 	if m[2] == "done" {
 		t.kills[n-1].done = t.line
 	}
 }
 
-// killedIn reports whether a kill that concerns somebody fell between two lines.
-func (t *trail) killedIn(from, to int, concerned func(*kill) bool) bool {
+// killedIn returns a kill between two lines that concerns somebody, nil if there was none.
+func (t *trail) killedIn(from, to int, concerned func(*kill) bool) *kill {
 	for _, k := range t.kills {
 		if k.done >= from && k.begun <= to && concerned(k) {
-			return true
+			return k
 		}
 	}
-	return false
-}
-
-// struck reports whether a kill met a file in flight: that of its listener or its cleanup, and for a copy that of the
-// milter, who hands it in.
-func (t *trail) struck(f *queueFile) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.killedIn(f.opened, f.left, func(k *kill) bool { return k.milter && f.isCopy || !k.milter && k.process == f.listener }) ||
-		f.cleanup != 0 && t.killedIn(f.opened, f.closed, func(k *kill) bool { return !k.milter && k.process == f.cleanup })
-}
-
-// messageOf returns the message that a copy was made of, where Postfix has made the Message-ID: it is another one at each
-// try.
-func (t *trail) messageOf(copy *queueFile) *queueFile {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if all := t.messages[copy.messageID]; len(all) == 1 {
-		return all[0]
-	}
 	return nil
+}
+
+// struck returns a kill that met a file in flight, nil if none did: that of its listener or its cleanup, and for a copy that
+// of the milter, who hands it in.
+func (t *trail) struck(f *queueFile) *kill {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := t.killedIn(f.opened, f.left, func(k *kill) bool { return k.milter && f.isCopy || !k.milter && k.process == f.listener })
+	if k == nil && f.cleanup != 0 {
+		k = t.killedIn(f.opened, f.closed, func(k *kill) bool { return !k.milter && k.process == f.cleanup })
+	}
+	return k
+}
+
+// struckWhole returns a kill by which no copy of a message can be known as sent any more, though the message names no
+// Message-ID of its client's: the MTA's part of it was in flight, or the milter was killed when it had handed in all copies
+// but the one that the message becomes, and had not answered. Nil if there is none. Postfix makes another Message-ID at
+// each try, which tells what message the copy was made of.
+func (t *trail) struckWhole(copy *queueFile, recipients int) *kill {
+	t.mu.Lock()
+	all := t.messages[copy.messageID]
+	handedIn := t.copies[copy.messageID]
+	t.mu.Unlock()
+	if len(all) != 1 {
+		return nil
+	}
+	if k := t.struck(all[0]); k != nil || handedIn < recipients-1 || all[0].queued {
+		return k
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.killedIn(all[0].opened, all[0].left, func(k *kill) bool { return k.milter })
 }
 
 // marks writes to Postfix's log by the way of its own programs: the lines of all of them are in the order in which they

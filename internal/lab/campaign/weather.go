@@ -50,10 +50,19 @@ func (w *weather) faults() []fault {
 
 // run makes faults until ctx ends. All of them have ended then.
 func (w *weather) run(ctx context.Context) error {
+	// In another order each time round: every fault comes as often as the others.
 	all := w.faults()
+	var order []int
 	for pause(ctx, time.Duration(500+w.random.IntN(2500))*time.Millisecond) {
-		f, lasts := all[w.random.IntN(len(all))], time.Duration(500+w.random.IntN(2500))*time.Millisecond
+		if len(order) == 0 {
+			order = w.random.Perm(len(all))
+		}
+		f, lasts := all[order[0]], time.Duration(500+w.random.IntN(2500))*time.Millisecond
 		w.told(f.name)
+		order = order[1:]
+		if chance(w.random, 10) {
+			lasts *= 5 // longer than anybody waits for a lock
+		}
 		// What has begun is ended, even if the campaign ends meanwhile.
 		end, err := f.begin(context.WithoutCancel(ctx))
 		if err != nil {
