@@ -39,19 +39,21 @@ func (a armorFrame) size(n int64) int64 {
 
 // write armors the concatenation of the parts. It writes to w in pieces of about 32 KiB.
 func (a armorFrame) write(w io.Writer, parts ...[]byte) (int64, error) {
-	total := 0
-	for _, part := range parts {
-		total += len(part)
-	}
-	e := armorEncoder{armorFrame: a, w: w, crc: crc24Init}
-	e.out = make([]byte, 0, min(a.size(int64(total)), armorBuffer+2*armorLine))
-	e.line = make([]byte, 0, armorLine)
-	e.out = append(e.out, "-----BEGIN "+a.label+"-----"+a.eol+a.eol...)
+	e := a.begin(w, Payload(parts).size())
 	for _, part := range parts {
 		e.encode(part)
 	}
 	e.finish()
 	return e.n, e.err
+}
+
+// begin returns an encoder for so many octets that has begun a block.
+func (a armorFrame) begin(w io.Writer, octets int64) *armorEncoder {
+	e := &armorEncoder{armorFrame: a, w: w, crc: crc24Init}
+	e.out = make([]byte, 0, min(a.size(octets), armorBuffer+2*armorLine))
+	e.line = make([]byte, 0, armorLine)
+	e.out = append(e.out, "-----BEGIN "+a.label+"-----"+a.eol+a.eol...)
+	return e
 }
 
 type armorEncoder struct {
@@ -62,6 +64,12 @@ type armorEncoder struct {
 	crc  uint32
 	n    int64
 	err  error
+}
+
+// Write is encode for who has to know of errors at once.
+func (e *armorEncoder) Write(p []byte) (int, error) {
+	e.encode(p)
+	return len(p), e.err
 }
 
 func (e *armorEncoder) encode(p []byte) {

@@ -3,23 +3,44 @@ package crypto
 import "io"
 
 // Ciphertext is one recipient's encrypted message: the session-key packets for their keys alone, and the encrypted
-// data. It is immutable and safe for concurrent use; the data may be in common with other recipients' copies.
+// data, which may be in common with other recipients' copies. It is safe for concurrent use.
 type Ciphertext struct {
-	keys, data []byte
-	checksum   bool
+	keys  []byte
+	data  *data
+	shelf *Shelf
 }
 
 // WriteTo writes the message as an armored "PGP MESSAGE" block with CRLF line ends, in pieces of about 32 KiB. It may
-// be called again.
+// be called again and writes the same, until the shelf of the message is cleared. Data that no other copy has are
+// encrypted on their way to w.
 func (c *Ciphertext) WriteTo(w io.Writer) (int64, error) {
-	return c.frame().write(w, c.keys, c.data)
+	e := c.frame().begin(w, c.size())
+	e.encode(c.keys)
+	var err error
+	if c.data.class == 0 {
+		err = c.data.writeTo(e)
+	} else {
+		var packet []byte
+		packet, err = c.shelf.get(c.data)
+		e.encode(packet)
+	}
+	if err != nil {
+		return e.n, err
+	}
+	e.finish()
+	return e.n, e.err
 }
 
-// Size returns the number of octets that WriteTo writes.
-func (c *Ciphertext) Size() int64 {
-	return c.frame().size(int64(len(c.keys) + len(c.data)))
-}
+// Size returns the number of octets that WriteTo writes, without doing so.
+func (c *Ciphertext) Size() int64 { return c.frame().size(c.size()) }
+
+// Class returns the same number, which is not 0, for copies of one message that have their encrypted data in common, and 0
+// for a copy whose data no other one has. It costs least to write the copies of one class one after the other.
+func (c *Ciphertext) Class() int { return c.data.class }
+
+// size is without the armor.
+func (c *Ciphertext) size() int64 { return int64(len(c.keys)) + c.data.size() }
 
 func (c *Ciphertext) frame() armorFrame {
-	return armorFrame{label: armorMessage, eol: "\r\n", checksum: c.checksum}
+	return armorFrame{label: armorMessage, eol: "\r\n", checksum: !c.data.use.v2}
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
@@ -20,6 +20,9 @@ type EncryptOptions struct {
 	// further copy cost little more than its session-key packet. Who holds two copies can see that they are the same
 	// message. Without it every copy has its own session key.
 	Share bool
+	// Shelf is where the calls for one message keep what their copies have in common, and their session keys. Without it
+	// each call has one of its own.
+	Shelf *Shelf
 	// NewestOnly encrypts to the newest valid encryption subkey of each certificate instead of all of them.
 	NewestOnly bool
 }
@@ -41,7 +44,10 @@ const maxIntended = 100
 //
 // An old certificate lowers nobody else's protection: each reader gets the best packets and cipher that their own
 // certificate announces.
-func (s *Sealer) Encrypt(payload []byte, by *Signer, to []*Cert, o EncryptOptions) ([]*Ciphertext, error) {
+//
+// The copies are encrypted when they are written. They hold on to the payload, which must not change until then; whatever
+// can fail fails here.
+func (s *Sealer) Encrypt(payload Payload, by *Signer, to []*Cert, o EncryptOptions) ([]*Ciphertext, error) {
 	if len(to) == 0 {
 		return nil, errors.New("encrypt: no recipient")
 	}
@@ -61,25 +67,30 @@ func (s *Sealer) Encrypt(payload []byte, by *Signer, to []*Cert, o EncryptOption
 	if err != nil {
 		return nil, err
 	}
-	shared := make(map[suite]*sealed)
+	if o.Shelf == nil {
+		o.Shelf = new(Shelf)
+	}
+	shared := make(map[suite]*data)
 	copies := make([]*Ciphertext, len(to))
 	for i, reader := range readers {
 		use := suiteOf(reader)
-		data := shared[use]
-		if data == nil {
-			if data, err = inner.seal(use, cfg); err != nil {
+		of := shared[use]
+		if of == nil {
+			if of, err = newData(inner, use, cfg.Random()); err != nil {
 				return nil, fmt.Errorf("encrypt to %s: %w", to[i].Fingerprint(), err)
 			}
-			defer clear(data.sessionKey)
+			o.Shelf.add(of)
 			if o.Share {
-				shared[use] = data
+				shared[use] = of
 			}
+		} else if of.class == 0 {
+			of.class = o.Shelf.newClass()
 		}
-		keys, err := sessionKeyPackets(reader, use, data.sessionKey, cfg)
+		keys, err := sessionKeyPackets(reader, use, of.sessionKey, cfg)
 		if err != nil {
 			return nil, fmt.Errorf("encrypt to %s: %w", to[i].Fingerprint(), err)
 		}
-		copies[i] = &Ciphertext{keys: keys, data: data.packet, checksum: !use.v2}
+		copies[i] = &Ciphertext{keys: keys, data: of, shelf: o.Shelf}
 	}
 	return copies, nil
 }
@@ -120,10 +131,10 @@ func intendedRecipients(to []*Cert, o EncryptOptions) []*packet.Recipient {
 }
 
 // message is what gets encrypted: a literal data packet, between a one-pass signature and its signature if it is
-// signed (RFC 9580, section 10.3). The parts are adjacent pieces of it.
-type message struct{ parts [3][]byte }
+// signed (RFC 9580, section 10.3).
+type message = Payload
 
-func (s *Sealer) message(payload []byte, by *Signer, intended []*packet.Recipient, cfg *packet.Config) (*message, error) {
+func (s *Sealer) message(payload Payload, by *Signer, intended []*packet.Recipient, cfg *packet.Config) (message, error) {
 	var before, after bytes.Buffer
 	if by != nil {
 		sig, err := s.sign(payload, by, intended, cfg)
@@ -137,8 +148,8 @@ func (s *Sealer) message(payload []byte, by *Signer, intended []*packet.Recipien
 			return nil, err
 		}
 	}
-	before.Write(literalHeader(len(payload)))
-	return &message{[3][]byte{before.Bytes(), payload, after.Bytes()}}, nil
+	before.Write(literalHeader(payload.size()))
+	return slices.Concat(message{before.Bytes()}, payload, message{after.Bytes()}), nil
 }
 
 func onePass(sig *packet.Signature, pub *packet.PublicKey) *packet.OnePassSignature {
@@ -159,48 +170,9 @@ func onePass(sig *packet.Signature, pub *packet.PublicKey) *packet.OnePassSignat
 }
 
 // literalHeader begins a literal data packet of binary data, without a file name and a date (RFC 9580, section 5.9).
-func literalHeader(payload int) []byte {
+func literalHeader(payload int64) []byte {
 	const tag, binaryData = 0xc0 | 11, 'b'
 	fields := []byte{binaryData, 0, 0, 0, 0, 0}
-	b := binary.BigEndian.AppendUint32([]byte{tag, 255}, uint32(len(fields)+payload))
+	b := binary.BigEndian.AppendUint32([]byte{tag, 255}, uint32(int64(len(fields))+payload))
 	return append(b, fields...)
-}
-
-// sealed is one encrypted data packet and the key to it.
-type sealed struct {
-	packet     []byte
-	sessionKey []byte
-}
-
-func (m *message) seal(use suite, cfg *packet.Config) (*sealed, error) {
-	key := make([]byte, use.cipher.KeySize())
-	if _, err := io.ReadFull(cfg.Random(), key); err != nil {
-		return nil, fmt.Errorf("make a session key: %w", err)
-	}
-	var out bytes.Buffer
-	total := 0
-	for _, part := range m.parts {
-		total += len(part)
-	}
-	out.Grow(total + total/64 + 512)
-	w, err := packet.SerializeSymmetricallyEncrypted(&out, use.cipher, use.v2,
-		packet.CipherSuite{Cipher: use.cipher, Mode: use.mode}, key, cfg)
-	if err != nil {
-		return nil, err
-	}
-	for _, part := range m.parts {
-		// The library keeps and copies whatever it gets at once.
-		const piece = 32 << 10
-		for len(part) > 0 {
-			n := min(piece, len(part))
-			if _, err := w.Write(part[:n]); err != nil {
-				return nil, err
-			}
-			part = part[n:]
-		}
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return &sealed{packet: out.Bytes(), sessionKey: key}, nil
 }

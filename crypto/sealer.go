@@ -27,7 +27,7 @@ type Signature struct {
 }
 
 // Sign makes a detached signature. It fails with an [*Unusable] if the key may not sign now.
-func (s *Sealer) Sign(payload []byte, by *Signer) (*Signature, error) {
+func (s *Sealer) Sign(payload Payload, by *Signer) (*Signature, error) {
 	sig, err := s.sign(payload, by, nil, s.config())
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ var micAlgs = map[crypto.Hash]string{
 }
 
 // sign signs the payload for the intended recipients (RFC 9580, section 5.2.3.36), if there are any.
-func (s *Sealer) sign(payload []byte, by *Signer, intended []*packet.Recipient, cfg *packet.Config) (*packet.Signature, error) {
+func (s *Sealer) sign(payload Payload, by *Signer, intended []*packet.Recipient, cfg *packet.Config) (*packet.Signature, error) {
 	if err := by.Check(cfg.Now()); err != nil {
 		return nil, fmt.Errorf("sign with %s: %w", by.cert.Fingerprint(), err)
 	}
@@ -76,7 +76,9 @@ func (s *Sealer) sign(payload []byte, by *Signer, intended []*packet.Recipient, 
 	}
 	h, err := sig.PrepareSign(cfg)
 	if err == nil {
-		h.Write(payload)
+		for _, piece := range payload {
+			h.Write(piece)
+		}
 		err = sig.Sign(h, by.key, cfg)
 	}
 	if err != nil {

@@ -137,6 +137,9 @@ func (s *session) Body(*lib.Modifier) (lib.Response, error) {
 		edit, err = tx.handler.Message(ctx, m)
 		return err
 	})
+	if edit != nil && edit.Done != nil {
+		defer edit.Done()
+	}
 	var answer reply
 	if err == nil {
 		err = guard(func() (err error) {

@@ -11,10 +11,10 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// Sealer is what the composer needs of [crypto.Sealer]. It must not keep the payload when it returns.
+// Sealer is what the composer needs of [crypto.Sealer]. The payload does not change afterwards.
 type Sealer interface {
-	Sign(payload []byte, by *crypto.Signer) (*crypto.Signature, error)
-	Encrypt(payload []byte, by *crypto.Signer, to []*crypto.Cert, o crypto.EncryptOptions) ([]*crypto.Ciphertext, error)
+	Sign(payload crypto.Payload, by *crypto.Signer) (*crypto.Signature, error)
+	Encrypt(payload crypto.Payload, by *crypto.Signer, to []*crypto.Cert, o crypto.EncryptOptions) ([]*crypto.Ciphertext, error)
 }
 
 // Composer makes PGP/MIME messages. It is safe for concurrent use if Sealer and Rand are.
@@ -31,7 +31,18 @@ type Copy struct {
 	// Header is the whole header.
 	Header mail.Header
 	// Body writes the body with CRLF line ends, each time anew. Copies of one draft may be written concurrently.
-	Body io.WriterTo
+	Body Body
+
+	ciphertext *crypto.Ciphertext // nil for a signed copy
+}
+
+// Class returns the same number, which is not 0, for copies of one draft that have their encrypted data in common. It
+// costs least to write the copies of one class one after the other: each class is encrypted when the first is written.
+func (c *Copy) Class() int {
+	if c.ciphertext == nil {
+		return 0
+	}
+	return c.ciphertext.Class()
 }
 
 // Draft is a message in the canonical form. One goroutine at a time may use it.
@@ -39,10 +50,8 @@ type Draft struct {
 	composer *Composer
 	header   protectedHeader
 	content  mail.Header // the Content-* fields of the payload
-	// The body of the payload, the same for all copies, begins at buffer[room:]. Either header fits before it, so
-	// that a payload is in one piece and in memory only once.
-	buffer []byte
-	room   int
+	body     []byte      // of the payload, the same for all copies
+	shelf    crypto.Shelf
 }
 
 // Prepare brings a message into the canonical form. It does not change m, nor keep its body. The errors are a
@@ -60,11 +69,12 @@ func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
 	if err := root.canonicalize(); err != nil {
 		return nil, err
 	}
-	d := &Draft{composer: c, header: header, content: root.header}
-	d.room = max(len(d.payloadHeader("clear")), len(d.payloadHeader("cipher")))
-	d.buffer = root.appendBodyTo(make([]byte, d.room, d.room+root.bodySize()))
-	return d, nil
+	body := root.appendBodyTo(make([]byte, 0, root.bodySize()))
+	return &Draft{composer: c, header: header, content: root.header, body: body}, nil
 }
+
+// Close ends the use of all encrypted copies, whose session keys are forgotten.
+func (d *Draft) Close() { d.shelf.Clear() }
 
 // contentFields returns the fields that describe the body (RFC 2045, section 3). Of several with one name only the
 // first counts: readers must not disagree about what is signed.
@@ -100,17 +110,10 @@ func (d *Draft) payloadHeader(hp string) []byte {
 	return append(b, '\r', '\n')
 }
 
-// payload returns header and body in one piece. It stays valid until the next call.
-func (d *Draft) payload(header []byte) []byte {
-	start := d.room - len(header)
-	copy(d.buffer[start:], header)
-	return d.buffer[start:]
-}
-
 // Sign makes a multipart/signed message (RFC 3156, section 5).
 func (d *Draft) Sign(by *crypto.Signer) (*Copy, error) {
 	header := d.payloadHeader("clear")
-	payload := d.payload(header)
+	payload := crypto.Payload{header, d.body}
 	signature, err := d.composer.Sealer.Sign(payload, by)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
@@ -121,17 +124,19 @@ func (d *Draft) Sign(by *crypto.Signer) (*Copy, error) {
 	}
 	return &Copy{
 		Header: slices.Concat(d.header.outsideSigned, signedFields(boundary, signature.MicAlg)),
-		Body:   signedBody(boundary, header, d.buffer[d.room:], signature.Armored),
+		Body:   signedBody(boundary, header, d.body, signature.Armored),
 	}, nil
 }
 
 // Encrypt makes one multipart/encrypted message (RFC 3156, section 6.2) for each certificate, in their order; by is
 // nil for unsigned ones. The copies of the hidden recipients, those in Bcc, tell nobody of any recipient, and their
 // existence is not told to the visible ones. With o.Share, visible copies have one session key, and hidden ones another.
+// The copies are encrypted when they are written, until the draft is closed. o.Hidden and o.Shelf do not count.
 func (d *Draft) Encrypt(by *crypto.Signer, visible, hidden []*crypto.Cert, o crypto.EncryptOptions) (
 	visibleCopies, hiddenCopies []*Copy, err error,
 ) {
-	payload := d.payload(d.payloadHeader("cipher"))
+	payload := crypto.Payload{d.payloadHeader("cipher"), d.body}
+	o.Shelf = &d.shelf
 	o.Hidden = false
 	visibleCopies, err = d.encrypt(payload, by, visible, o)
 	if err != nil {
@@ -145,7 +150,7 @@ func (d *Draft) Encrypt(by *crypto.Signer, visible, hidden []*crypto.Cert, o cry
 	return visibleCopies, hiddenCopies, nil
 }
 
-func (d *Draft) encrypt(payload []byte, by *crypto.Signer, to []*crypto.Cert, o crypto.EncryptOptions) ([]*Copy, error) {
+func (d *Draft) encrypt(payload crypto.Payload, by *crypto.Signer, to []*crypto.Cert, o crypto.EncryptOptions) ([]*Copy, error) {
 	if len(to) == 0 {
 		return nil, nil
 	}
@@ -163,8 +168,9 @@ func (d *Draft) encrypt(payload []byte, by *crypto.Signer, to []*crypto.Cert, o 
 			return nil, err
 		}
 		copies[i] = &Copy{
-			Header: slices.Concat(d.header.outsideEncrypted, encryptedFields(boundary)),
-			Body:   encryptedBody(boundary, ciphertext),
+			Header:     slices.Concat(d.header.outsideEncrypted, encryptedFields(boundary)),
+			Body:       encryptedBody(boundary, ciphertext),
+			ciphertext: ciphertext,
 		}
 	}
 	return copies, nil

@@ -6,12 +6,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
+	"sealmilter/crypto"
 	"sealmilter/internal/mail"
 )
 
+// Body is a body whose size is known before it is written.
+type Body interface {
+	io.WriterTo
+	// Size returns the number of octets that WriteTo writes.
+	Size() int64
+}
+
 // sections is a body in pieces that are written one after the other.
-type sections []io.WriterTo
+type sections []Body
+
+// Size returns the size of all sections.
+func (s sections) Size() (n int64) {
+	for _, section := range s {
+		n += section.Size()
+	}
+	return n
+}
 
 // WriteTo writes all sections.
 func (s sections) WriteTo(w io.Writer) (int64, error) {
@@ -35,15 +52,19 @@ func (o octets) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
+// Size returns their number.
+func (o octets) Size() int64 { return int64(len(o)) }
+
 // boundary draws a boundary (RFC 2046, section 5.1.1). Its "=_" is in no quoted-printable or base64 body, nor in
 // armor; that it is in the payload all the same would need a broken source of randomness.
-func (c *Composer) boundary(payload []byte) (string, error) {
+func (c *Composer) boundary(payload crypto.Payload) (string, error) {
 	var random [16]byte
 	if _, err := io.ReadFull(c.Rand, random[:]); err != nil {
 		return "", fmt.Errorf("draw a boundary: %w", err)
 	}
 	boundary := "=_" + hex.EncodeToString(random[:])
-	if bytes.Contains(payload, []byte(boundary)) {
+	// No boundary can lie across two pieces, of which the first ends with a line.
+	if slices.ContainsFunc(payload, func(b []byte) bool { return bytes.Contains(b, []byte(boundary)) }) {
 		return "", errors.New("draw a boundary: it occurs in the message")
 	}
 	return boundary, nil
@@ -66,7 +87,7 @@ func signedFields(boundary, micalg string) mail.Header {
 }
 
 // signedBody puts payload and signature together. The CRLF before a delimiter is not signed.
-func signedBody(boundary string, header, body, signature []byte) io.WriterTo {
+func signedBody(boundary string, header, body, signature []byte) Body {
 	return sections{
 		octets("--" + boundary + "\r\n"),
 		octets(header),
@@ -88,7 +109,7 @@ func encryptedFields(boundary string) mail.Header {
 
 // encryptedBody puts the two parts of RFC 3156, section 4, together. There is no preamble: rspamd takes a message
 // with one for a fake.
-func encryptedBody(boundary string, armored io.WriterTo) io.WriterTo {
+func encryptedBody(boundary string, armored Body) Body {
 	return sections{
 		octets("--" + boundary + "\r\n" +
 			"Content-Type: application/pgp-encrypted\r\n" +

@@ -18,7 +18,13 @@ func (g *Gate) carry(ctx context.Context, m *mail.Message, plan *Plan, identity 
 		return nil, err
 	}
 	started := g.Now()
-	copies, err := g.seal(ctx, m, plan)
+	copies, done, err := g.seal(ctx, m, plan)
+	ready := false
+	defer func() {
+		if !ready {
+			done()
+		}
+	}()
 	if err != nil {
 		return nil, err
 	}
@@ -30,6 +36,7 @@ func (g *Gate) carry(ctx context.Context, m *mail.Message, plan *Plan, identity 
 	for _, d := range plan.Decisions {
 		g.logDecision(m.Envelope, d, d.Why, slog.Duration("seal", sealed))
 	}
+	edit.Done, ready = done, true
 	return edit, nil
 }
 

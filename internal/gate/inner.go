@@ -113,7 +113,9 @@ func (p *pass) message(m *mail.Message) (*mail.Message, error) {
 	if p.Origin != Foreign && len(header) > 0 && header[0].Is("Received") {
 		header[0].Value = withoutFor(header[0].Value, env.Recipients)
 	}
-	return &mail.Message{Envelope: &env, Header: header, Body: p.body}, nil
+	opened := &mail.Message{Envelope: &env, Header: header, Body: p.body}
+	m.Body, p.body = nil, nil // the memory of one message is enough
+	return opened, nil
 }
 
 var forClause = regexp.MustCompile(`\s+for <([^<>]*)>;`)

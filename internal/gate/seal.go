@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type sealedCopy struct {
 	body   io.WriterTo // nil for the body as it came
 	// visible recipients are named in To or Cc.
 	visible bool
+	// class is that of [pgpmime.Copy.Class].
+	class int
 }
 
 // outgoing returns the copy as the outbox takes it.
@@ -32,8 +35,10 @@ func (c sealedCopy) outgoing(m *mail.Message) outbox.Copy {
 	return outbox.Copy{To: c.to, Header: c.header, Body: c.body}
 }
 
-// seal makes a copy for each recipient that gets one.
-func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) ([]sealedCopy, error) {
+// seal makes a copy for each recipient that gets one, ready to be written in their order until done is called. Unless
+// some get the message as it is, nothing holds on to its body any more.
+func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []sealedCopy, done func(), err error) {
+	done = func() {}
 	named := namedRecipients(m.Header)
 	var visible, hidden []*crypto.Cert
 	sign := false
@@ -52,26 +57,29 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) ([]sealedC
 	if sign || len(visible)+len(hidden) > 0 {
 		signer, err := g.signer(ctx, plan)
 		if err != nil {
-			return nil, err
+			return nil, done, err
 		}
 		draft, err := g.prepare(m)
 		if err != nil {
-			return nil, err
+			return nil, done, err
 		}
+		if !slices.ContainsFunc(plan.Decisions, func(d Decision) bool { return d.Do == Pass }) {
+			m.Body = nil
+		}
+		done = draft.Close
 		options := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
 		if visibleCopies, hiddenCopies, err = draft.Encrypt(signer, visible, hidden, options); err != nil {
-			return nil, err
+			return nil, done, err
 		}
 		if sign {
 			if signer == nil {
-				return nil, errors.New("a copy in clear text without a signature was asked for")
+				return nil, done, errors.New("a copy in clear text without a signature was asked for")
 			}
 			if signed, err = draft.Sign(signer); err != nil {
-				return nil, err
+				return nil, done, err
 			}
 		}
 	}
-	var copies []sealedCopy
 	for _, d := range plan.Decisions {
 		c := sealedCopy{to: d.To, visible: named[d.To.Addr.Key()]}
 		var made *pgpmime.Copy
@@ -89,11 +97,37 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) ([]sealedC
 			continue
 		}
 		if made != nil {
-			c.header, c.body = made.Header, made.Body
+			c.header, c.body, c.class = made.Header, made.Body, made.Class()
 		}
 		copies = append(copies, c)
 	}
-	return copies, nil
+	sortByClass(copies)
+	return copies, done, nil
+}
+
+// sortByClass has the copies of a class follow each other. The first copy to a visible recipient comes first, for it is what
+// the message itself is going to be when the others have left; so the others of its class come last.
+func sortByClass(copies []sealedCopy) {
+	if len(copies) == 0 {
+		return
+	}
+	first := max(0, slices.IndexFunc(copies, func(c sealedCopy) bool { return c.visible }))
+	stays := copies[first]
+	others := slices.Delete(copies, first, first+1)
+	slices.SortStableFunc(others, func(a, b sealedCopy) int {
+		switch {
+		case a.class == b.class:
+			return 0
+		case a.class == stays.class:
+			return 1
+		case b.class == stays.class:
+			return -1
+		default:
+			return cmp.Compare(a.class, b.class)
+		}
+	})
+	copy(copies[1:], others)
+	copies[0] = stays
 }
 
 // prepare makes the message ready to be signed and encrypted, or refuses one that cannot be.
@@ -144,6 +178,9 @@ func namedRecipients(h mail.Header) map[string]bool {
 type octets []byte
 
 func (o octets) WriteTo(w io.Writer) (int64, error) { return bytes.NewReader(o).WriteTo(w) }
+
+// Size is in octets.
+func (o octets) Size() int64 { return int64(len(o)) }
 
 func (o octets) eightBit() bool {
 	return slices.ContainsFunc(o, func(c byte) bool { return c > 127 })

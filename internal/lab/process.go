@@ -95,8 +95,8 @@ func (p *Process) WaitListen(ctx context.Context, network, address string) error
 	return nil
 }
 
-// ID returns the number of the program's process.
-func (p *Process) ID() int { return p.cmd.Process.Pid }
+// PID returns the number of the program's process, which may be another's once the program has ended.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Signal sends a signal to the program itself, not to those it started.
 func (p *Process) Signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }

@@ -22,4 +22,6 @@ type Edit struct {
 	Header Header
 	// Body writes the whole new body with CRLF line ends; nil keeps the old one.
 	Body io.WriterTo
+	// Done, if set, is called when the edit is not needed any more, carried out or not.
+	Done func()
 }

@@ -114,6 +114,9 @@ func (c Copy) measure() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if sized, ok := c.Body.(interface{ Size() int64 }); ok {
+		return header + int64(len("\r\n")) + sized.Size(), nil
+	}
 	body, err := c.Body.WriteTo(io.Discard)
 	return header + int64(len("\r\n")) + body, err
 }

@@ -105,7 +105,7 @@ func (k *killer) strike(ctx context.Context, s strike) (bool, error) {
 		if p == nil {
 			return false, nil
 		}
-		return true, k.kill(s, p.ID(), p.Kill)
+		return true, k.kill(s, p.PID(), p.Kill)
 	}
 	process := met.listener
 	if s.target == queueWriter {

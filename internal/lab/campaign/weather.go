@@ -148,7 +148,7 @@ func (w *weather) slowDisk(ctx context.Context) (func() error, error) {
 	if p == nil {
 		return func() error { return nil }, nil
 	}
-	cmd := w.strace.Command(ctx, "/usr/bin/strace", "-f", "-q", "-o", "/dev/null", "-p", fmt.Sprint(p.ID()),
+	cmd := w.strace.Command(ctx, "/usr/bin/strace", "-f", "-q", "-o", "/dev/null", "-p", fmt.Sprint(p.PID()),
 		"-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:delay_exit=30000")
 	tracer, err := lab.StartProcess(cmd)
 	if err != nil {

@@ -140,7 +140,7 @@ func keyed(path string) bool {
 }
 
 // dial opens a connection to the program.
-func (b *bench) dial(t *testing.T) net.Conn {
+func (b *bench) dial(t testing.TB) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", b.world.Listen)
 	if err != nil {
@@ -151,7 +151,7 @@ func (b *bench) dial(t *testing.T) net.Conn {
 }
 
 // connect opens a session up to HELO on a new connection.
-func (b *bench) connect(t *testing.T, client string) *scripted.Conn {
+func (b *bench) connect(t testing.TB, client string) *scripted.Conn {
 	t.Helper()
 	c, err := scripted.Negotiate(b.dial(t), scripted.Everything())
 	if err != nil {
@@ -162,7 +162,7 @@ func (b *bench) connect(t *testing.T, client string) *scripted.Conn {
 }
 
 // greet begins an SMTP session.
-func greet(t *testing.T, c *scripted.Conn, client string) {
+func greet(t testing.TB, c *scripted.Conn, client string) {
 	t.Helper()
 	said(t, c.Macros('C', "v", "8.17.1.9", "{daemon_name}", "smtpd"))
 	wants(t, scripted.Continue)(c.Connect("localhost", netip.MustParseAddrPort(client)))
@@ -170,7 +170,7 @@ func greet(t *testing.T, c *scripted.Conn, client string) {
 }
 
 // envelope begins a letter after a login as alice.
-func envelope(t *testing.T, c *scripted.Conn, l letter) {
+func envelope(t testing.TB, c *scripted.Conn, l letter) {
 	t.Helper()
 	said(t, c.Macros('M', "i", "Q"+l.secret, "{auth_authen}", "alice"))
 	wants(t, scripted.Continue)(c.Mail("<alice@example.org>"))
@@ -196,7 +196,7 @@ func contentInPieces(t *testing.T, c *scripted.Conn, l letter, header []scripted
 }
 
 // shown sends a header and pieces of a body, all of which are taken.
-func shown(t *testing.T, c *scripted.Conn, header []scripted.Field, pieces ...[]byte) {
+func shown(t testing.TB, c *scripted.Conn, header []scripted.Field, pieces ...[]byte) {
 	t.Helper()
 	for _, f := range header {
 		wants(t, scripted.Continue)(c.Field(f.Name, f.Value))
@@ -285,7 +285,7 @@ func checkSealed(t *testing.T, path string, text []byte, l letter, others []lett
 }
 
 // wants returns a check of an answer.
-func wants(t *testing.T, code scripted.AnswerCode) func(scripted.Answer, error) {
+func wants(t testing.TB, code scripted.AnswerCode) func(scripted.Answer, error) {
 	return func(a scripted.Answer, err error) {
 		t.Helper()
 		if err != nil {
@@ -297,7 +297,7 @@ func wants(t *testing.T, code scripted.AnswerCode) func(scripted.Answer, error) 
 	}
 }
 
-func said(t *testing.T, err error) {
+func said(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,121 @@
+package crypto
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+)
+
+// data is one encrypted data packet. It is made when it is written, each time with the same octets, so that it need not
+// be in memory.
+type data struct {
+	message    message
+	use        suite
+	sessionKey []byte
+	random     []byte // prefix or salt
+	// class is the number that its copies have in common, 0 if there is only one copy.
+	class int
+}
+
+// errCleared is about a copy that is written after its session key is gone.
+var errCleared = errors.New("the session key of the message has been cleared")
+
+// newData draws what is random about the packet, and tries the suite, so that nothing is left that might fail later.
+func newData(m message, use suite, random io.Reader) (*data, error) {
+	d := &data{message: m, use: use, sessionKey: make([]byte, use.cipher.KeySize()), random: make([]byte, use.randomSize())}
+	for _, b := range [][]byte{d.sessionKey, d.random} {
+		if _, err := io.ReadFull(random, b); err != nil {
+			return nil, fmt.Errorf("make a session key: %w", err)
+		}
+	}
+	if d.size() > math.MaxUint32 {
+		return nil, errors.New("the message has more than 4 GiB")
+	}
+	if _, err := d.encrypter(io.Discard); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// aeadChunk is the size of a chunk of version 2 data in octets, as a chunk size octet of 12 has it (RFC 9580, section
+// 5.13.2): the default of the library, and in reach of all that hold it to 4 MiB.
+const aeadChunk = 1 << 18
+
+// randomSize is that of the prefix, without the two octets of it that are said again, or of the salt.
+func (s suite) randomSize() int {
+	if s.v2 {
+		return 32
+	}
+	return 16
+}
+
+// dataHeader is the number of octets before the body of a data packet: the type, and a length of five octets.
+const dataHeader = 6
+
+// size returns the number of octets of the packet.
+func (d *data) size() int64 { return dataHeader + d.bodySize() }
+
+// bodySize follows RFC 9580, sections 5.13.1 and 5.13.2.
+func (d *data) bodySize() int64 {
+	n := d.message.size()
+	if !d.use.v2 {
+		const version, prefix, checksum = 1, 18, 22
+		return version + prefix + n + checksum
+	}
+	const version, suite, salt, tag = 1, 3, 32, 16
+	chunks := max(1, (n+aeadChunk-1)/aeadChunk)
+	return version + suite + salt + n + chunks*tag + tag
+}
+
+// encrypter returns the library's writer, which begins with the header of the packet.
+func (d *data) encrypter(w io.Writer) (io.WriteCloser, error) {
+	cfg := &packet.Config{Rand: bytes.NewReader(d.random), AEADConfig: &packet.AEADConfig{ChunkSize: aeadChunk}}
+	suite := packet.CipherSuite{Cipher: d.use.cipher, Mode: d.use.mode}
+	return packet.SerializeSymmetricallyEncrypted(w, d.use.cipher, d.use.v2, suite, d.sessionKey, cfg)
+}
+
+// writeTo writes the packet. The library would frame it in pieces, of sizes of its own choice; with its length in front
+// it has a size that is known beforehand.
+func (d *data) writeTo(w io.Writer) error {
+	if len(d.sessionKey) == 0 {
+		return errCleared
+	}
+	header := binary.BigEndian.AppendUint32([]byte{0xc0 | tagSEIPD, 255}, uint32(d.bodySize()))
+	if _, err := w.Write(header); err != nil {
+		return err
+	}
+	body := &unframed{w: w}
+	plain, err := d.encrypter(body)
+	if err != nil {
+		return err
+	}
+	for _, part := range d.message {
+		// The library keeps and copies whatever it gets at once.
+		const piece = 32 << 10
+		for len(part) > 0 {
+			n := min(piece, len(part))
+			if _, err := plain.Write(part[:n]); err != nil {
+				return err
+			}
+			part = part[n:]
+		}
+	}
+	if err := plain.Close(); err != nil {
+		return err
+	}
+	if body.n != d.bodySize() || !body.ended() {
+		return fmt.Errorf("the encrypted data have %d octets, not %d", body.n, d.bodySize())
+	}
+	return nil
+}
+
+// clear makes the packet one that cannot be written any more.
+func (d *data) clear() {
+	clear(d.sessionKey)
+	d.sessionKey, d.message = nil, nil
+}

@@ -1,0 +1,165 @@
+package crypto_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+
+	"sealmilter/crypto"
+)
+
+// TestSize has payloads around every limit of the framing, for every suite.
+func TestSize(t *testing.T) {
+	all := readers(t)
+	sender := generate(t, "sender@example.org")
+	const chunk = 1 << 18
+	for _, n := range []int{0, 1, 100, 191, 192, 500, 8383, 8384, 32 << 10, chunk - 400, chunk - 1, chunk, chunk + 1, 2 * chunk, 5 << 20} {
+		payload := crypto.Payload{make([]byte, n/3), make([]byte, n-n/3)}
+		for _, by := range []*crypto.Signer{signer(t, sender), nil} {
+			for _, o := range []crypto.EncryptOptions{{}, {Share: true}} {
+				copies, err := sealer().Encrypt(payload, by, certs(all), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, c := range copies {
+					written, err := c.WriteTo(io.Discard)
+					if err != nil || written != c.Size() {
+						t.Errorf("%s, %d octets, signed %v, %+v: %d octets, not %d: %v", all[i].name, n, by != nil, o, written, c.Size(), err)
+					}
+				}
+			}
+		}
+	}
+	// The chunks of version 2 count without the packets around the payload.
+	for n := chunk - 300; n <= chunk; n++ {
+		copies, err := sealer().Encrypt(crypto.Payload{make([]byte, n)}, nil, certs(all[5:6]), crypto.EncryptOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if written, err := copies[0].WriteTo(io.Discard); err != nil || written != copies[0].Size() {
+			t.Fatalf("%d octets: %d octets, not %d: %v", n, written, copies[0].Size(), err)
+		}
+	}
+}
+
+func TestClasses(t *testing.T) {
+	all := readers(t)
+	var shelf crypto.Shelf
+	classes := map[int]int{}
+	for _, hidden := range []bool{false, true} {
+		copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, nil, certs(all), crypto.EncryptOptions{Share: true, Hidden: hidden, Shelf: &shelf})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range copies {
+			classes[c.Class()]++
+		}
+	}
+	// Of the suites, two have one reader each, and two have several, in both calls.
+	if want := map[int]int{0: 6, 1: 4, 2: 2, 3: 4, 4: 2}; fmt.Sprint(classes) != fmt.Sprint(want) {
+		t.Errorf("%v, want %v", classes, want)
+	}
+	copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, nil, certs(all), crypto.EncryptOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range copies {
+		if c.Class() != 0 {
+			t.Error("a copy that shares nothing has a class")
+		}
+	}
+}
+
+// TestOnePacketAtATime looks at the heap while the copies of several classes are written: it holds the data of one class
+// at most, and none where nothing is shared.
+func TestOnePacketAtATime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs some memory")
+	}
+	const size = 16 << 20
+	all := append(readers(t), readers(t)...)
+	payload := crypto.Payload{make([]byte, size)}
+	for _, o := range []crypto.EncryptOptions{{}, {Share: true}, {Share: true, Hidden: true}} {
+		before := heap()
+		copies, err := sealer().Encrypt(payload, nil, certs(all), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		allowed := uint64(size/4 + size)
+		if !o.Share {
+			allowed = size / 4
+		}
+		if grown := heap() - min(before, heap()); grown > size/4 {
+			t.Errorf("%+v: %d octets before anything is written", o, grown)
+		}
+		for _, c := range copies {
+			if _, err := c.WriteTo(io.Discard); err != nil {
+				t.Fatal(err)
+			}
+			if grown := heap() - min(before, heap()); grown > allowed {
+				t.Errorf("%+v: %d octets", o, grown)
+			}
+		}
+		runtime.KeepAlive(copies)
+	}
+	runtime.KeepAlive(payload)
+}
+
+// heap returns the octets in use.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// TestShelfInAnyOrder writes copies of several classes at the same time, each again and again.
+func TestShelfInAnyOrder(t *testing.T) {
+	all := append(readers(t), readers(t)...)
+	text := make([]byte, 300_000)
+	rand.NewChaCha8([32]byte{}).Read(text)
+	copies, err := sealer().Encrypt(crypto.Payload{text}, nil, certs(all), crypto.EncryptOptions{Share: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for start := range 4 {
+		wg.Go(func() {
+			for i := range copies {
+				at := (start*5 + i) % len(copies)
+				var b bytes.Buffer
+				if _, err := copies[at].WriteTo(&b); err != nil {
+					t.Error(err)
+					return
+				}
+				if got := open(t, b.Bytes(), all[at].entity, nil); !bytes.Equal(got.payload, text) {
+					t.Errorf("%s reads something else", all[at].name)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestCleared(t *testing.T) {
+	all := append(readers(t), readers(t)...)
+	for _, o := range []crypto.EncryptOptions{{Shelf: new(crypto.Shelf)}, {Shelf: new(crypto.Shelf), Share: true}} {
+		copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, nil, certs(all), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := copies[0].WriteTo(io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		o.Shelf.Clear()
+		for i, c := range copies {
+			if n, err := c.WriteTo(io.Discard); err == nil {
+				t.Errorf("%s: %d octets after the end", all[i].name, n)
+			}
+		}
+	}
+}
