@@ -50,7 +50,7 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 			change := files.change()
 			err := generation.QueryRowContext(context.WithoutCancel(ctx)).Scan(&n)
 			if err != nil || files.change() == change {
-				return change<<generationBits | n, explain(err)
+				return change<<generationBits | n, explain(files.failed(err))
 			}
 		}
 	}
@@ -83,6 +83,9 @@ const (
 	codeNotADB   = 26
 )
 
+// adviceAccess is about files that the daemon may not use.
+const adviceAccess = "check that the user that runs sealmilter owns the file and its directory and may write to both"
+
 // adviceSQLite returns what an administrator can do about an error of SQLite, "" if that is not known.
 func adviceSQLite(err error) string {
 	var e *sqlite.Error
@@ -93,7 +96,7 @@ func adviceSQLite(err error) string {
 	case codeBusy:
 		return adviceBusy
 	case codeReadOnly, codeCantOpen:
-		return "check that the user that runs sealmilter owns the file and its directory and may write to both"
+		return adviceAccess
 	case codeIOErr, codeFull:
 		return "check the disk and its free space"
 	case codeCorrupt, codeNotADB:

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -113,8 +113,11 @@ func (f *sqliteFiles) mayOpen() (inode, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	there := f.now()
-	if there.database == (inode{}) {
-		return inode{}, fmt.Errorf("%w: %w at %s; put it back, or restore it from a backup", ErrReplaced, fs.ErrNotExist, f.path)
+	switch _, err := os.Stat(f.path); {
+	case errors.Is(err, fs.ErrPermission):
+		return inode{}, fmt.Errorf("%w; %s", err, adviceAccess)
+	case err != nil:
+		return inode{}, fmt.Errorf("%w: %w; put it back, or restore it from a backup", ErrReplaced, err)
 	}
 	if f.mixes(there) {
 		f.outdated.Add(1)
@@ -197,101 +200,15 @@ func (f *sqliteFiles) closed(c *watchedConn) {
 	}
 }
 
-// queryNumber returns the first column of the first row that a connection outside of a pool answers.
-func queryNumber(ctx context.Context, conn driver.QueryerContext, text string) (int64, error) {
-	rows, err := conn.QueryContext(ctx, text, nil)
-	if err != nil {
-		return 0, err
+// failed has every connection make way once a file could not be read or made no sense: they keep what they have read in
+// memory, also when the file has been put right.
+func (f *sqliteFiles) failed(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case codeIOErr, codeCorrupt, codeNotADB:
+			f.outdated.Add(1)
+		}
 	}
-	defer rows.Close()
-	row := make([]driver.Value, len(rows.Columns()))
-	if err := rows.Next(row); err != nil {
-		return 0, err
-	}
-	n, ok := row[0].(int64)
-	if !ok {
-		return 0, fmt.Errorf("%T in the place of a number", row[0])
-	}
-	return n, nil
-}
-
-// watchedConnector opens connections that know their files.
-type watchedConnector struct {
-	driver.Connector
-	files *sqliteFiles
-}
-
-// sqliteConn is what a connection of the driver can do.
-type sqliteConn interface {
-	driver.Conn
-	driver.ConnBeginTx
-	driver.ConnPrepareContext
-	driver.ExecerContext
-	driver.QueryerContext
-	driver.Pinger
-	driver.SessionResetter
-	driver.Validator
-}
-
-// Connect implements [driver.Connector].
-func (c *watchedConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	database, err := c.files.mayOpen()
-	if err != nil {
-		return nil, err
-	}
-	conn, err := c.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	full, ok := conn.(sqliteConn)
-	if !ok {
-		return nil, errors.Join(fmt.Errorf("the driver's %T lacks a method", conn), conn.Close())
-	}
-	watched, err := c.files.opened(ctx, full, database)
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return watched, nil
-}
-
-// watchedConn is a connection to files that may be replaced by others.
-type watchedConn struct {
-	sqliteConn
-	watcher *sqliteFiles
-	files   files
-	// stamp is that of the directory when the files were found to be in place, and since how many were outdated.
-	stamp stamp
-	since int64
-}
-
-// inPlace reports whether the files lie at their paths. It asks the directory first, which takes a microsecond.
-func (c *watchedConn) inPlace() bool {
-	s := stampOf(filepath.Dir(c.watcher.path))
-	if s == c.stamp && s.settled() {
-		return true
-	}
-	c.stamp = s
-	return c.watcher.now() == c.files
-}
-
-// Unwrap returns the driver's connection.
-func (c *watchedConn) Unwrap() driver.Conn { return c.sqliteConn }
-
-// ResetSession implements [driver.SessionResetter]: the pool asks before it gives a connection away.
-func (c *watchedConn) ResetSession(ctx context.Context) error {
-	if !c.inPlace() {
-		return driver.ErrBadConn
-	}
-	return c.sqliteConn.ResetSession(ctx)
-}
-
-// IsValid implements [driver.Validator]: the pool asks when it gets a connection back.
-func (c *watchedConn) IsValid() bool {
-	return c.since == c.watcher.outdated.Load() && c.sqliteConn.IsValid()
-}
-
-// Close implements [driver.Conn].
-func (c *watchedConn) Close() error {
-	defer c.watcher.closed(c)
-	return c.sqliteConn.Close()
+	return err
 }

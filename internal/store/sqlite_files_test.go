@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -173,6 +174,42 @@ func TestLogRemovedInUse(t *testing.T) {
 	wantBlob(t, s, "second")
 	put(t, s, "third")
 	wantBlob(t, open(t, file), "third")
+}
+
+// TestDamagedAndRestored overwrites the bytes of an open database, and puts them back.
+func TestDamagedAndRestored(t *testing.T) {
+	file := private(t)
+	s := open(t, file)
+	put(t, s, "first")
+	// A second store takes the log into the database when it is the last to go.
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, file)
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	overwrite := func(b []byte) {
+		f, err := os.OpenFile(file, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.WriteAt(b, 0)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	overwrite(bytes.Repeat([]byte{0xa5}, len(whole)))
+	for range 3 {
+		if c, err := s.Certificate(t.Context(), "AA"); err == nil || errors.Is(err, store.ErrNotFound) {
+			t.Errorf("a damaged database says %+v, %v", c, err)
+		}
+	}
+	overwrite(whole)
+	wantBlob(t, s, "first")
+	put(t, s, "second")
+	wantBlob(t, open(t, file), "second")
 }
 
 // TestReplacedByAStranger has files come that are no database of this program.
