@@ -36,6 +36,8 @@ type Attempt struct {
 	session  *session
 	// unflushed says that records of this attempt may not survive the loss of power yet.
 	unflushed bool
+	// recordable says that the ledger has taken a record of this attempt.
+	recordable bool
 }
 
 // Begin opens an attempt. It fails with [ErrBusy] while another attempt of the same message is open, here or wherever the

@@ -28,20 +28,23 @@ func (a *Attempt) record(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// probe finds out whether the ledger works again when it did not the last time: every try of every client would send a
-// copy once more that cannot be recorded.
+// probe has the ledger take a record that counts by no clock, before the first copy and whenever the last record or its
+// flush has failed: a copy that cannot be recorded would be sent once more by every try of every client.
 func (a *Attempt) probe(ctx context.Context, name string) error {
-	if !a.outbox.unrecorded.Load() {
+	failed := a.outbox.unrecorded.Load()
+	if a.recordable && !failed {
 		return nil
 	}
-	// By no clock does this record count.
 	if err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, []string{name}, time.Unix(0, 0)); err != nil {
 		return err
 	}
-	if err := a.outbox.ledger.Flush(ctx); err != nil {
-		return err
+	if failed {
+		if err := a.outbox.ledger.Flush(ctx); err != nil {
+			return err
+		}
+		a.outbox.unrecorded.Store(false)
 	}
-	a.outbox.unrecorded.Store(false)
+	a.recordable = true
 	return nil
 }
 
