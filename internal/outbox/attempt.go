@@ -59,6 +59,8 @@ func (o *Outbox) Begin(ctx context.Context, id Identity) (*Attempt, error) {
 	for _, name := range names {
 		a.sent[name] = true
 	}
+	// Whoever wrote these may have died before the flush.
+	a.unflushed = len(names) > 0
 	return a, nil
 }
 
