@@ -1,54 +1,19 @@
 package outbox_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"sealmilter/internal/store"
 )
 
-// ledgers is the database of all histories. Those that are done leave it open for the next.
-type ledgers struct {
-	path string
-	idle []*store.Store
-}
-
-func newLedgers(t testing.TB) *ledgers {
-	t.Helper()
-	folder := t.TempDir()
-	// Thousands of flushes take too long on a disk.
-	if memory, err := os.MkdirTemp("/dev/shm", "ledger"); err == nil {
-		t.Cleanup(func() { os.RemoveAll(memory) })
-		folder = memory
-	}
-	l := &ledgers{path: filepath.Join(folder, "ledger.db")}
-	t.Cleanup(func() {
-		for _, s := range l.idle {
-			s.Close()
-		}
-	})
-	return l
-}
-
-func (l *ledgers) open(t testing.TB) *store.Store {
-	t.Helper()
-	if n := len(l.idle); n > 0 {
-		s := l.idle[n-1]
-		l.idle = l.idle[:n-1]
-		return s
-	}
-	s, err := store.Open(t.Context(), l.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
+var (
+	seed  = flag.Uint64("seed", 0, "what the histories are made of; 0 is something new")
+	count = flag.Uint64("histories", 400, "how many histories are made")
+)
 
 // histories runs one history after the other.
 type histories struct {
@@ -70,6 +35,8 @@ func (x *histories) live(t testing.TB, choices []byte) (told, faults []string) {
 	x.relay.mu.Lock()
 	x.relay.queued = w.queued
 	x.relay.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, name := range []string{"A", "B"} {
 		h := &host{world: w, name: name}
 		h.start()
@@ -80,7 +47,9 @@ func (x *histories) live(t testing.TB, choices []byte) (told, faults []string) {
 	}
 	w.heal()
 	for _, h := range w.hosts {
-		x.ledgers.idle = append(x.ledgers.idle, h.store)
+		if h.store != nil {
+			x.ledgers.idle = append(x.ledgers.idle, h.store)
+		}
 	}
 	return w.told, w.faults
 }
@@ -115,11 +84,13 @@ func (x *histories) check(t testing.TB, choices []byte) {
 // the ledger, deaths at any moment, clocks that jump. In none of them is a letter lost or swallowed, or a copy on record
 // sent again.
 func TestHistories(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	if *seed == 0 {
+		*seed = rand.Uint64()
+	}
+	t.Logf("seed %d", *seed)
 	x := newHistories(t)
-	for i := range uint64(2000) {
-		r := rand.New(rand.NewPCG(seed, i))
+	for i := range *count {
+		r := rand.New(rand.NewPCG(*seed, i))
 		choices := make([]byte, 20+r.IntN(80))
 		for j := range choices {
 			choices[j] = byte(r.UintN(256))

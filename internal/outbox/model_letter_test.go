@@ -13,10 +13,10 @@ import (
 
 // content is all that tells one message from another.
 type content struct {
-	sender, login string
-	id            string // Message-ID, "" if the client makes none
-	date          string // tells messages without an id apart
-	subject, body string
+	sender, login, user string
+	id                  string // Message-ID, "" if the client makes none
+	date                string // tells messages without an id apart
+	subject, body       string
 }
 
 // kind is all letters with one content. The ledger cannot tell them apart, and need not but for their number.
@@ -25,6 +25,8 @@ type kind struct {
 	got     map[string]int // copies in the queue, by recipient
 	told    map[string]int // letters whose client was told that this recipient gets one
 	records map[string]*entry
+	// forgotten are the entries that were deleted, and come back if the power is lost before the next flush.
+	forgotten map[string]*entry
 }
 
 // entry is what the ledger must know of a copy.
@@ -33,6 +35,8 @@ type entry struct {
 	// lapsed says that the clock has been at the end of the entry or beyond, or before its beginning: then it need not
 	// count. rewound says that the clock has gone backwards: then it may count all the same.
 	lapsed, rewound bool
+	// unflushed says that the entry is lost with the power, or is again what it was before.
+	unflushed bool
 }
 
 // letter is one message of one client, who tries until he is told.
@@ -54,17 +58,16 @@ type try struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 
-	leave    []string
-	stay     string // "" if nobody is left for the message itself
-	failed   map[string]bool
-	finished bool
+	leave  []string
+	stay   string // "" if nobody is left for the message itself
+	failed map[string]bool
 }
 
 // message is the letter as the MTA shows it at this try: with fields of the way that differ from try to try.
 func (l *letter) message(t testing.TB) *mail.Message {
 	k := l.kind
 	header := fmt.Sprintf("Received: try %d of %s\r\nSubject: %s\r\n", l.tries, l.mark, k.subject)
-	env := &mail.Envelope{Sender: modelAddr(t, k.sender), Login: k.login, QueueID: fmt.Sprintf("4Q%s%d", l.mark, l.tries)}
+	env := &mail.Envelope{Sender: modelAddr(t, k.sender), Login: k.login, User: k.user, QueueID: fmt.Sprintf("4Q%s%d", l.mark, l.tries)}
 	if k.id != "" {
 		header += fmt.Sprintf("Message-ID: %s\r\nDate: try %d\r\n", k.id, l.tries)
 	} else {
@@ -94,7 +97,10 @@ func (w *world) begin(l *letter, h *host) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	if len(l.to) == 1 {
 		// One copy is the message itself, unless it was sent before: that ends in an attempt.
-		switch recorded, err := h.outbox.Recorded(ctx, id, modelRecipient(w.t, l.to[0])); {
+		w.mu.Unlock()
+		recorded, err := h.outbox.Recorded(ctx, id, modelRecipient(w.t, l.to[0]))
+		w.mu.Lock()
+		switch {
 		case err != nil:
 			cancel()
 			w.say("%s is deferred: %v", l.mark, err)
@@ -107,11 +113,13 @@ func (w *world) begin(l *letter, h *host) {
 	}
 	busy := false
 	for _, other := range w.letters {
-		busy = busy || other.kind == l.kind && other.try != nil && other.try.host == h
+		busy = busy || other.kind == l.kind && other.try != nil
 	}
+	w.mu.Unlock()
 	a, err := h.outbox.Begin(ctx, id)
+	w.mu.Lock()
 	switch {
-	case busy && !errors.Is(err, outbox.ErrBusy):
+	case busy && err == nil:
 		w.fault("%s begins while the same message is in work: %v", l.mark, err)
 	case !busy && errors.Is(err, outbox.ErrBusy):
 		w.fault("%s is busy for ever", l.mark)
@@ -161,11 +169,12 @@ func (w *world) send(l *letter, m manner) {
 	}
 	c := outbox.Copy{To: modelRecipient(w.t, to), Header: mail.Header{{Name: "Subject", Value: " [...]"}},
 		Body: strings.NewReader("mark " + l.mark + "\r\n")}
-	before := w.isRecorded
 	w.isRecorded = false
+	w.mu.Unlock()
 	err := y.attempt.Send(y.ctx, y.env, c)
+	w.mu.Lock()
 	recorded := w.isRecorded
-	w.isRecorded = before
+	w.sending = nil
 	var refusal *mail.Failure
 	switch {
 	case err == nil:
@@ -191,7 +200,9 @@ func (w *world) send(l *letter, m manner) {
 func (w *world) finish(l *letter) {
 	y := l.try
 	w.closing = l.kind
+	w.mu.Unlock()
 	err := y.attempt.Finish(y.ctx)
+	w.mu.Lock()
 	w.closing = nil
 	if err != nil {
 		w.say("%s is deferred at its end: %v", l.mark, err)
@@ -199,7 +210,9 @@ func (w *world) finish(l *letter) {
 		return
 	}
 	w.say("%s is finished", l.mark)
-	y.finished = true
+	if w.unflushed(l.kind) || len(l.kind.forgotten) > 0 {
+		w.fault("%s is finished, and a loss of power would undo that", l.mark)
+	}
 	if y.host.dead {
 		return
 	}
@@ -210,7 +223,9 @@ func (w *world) finish(l *letter) {
 // end gives a try up without an answer, or after one.
 func (w *world) end(l *letter) {
 	if y := l.try; y != nil && !y.host.dead {
+		w.mu.Unlock()
 		y.attempt.End()
+		w.mu.Lock()
 		y.cancel()
 		l.try = nil
 	}

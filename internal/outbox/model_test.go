@@ -2,6 +2,8 @@ package outbox_test
 
 import (
 	"fmt"
+	"maps"
+	"sync"
 	"testing"
 	"time"
 )
@@ -21,6 +23,8 @@ type world struct {
 	clock   int64 // in seconds since 1970
 	healing bool
 
+	// mu is held by the goroutine of the history, save while it waits for the outbox.
+	mu sync.Mutex
 	// What is being sent, and on which host; what is being closed.
 	sending    *kind
 	sendingTo  string
@@ -61,6 +65,8 @@ func (w *world) choose(n int) int {
 
 // queued is the relay's: a copy is in the queue.
 func (w *world) queued(mark, to string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, l := range w.letters {
 		if l.mark != mark {
 			continue
@@ -74,6 +80,9 @@ func (w *world) queued(mark, to string) {
 		if l.kind != w.sending || to != w.sendingTo {
 			w.fault("a copy of %s for %s, when it was not sent", mark, to)
 		}
+		if w.unflushed(l.kind) {
+			w.fault("%s for %s is sent before the record of the last copy is safe", mark, to)
+		}
 		l.kind.got[to]++
 		return
 	}
@@ -82,6 +91,10 @@ func (w *world) queued(mark, to string) {
 
 // recorded is the ledger's: what is being sent is on record.
 func (w *world) recorded(expires time.Time) {
+	if w.sending == nil {
+		w.fault("a record of nothing")
+		return
+	}
 	w.isRecorded = true
 	span := modelHour
 	if w.sending.id != "" {
@@ -90,20 +103,76 @@ func (w *world) recorded(expires time.Time) {
 	if expires.Unix() != w.clock+span {
 		w.fault("a record counts for %d seconds", expires.Unix()-w.clock)
 	}
-	w.sending.records[w.sendingTo] = &entry{at: w.clock, expires: w.clock + span}
+	w.sending.records[w.sendingTo] = &entry{at: w.clock, expires: w.clock + span, unflushed: true}
 }
 
-// closed is the ledger's: an attempt is closed, if it was meant to be.
-func (w *world) closed() {
+// expired is the ledger's: a finished message with a name is remembered for a while.
+func (w *world) expired() {
+	if w.closing == nil || w.closing.id == "" {
+		w.fault("records expire of a message that is not finished, or has no name")
+		return
+	}
+	for _, e := range w.closing.records {
+		e.at, e.expires, e.unflushed = w.clock, w.clock+modelHour, true
+	}
+}
+
+// forgotten is the ledger's: a finished message without a name is forgotten.
+func (w *world) forgotten() {
+	if w.closing == nil || w.closing.id != "" {
+		w.fault("a message is forgotten that is not finished, or has a name")
+		return
+	}
 	k := w.closing
-	switch {
-	case k == nil:
-	case k.id == "":
-		clear(k.records)
-	default:
+	maps.Copy(k.forgotten, k.records)
+	clear(k.records)
+}
+
+// flushed is the ledger's: what is written there is safe.
+func (w *world) flushed() {
+	w.ledgers.note()
+	for _, k := range w.kinds {
+		clear(k.forgotten)
 		for _, e := range k.records {
-			e.at, e.expires = w.clock, w.clock+modelHour
+			e.unflushed = false
 		}
+	}
+}
+
+// unflushed reports whether a loss of power would undo a record.
+func (w *world) unflushed(k *kind) bool {
+	for _, e := range k.records {
+		if e.unflushed && !e.lapsed {
+			return true
+		}
+	}
+	return false
+}
+
+// losePower ends all hosts, and with them what was not flushed.
+func (w *world) losePower() {
+	w.say("the power is lost")
+	w.ledgers.losePower(w.t, w.choose(256))
+	for _, h := range w.hosts {
+		h.die()
+	}
+	for _, k := range w.kinds {
+		for to, e := range k.forgotten {
+			if k.records[to] == nil {
+				k.records[to] = e
+			}
+			e = k.records[to]
+			e.lapsed, e.rewound = true, true
+		}
+		clear(k.forgotten)
+		for _, e := range k.records {
+			if e.unflushed {
+				e.lapsed, e.rewound, e.unflushed = true, true, false
+			}
+		}
+	}
+	for _, h := range w.hosts {
+		h.start()
 	}
 }
 
@@ -153,6 +222,8 @@ func (w *world) write() {
 			like.subject += "x"
 		case 6:
 			like.body += "x\r\n"
+		case 7:
+			like.user = "carol"
 		}
 		c = like
 	}
@@ -166,7 +237,7 @@ func (w *world) write() {
 		}
 	}
 	if l.kind == nil {
-		l.kind = &kind{content: c, got: map[string]int{}, told: map[string]int{}, records: map[string]*entry{}}
+		l.kind = &kind{content: c, got: map[string]int{}, told: map[string]int{}, records: map[string]*entry{}, forgotten: map[string]*entry{}}
 		w.kinds = append(w.kinds, l.kind)
 	}
 	all := []string{"r0@example.net", "r1@example.net", "r2@example.net", "r3@example.net"}
@@ -185,14 +256,6 @@ func (w *world) step(l *letter) {
 		if !w.healing {
 			h = w.hosts[w.choose(len(w.hosts))]
 		}
-		for _, other := range w.letters {
-			if other.kind == l.kind && other.try != nil && other.try.host != h {
-				h = other.try.host // the ledger of a host alone is not for two at once
-			}
-		}
-		if h.mishap == diesBefore || h.mishap == diesAfter {
-			h.mishap = nothing // that is for the calls that write
-		}
 		w.begin(l, h)
 	case len(y.leave) > 0:
 		m := accepts
@@ -208,7 +271,6 @@ func (w *world) step(l *letter) {
 	for _, h := range w.hosts {
 		h.mishap = nothing
 		if h.dead {
-			w.say("host %s dies", h.name)
 			h.die()
 			h.start()
 		}
@@ -236,11 +298,16 @@ func (w *world) act() {
 		h.mishap = mishap(w.choose(int(mishaps)))
 		w.step(l)
 	case 3:
-		moves := []int64{30, modelHour / 3, modelHour + 60, 5*modelDay + 1}
+		moves := []int64{30, modelHour / 3, modelHour + 60, 5*modelDay + 1, -30, -2 * modelHour, -6 * modelDay}
 		w.turn(moves[w.choose(len(moves))])
 	case 4:
-		w.hosts[w.choose(len(w.hosts))].dead = true
-		w.step(&letter{over: true})
+		if n := w.choose(6); n < 5 {
+			n %= len(w.hosts)
+			w.hosts[n].die()
+			w.hosts[n].start()
+		} else {
+			w.losePower()
+		}
 	case 5:
 		if l.try != nil {
 			w.say("the client of %s goes away", l.mark)
