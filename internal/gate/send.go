@@ -12,15 +12,15 @@ import (
 // send brings the copies on their way.
 func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity outbox.Identity, copies []sealedCopy, refused []Decision) (*mail.Edit, error) {
 	if len(copies) == 1 && len(refused) == 0 && spelledOnce(m.Envelope.Recipients)(copies[0].to) {
-		// One copy needs nothing but the message itself, unless an earlier try has sent it already.
+		// One copy needs nothing but the message itself, unless an earlier try has sent it already: the end of an attempt
+		// then sees to it that what cannot be told from this message is left out only once.
 		sent, err := g.Outbox.Recorded(ctx, identity, copies[0].to)
 		if err != nil {
 			return nil, err
 		}
-		if sent {
-			return &mail.Edit{Discard: true}, nil
+		if !sent {
+			return g.inPlace(m, copies[0]), nil
 		}
-		return g.inPlace(m, copies[0]), nil
 	}
 	attempt, err := g.Outbox.Begin(ctx, identity)
 	if err != nil {
