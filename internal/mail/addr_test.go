@@ -101,24 +101,3 @@ func TestAddrASCII(t *testing.T) {
 		}
 	}
 }
-
-// FuzzParsePath holds the parser to its promise that what it accepts is harmless on an SMTP line, and that the key
-// is itself an address with the same key.
-func FuzzParsePath(f *testing.F) {
-	for _, seed := range []string{"<a@b.example>", `<"a b"@[192.0.2.1]>`, "<@x:a@b>", "root", "<>", `"\""@x`, "ä@ö"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		a, err := mail.ParsePath(s)
-		if err != nil {
-			return
-		}
-		if strings.ContainsAny(a.String(), "\r\n\x00") {
-			t.Fatalf("%q accepted with a control character: %q", s, a)
-		}
-		again, err := mail.ParsePath(a.Key())
-		if err != nil || again.Key() != a.Key() {
-			t.Fatalf("%q: the key %q is read as %q, %v", s, a.Key(), again.Key(), err)
-		}
-	})
-}
