@@ -229,7 +229,7 @@ func TestNoticeOfAnInternationalSender(t *testing.T) {
 // brokenSealer cannot encrypt what nobody signs, as notices are.
 type brokenSealer struct{ pgpmime.Sealer }
 
-func (s brokenSealer) Encrypt(payload []byte, by *crypto.Signer, to []*crypto.Cert, o crypto.EncryptOptions) ([]*crypto.Ciphertext, error) {
+func (s brokenSealer) Encrypt(payload crypto.Payload, by *crypto.Signer, to []*crypto.Cert, o crypto.EncryptOptions) ([]*crypto.Ciphertext, error) {
 	if by == nil {
 		return nil, errors.New("broken")
 	}

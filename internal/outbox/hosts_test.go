@@ -151,7 +151,7 @@ type lostLedger struct {
 }
 
 func (l *lostLedger) RecordSent(ctx context.Context, message string, copies []string, expires time.Time) error {
-	l.lost = true
+	l.lost = expires.Unix() > 0 // the first is a trial
 	return l.Ledger.RecordSent(ctx, message, copies, expires)
 }
 
