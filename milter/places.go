@@ -18,16 +18,24 @@ const (
 // tell a probe, which says nothing, from a mail server whose user is missing in the configuration.
 const maxUnknown = 16
 
+// minArriving is how many connections may arrive at a time, however few may stay: most of them are probes and soon gone.
+const minArriving = 16
+
 // places counts the connections of each kind. Each has a limit of its own: for its copies, a message in work needs one more
 // connection to come in, of another kind, so messages in work must never take up all of them.
 type places struct{ taken [kinds]int }
 
 // most returns the limit of a kind.
 func (s *Server) most(k kind) int {
-	if k == unknown {
+	most := cmp.Or(s.MaxConnections, DefaultMaxConnections)
+	switch k {
+	case unknown:
 		return maxUnknown
+	case arriving:
+		return max(most, minArriving)
+	default:
+		return most
 	}
-	return cmp.Or(s.MaxConnections, DefaultMaxConnections)
 }
 
 // enter takes the place of a new connection. The caller holds the server's lock.

@@ -93,12 +93,14 @@ func TestConnectionsAreLimited(t *testing.T) {
 	})
 }
 
-// TestConnectionsThatSayNothingAreLimited: they are as many as those that speak, and do not stay for long.
+// TestConnectionsThatSayNothingAreLimited: they are as many as those that speak, or a few, and do not stay for long.
 func TestConnectionsThatSayNothingAreLimited(t *testing.T) {
 	clocked(t, &milter.Server{MaxConnections: 2, Begin: always(handler{})}, func(t *testing.T, dial dialer) {
 		start := time.Now()
 		silent := dial()
-		dial()
+		for range 15 {
+			dial()
+		}
 		synctest.Wait()
 		dial().lived(start, 0)
 		silent.lived(start, milter.DefaultGreetingTime)

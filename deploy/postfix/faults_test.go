@@ -19,3 +19,12 @@ func TestMilterKilledInMidMessage(t *testing.T) {
 	labtest.Said(t, "250")(stranger.Mail("alice@example.org"))
 	labtest.Said(t, "554 5.7.1")(stranger.Rcpt("bob@example.net"))
 }
+
+// TestLimits has clients that send more than the milter takes.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	w := labtest.NewWorld(ctx, t, labtest.Build(t), false)
+	labtest.GoOverLimits(ctx, t, w, labtest.StartPostfix(ctx, t, fragmentsFor(w)))
+}

@@ -33,6 +33,7 @@ func TestFragments(t *testing.T) {
 		t.Run("bounce", r.bouncesWithoutText)
 		t.Run("queue", r.queuesNoClearText)
 		t.Run("milter down", r.nothingLeaves)
+		t.Run("limits", func(t *testing.T) { labtest.GoOverLimits(r.ctx, t, r.world, r) })
 		t.Run("milter killed", func(t *testing.T) { labtest.KillInMidMessage(r.ctx, t, r.world, r) })
 	})
 	t.Run("mapped", func(t *testing.T) {

@@ -139,7 +139,7 @@ func (g *Gate) questions(ctx context.Context, env *mail.Envelope, author mail.Ad
 func (g *Gate) lookup(ctx context.Context, addr mail.Addr) (answer keys.Answer) {
 	defer func() {
 		if p := recover(); p != nil {
-			g.Log.Error("a key lookup failed", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			g.Log.Error("a key lookup failed", "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 			answer = keys.Answer{Why: "the key lookup failed", SeenBefore: true}
 		}
 	}()
