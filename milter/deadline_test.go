@@ -362,5 +362,13 @@ func TestGreetingTime(t *testing.T) {
 		agreed := dial()
 		agreed.negotiate(version, actions, steps)
 		agreed.lived(start, milter.DefaultGreetingTime)
+		start = time.Now()
+		talkative := dial()
+		talkative.negotiate(version, actions, steps)
+		for range 4 {
+			time.Sleep(7 * time.Second)
+			talkative.macros('C', "v", "Postfix")
+		}
+		talkative.lived(start, milter.DefaultGreetingTime)
 	})
 }

@@ -11,7 +11,7 @@ import (
 
 // serve finds out what a new connection speaks and serves it to its end.
 func (s *Server) serve(c *conn) {
-	_ = c.SetReadDeadline(time.Now().Add(c.times.greeting))
+	_ = c.SetReadDeadline(c.session.greetBy)
 	user, admitted := s.admits(c)
 	if !admitted && !s.become(c, unknown) {
 		return
@@ -76,6 +76,7 @@ func (s *Server) newSession(c *conn) *session {
 	return &session{
 		conn: c, begin: s.Begin, limits: &s.limits, times: c.times, log: c.log,
 		macros: make(macros), users: s.Users, become: func(k kind) bool { return s.become(c, k) },
+		greetBy: time.Now().Add(c.times.greeting),
 	}
 }
 

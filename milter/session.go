@@ -30,6 +30,8 @@ type session struct {
 	log    *slog.Logger
 	become func(kind) bool // takes another place for the connection
 	placed bool            // it is known what the connection is for
+	// greetBy is when it must be known.
+	greetBy time.Time
 
 	event  event // the one being answered
 	macros macros
@@ -159,7 +161,7 @@ func isContent(code lib.Code) bool {
 func (s *session) nextBy(now time.Time) time.Time {
 	switch {
 	case !s.placed:
-		return now.Add(s.times.greeting)
+		return s.greetBy
 	case s.answerBy.IsZero():
 		return now.Add(s.times.idle)
 	}
