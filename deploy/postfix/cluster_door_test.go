@@ -22,7 +22,10 @@ type door struct {
 	mu      sync.Mutex
 	stopped []string      // the attributes of the question
 	asked   chan struct{} // closed when the question comes
+	held    string        // the question
 	answer  chan string   // what is then said
+	// forge changes a question before it is passed on.
+	forge func(question string) string
 }
 
 // openDoor serves until the test ends. The milter at the other address may come and go.
@@ -69,6 +72,11 @@ func (d *door) serve(conn net.Conn, addr string) {
 			fmt.Fprintf(conn, "action=%s\n\n", answer)
 			continue
 		}
+		d.mu.Lock()
+		if d.forge != nil {
+			question = d.forge(question)
+		}
+		d.mu.Unlock()
 		if _, err := io.WriteString(milter, question); err != nil {
 			return
 		}
@@ -132,7 +140,7 @@ func (d *door) stops(question string) (answer string, stop bool) {
 	})
 	asked, answers := d.asked, d.answer
 	if stop {
-		d.stopped = nil
+		d.stopped, d.held = nil, question
 	}
 	d.mu.Unlock()
 	if !stop {

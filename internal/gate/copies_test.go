@@ -13,9 +13,10 @@ import (
 // untouched while they are open, and everybody else is refused, however much trusted.
 func TestListenerForCopies(t *testing.T) {
 	var w *world
+	var name string // what it says with EHLO
 	begin := func(client netip.AddrPort, daemon string) (ours bool, err error) {
 		tx, err := w.Begin(t.Context(), &mail.Envelope{
-			Sender: addr(t, "alice@example.org"), Client: client.Addr(), ClientPort: client.Port(), Daemon: daemon,
+			Sender: addr(t, "alice@example.org"), Client: client.Addr(), ClientPort: client.Port(), Daemon: daemon, Helo: name,
 		})
 		return tx != nil, err
 	}
@@ -23,7 +24,7 @@ func TestListenerForCopies(t *testing.T) {
 	w = newWorld(t, func(s *smtp.Server) {
 		backend := s.Backend
 		s.Backend = smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
-			copies = netip.MustParseAddrPort(c.Conn().RemoteAddr().String())
+			copies, name = netip.MustParseAddrPort(c.Conn().RemoteAddr().String()), c.Hostname()
 			if sealed, err := begin(copies, mail.DaemonCopies); sealed || err != nil {
 				t.Errorf("the outbox's own connection: sealed %v, %v", sealed, err)
 			}
@@ -41,6 +42,14 @@ func TestListenerForCopies(t *testing.T) {
 					t.Errorf("a stranger at %v: sealed %v, %v", other, sealed, err)
 				}
 			}
+			// One who had the address and port before.
+			own := name
+			for _, name = range []string{"", "sealmilter.localhost", own[:len(own)-1], own + "."} {
+				if sealed, err := begin(copies, mail.DaemonCopies); sealed || code(err) != 550 {
+					t.Errorf("a stranger by the name of %q: sealed %v, %v", name, sealed, err)
+				}
+			}
+			name = own
 			return backend.NewSession(c)
 		})
 	})

@@ -58,7 +58,7 @@ type Transaction struct {
 // [*mail.Failure] for a sender who may not use the address or the listener.
 func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error) {
 	if env.Daemon == mail.DaemonCopies {
-		if g.Outbox.Owns(netip.AddrPortFrom(env.Client, env.ClientPort), netip.AddrPort{}) {
+		if g.Outbox.Owns(netip.AddrPortFrom(env.Client, env.ClientPort), netip.AddrPort{}, env.Helo) {
 			return nil, nil
 		}
 		return nil, mail.Reject("5.7.1", "This listener is for the mail encryption service alone", nil)

@@ -46,7 +46,7 @@ func TestAnswerIsWaitedForAlthoughTheClientIsGone(t *testing.T) {
 
 // TestClientGoneBeforeTheFinalDot has the client give up at each moment before: nothing is sent.
 func TestClientGoneBeforeTheFinalDot(t *testing.T) {
-	for _, moment := range []string{"connect", "EHLO sealmilter.localhost", "RCPT TO:<bob@example.net>", "DATA", "the body"} {
+	for _, moment := range []string{"connect", "EHLO", "RCPT TO:<bob@example.net>", "DATA", "the body"} {
 		t.Run(moment, func(t *testing.T) {
 			ctx, giveUp := context.WithCancel(t.Context())
 			q := newMTA(t, func(command string) string {

@@ -22,7 +22,7 @@ const strangerReply = "This listener is for the mail encryption service alone"
 
 // Guard answers Postfix's policy delegation protocol on conn until the other side hangs up: OK for a client that is one
 // of the outbox's own open connections, REJECT for everybody else (Postfix SMTPD_POLICY_README). A local user cannot
-// pretend: towards the same server the kernel gives an address and port to one socket at a time.
+// pretend, as [Outbox.Owns] explains.
 func (o *Outbox) Guard(conn net.Conn) {
 	defer conn.Close()
 	in := bufio.NewReaderSize(conn, maxPolicyLine)
@@ -35,7 +35,8 @@ func (o *Outbox) Guard(conn net.Conn) {
 			return
 		}
 		action := "REJECT 5.7.1 " + strangerReply
-		if o.Owns(endsOf(attributes)) {
+		client, server := endsOf(attributes)
+		if o.Owns(client, server, attributes["helo_name"]) {
 			action = "OK"
 		}
 		if _, err := io.WriteString(conn, "action="+action+"\n\n"); err != nil {

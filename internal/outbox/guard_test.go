@@ -58,16 +58,19 @@ func TestGuard(t *testing.T) {
 	own := <-asked
 	// The MTA asks at RCPT TO; the client has spoken by then.
 	io.WriteString(own, "220 queue.example\r\n")
-	if _, err := bufio.NewReader(own).ReadString('\n'); err != nil {
+	hello, err := bufio.NewReader(own).ReadString('\n')
+	if err != nil {
 		t.Fatal(err)
 	}
-	request := func(addr string) string {
+	_, name, _ := strings.Cut(strings.TrimSpace(hello), "EHLO ")
+	end := func(which, addr string) string {
 		host, port, _ := net.SplitHostPort(addr)
-		return "request=smtpd_access_policy\nclient_address=" + host + "\nclient_port=" + port + "\n"
+		return which + "_address=" + host + "\n" + which + "_port=" + port + "\n"
 	}
-	server := func(addr string) string {
-		return strings.ReplaceAll(strings.TrimPrefix(request(addr), "request=smtpd_access_policy\n"), "client_", "server_")
+	request := func(addr string) string {
+		return "request=smtpd_access_policy\nhelo_name=" + name + "\n" + end("client", addr)
 	}
+	server := func(addr string) string { return end("server", addr) }
 	const ok, reject = "action=OK", "action=REJECT"
 	for _, tc := range []struct{ name, request, want string }{
 		{"own connection", request(own.RemoteAddr().String()), ok},
@@ -77,6 +80,10 @@ func TestGuard(t *testing.T) {
 		{"another server's address", request(own.RemoteAddr().String()) + server(strings.Replace(own.LocalAddr().String(), "127.0.0.1", "127.0.0.2", 1)), reject},
 		{"another server's port", request(own.RemoteAddr().String()) + server("127.0.0.1:1"), reject},
 		{"another request", strings.Replace(request(own.RemoteAddr().String()), "smtpd_access_policy", "x", 1), reject},
+		{"another name", strings.Replace(request(own.RemoteAddr().String()), name, "sealmilter.localhost", 1), reject},
+		{"a part of the name", strings.Replace(request(own.RemoteAddr().String()), name, name[:len(name)-1], 1), reject},
+		{"an empty name", strings.Replace(request(own.RemoteAddr().String()), name, "", 1), reject},
+		{"no name", strings.Replace(request(own.RemoteAddr().String()), "helo_name=", "x=", 1), reject},
 		{"no port", "request=smtpd_access_policy\nclient_address=127.0.0.1\n", reject},
 		{"empty", "", reject},
 	} {

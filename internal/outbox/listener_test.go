@@ -18,7 +18,7 @@ func TestListenerThatCannotBeUsed(t *testing.T) {
 		{"busy", "connect", "421 4.3.2 Too many connections", "4.3.2", "does not take the connection"},
 		{"closed", "connect", "554 5.3.2 No service", "4.3.2", "does not take the connection"},
 		{"hangs up at once", "connect", hangUp, "4.3.2", "does not take the connection"},
-		{"refuses EHLO", "EHLO sealmilter.localhost", "550 5.0.0 Who?", "4.3.2", "does not take the connection"},
+		{"refuses EHLO", "EHLO", "550 5.0.0 Who?", "4.3.2", "does not take the connection"},
 		{"stops at MAIL", "MAIL FROM:<alice@example.org>", "421 4.3.2 Shutting down", "4.3.2", "Shutting down"},
 		{"hangs up at RCPT", "RCPT TO:<bob@example.net>", hangUp, "4.4.2", "the connection to the loopback listener broke"},
 		{"stops at DATA", "DATA", "421 Shutting down", "4.0.0", "Shutting down"},

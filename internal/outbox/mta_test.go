@@ -12,8 +12,9 @@ import (
 // mta is a listener whose replies a test decides on.
 type mta struct {
 	addr string
-	// answer returns the reply to a command, to the first line of a message, which is called "text", or to the final dot,
-	// which is called ".". The usual reply is "", and "hang up" is none. It is called by one connection at a time.
+	// answer returns the reply to a command, to EHLO without its name, to the first line of a message, which is called
+	// "text", or to the final dot, which is called ".". The usual reply is "", and "hang up" is none. It is called by one
+	// connection at a time.
 	answer func(command string) string
 
 	answering sync.Mutex // held while answer is called
@@ -59,6 +60,9 @@ func newMTA(t *testing.T, answer func(command string) string) *mta {
 // reply says what the test wants, or else the usual, and reports whether the conversation goes on.
 func (m *mta) reply(conn net.Conn, command, usual string) bool {
 	said := ""
+	if verb, _, _ := strings.Cut(command, " "); verb == "EHLO" {
+		command = verb
+	}
 	if m.answer != nil {
 		m.answering.Lock()
 		said = m.answer(command)

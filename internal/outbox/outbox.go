@@ -2,10 +2,13 @@ package outbox
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,16 +51,22 @@ type Outbox struct {
 	unrecorded atomic.Bool
 
 	mu    sync.Mutex
-	conns map[netip.AddrPort]netip.AddrPort // the open connections: the server's end by the local one
+	conns map[netip.AddrPort]ownEnd // the open connections by their local end
 }
 
 // New returns an outbox that sends to addr, the host:port of the MTA's loopback listener.
 func New(addr string, ledger Ledger, now func() time.Time) *Outbox {
-	return &Outbox{addr: addr, ledger: ledger, now: now, conns: map[netip.AddrPort]netip.AddrPort{}}
+	return &Outbox{addr: addr, ledger: ledger, now: now, conns: map[netip.AddrPort]ownEnd{}}
+}
+
+// ownEnd is what nobody else can know or have of an open connection.
+type ownEnd struct {
+	server netip.AddrPort
+	name   string // said with EHLO
 }
 
 // dial opens a connection that the guard knows before the MTA can ask about it.
-func (o *Outbox) dial(ctx context.Context) (net.Conn, error) {
+func (o *Outbox) dial(ctx context.Context) (*ownConn, error) {
 	const timeout = 10 * time.Second
 	conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, "tcp", o.addr)
 	if err != nil {
@@ -67,10 +76,11 @@ func (o *Outbox) dial(ctx context.Context) (net.Conn, error) {
 	if !local.IsValid() || !server.IsValid() {
 		return nil, errors.Join(fmt.Errorf("a connection from %v to %v", conn.LocalAddr(), conn.RemoteAddr()), conn.Close())
 	}
+	name := strings.ToLower(rand.Text()) + ".sealmilter.localhost"
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.conns[local] = server
-	return &ownConn{Conn: conn, outbox: o, local: local}, nil
+	o.conns[local] = ownEnd{server, name}
+	return &ownConn{Conn: conn, outbox: o, local: local, name: name}, nil
 }
 
 // endOf returns an end of a TCP connection, the zero AddrPort of any other.
@@ -83,18 +93,22 @@ func endOf(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(end.Addr().Unmap(), end.Port())
 }
 
-// Owns reports whether client is the local end of an open connection of this outbox, and server, as far as it is known,
-// the other. It must be known that the client has called the listener for copies: the kernel gives the same local address
-// and port to somebody else who calls another server, but not towards the same one.
-func (o *Outbox) Owns(client, server netip.AddrPort) bool {
+// Owns reports whether client is the local end of an open connection of this outbox, server, as far as it is known, the
+// other, and name what was said there with EHLO.
+//
+// It must be known that the client has called the listener for copies: the kernel gives the same local address and port to
+// somebody else who calls another server, but not towards the same one. That alone does not do: somebody may have called
+// from this address and port before, hung up by a reset, and left commands behind that the MTA is still reading. The name is
+// drawn at random for each connection, after such commands were written.
+func (o *Outbox) Owns(client, server netip.AddrPort, name string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	own, open := o.conns[client]
 	switch {
-	case !open, server.Addr().IsValid() && server.Addr() != own.Addr(), server.Port() != 0 && server.Port() != own.Port():
+	case !open, server.Addr().IsValid() && server.Addr() != own.server.Addr(), server.Port() != 0 && server.Port() != own.server.Port():
 		return false
 	default:
-		return true
+		return subtle.ConstantTimeCompare([]byte(name), []byte(own.name)) == 1
 	}
 }
 
@@ -103,6 +117,7 @@ type ownConn struct {
 	net.Conn
 	outbox *Outbox
 	local  netip.AddrPort
+	name   string
 	forget sync.Once
 }
 

@@ -28,7 +28,7 @@ func (o *Outbox) connect(ctx context.Context) (*session, error) {
 			"runs and has this listener (sealmilter setup makes it), and that reinject names it", o.addr, err))
 	}
 	detach := attach(ctx, conn)
-	d, err := greet(conn, "sealmilter.localhost")
+	d, err := greet(conn, conn.name)
 	if !detach() {
 		conn.Close()
 		return nil, context.Cause(ctx)

@@ -20,8 +20,8 @@ type guard struct {
 }
 
 // ask returns "" for a client that may come in, and otherwise the reply to it.
-func (g *guard) ask(state string, client netip.AddrPort, sender, recipient string) string {
-	action, err := g.question(state, client, sender, recipient)
+func (g *guard) ask(state string, client netip.AddrPort, helo, sender, recipient string) string {
+	action, err := g.question(state, client, helo, sender, recipient)
 	switch {
 	case err != nil:
 		g.close()
@@ -33,7 +33,7 @@ func (g *guard) ask(state string, client netip.AddrPort, sender, recipient strin
 	}
 }
 
-func (g *guard) question(state string, client netip.AddrPort, sender, recipient string) (action string, err error) {
+func (g *guard) question(state string, client netip.AddrPort, helo, sender, recipient string) (action string, err error) {
 	if g.conn == nil {
 		if g.conn, err = new(net.Dialer).DialContext(g.ctx, "tcp", g.milter); err != nil {
 			return "", err
@@ -51,7 +51,7 @@ client_name=localhost
 client_port=%d
 reverse_client_name=localhost
 server_address=127.0.0.1
-helo_name=sealmilter.localhost
+helo_name=%s
 sender=%s
 recipient=%s
 recipient_count=0
@@ -60,7 +60,7 @@ instance=1
 size=0
 sasl_username=
 
-`, state, client.Addr(), client.Port(), bare(sender), bare(recipient))
+`, state, client.Addr(), client.Port(), helo, bare(sender), bare(recipient))
 	if err != nil {
 		return "", err
 	}

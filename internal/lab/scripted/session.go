@@ -213,7 +213,7 @@ func (s *session) rcpt(rest string) {
 	case s.tx == nil:
 		reply = "503 5.5.1 Error: need MAIL command"
 	case s.guard != nil:
-		reply = s.guard.ask("RCPT", s.client, s.tx.Sender, path)
+		reply = s.guard.ask("RCPT", s.client, s.helo, s.tx.Sender, path)
 	case s.filter != nil:
 		reply = s.filter.rcpt(s.queueID, path, args)
 	}
@@ -232,7 +232,7 @@ func (s *session) data() error {
 	case len(s.tx.Recipients) == 0:
 		reply = "554 5.5.1 Error: no valid recipients"
 	case s.guard != nil:
-		reply = s.guard.ask("DATA", s.client, s.tx.Sender, "")
+		reply = s.guard.ask("DATA", s.client, s.helo, s.tx.Sender, "")
 	case s.filter != nil:
 		reply = s.filter.data()
 	}
