@@ -48,25 +48,37 @@ func (s *Server) enter(c *conn) bool {
 	return true
 }
 
-// become exchanges the place of a connection for one of another kind. If there is none, this is logged.
+// become exchanges the place of a connection for one of another kind. If there is none, this is logged. A server that is
+// closing has none for clients of the MTA.
 func (s *Server) become(c *conn, k kind) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.kind == k {
 		return true
 	}
+	if k == speaking && s.closing {
+		return false
+	}
 	if s.places.taken[k] >= s.most(k) {
 		s.crowded(c, k)
 		return false
 	}
-	s.places.taken[c.kind]--
+	s.leave(c)
+	if k == speaking {
+		s.speaking.Add(1)
+	}
 	s.places.taken[k]++
 	c.kind = k
 	return true
 }
 
 // leave gives back the place of a connection. The caller holds the server's lock.
-func (s *Server) leave(c *conn) { s.places.taken[c.kind]-- }
+func (s *Server) leave(c *conn) {
+	s.places.taken[c.kind]--
+	if c.kind == speaking {
+		s.speaking.Done()
+	}
+}
 
 // crowded logs that a connection finds no place. The MTA then tells its clients to try again, by its default action.
 func (s *Server) crowded(c *conn, k kind) {

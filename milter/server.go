@@ -79,11 +79,13 @@ type Server struct {
 	Grace time.Duration
 
 	mu        sync.Mutex
-	closing   bool
+	closing   bool // no message begins
+	closed    bool // no connection does
 	listeners []net.Listener
 	conns     map[*conn]bool
 	places    places
 	serving   sync.WaitGroup // connections
+	speaking  sync.WaitGroup // those for clients of the MTA
 	limits    limits
 	seldom    seldom
 }
@@ -124,39 +126,52 @@ func isExhausted(err error) bool {
 	return false
 }
 
-// Shutdown stops accepting, closes idle connections at once and the others after the message in work, and waits for all
-// of them. When the context ends first it closes the rest, which ends the contexts of their handlers, and returns the
-// context's error without waiting for them.
+// Shutdown takes no new message, closes idle connections at once and the others after the message in work, and waits for all
+// of them. What a message in work needs for its copies goes on meanwhile: the MTA asks over connections of other kinds,
+// which it may yet have to open. When the context ends first, Shutdown closes the rest, which ends the contexts of their
+// handlers, and returns the context's error without waiting for them.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
+	for c := range s.conns {
+		if c.kind == speaking {
+			c.drain()
+		}
+	}
+	s.mu.Unlock()
+
+	err := wait(ctx, &s.speaking)
+	s.mu.Lock()
+	s.closed = true
 	for _, l := range s.listeners {
 		_ = l.Close()
 	}
 	for c := range s.conns {
-		c.drain()
+		c.cut()
 	}
 	s.mu.Unlock()
+	if err == nil {
+		err = wait(ctx, &s.serving)
+	}
+	return err
+}
 
+// wait waits for all, or returns the error of a context that ends first.
+func wait(ctx context.Context, all *sync.WaitGroup) error {
 	done := make(chan struct{})
 	go func() {
-		s.serving.Wait()
+		all.Wait()
 		close(done)
 	}()
 	select {
 	case <-done:
 		return nil
 	case <-ctx.Done():
+		return ctx.Err()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		c.cut()
-	}
-	return ctx.Err()
 }
 
-// start serves the connection on its own goroutine, or closes it if the server is closing or has no place for it.
+// start serves the connection on its own goroutine, or closes it if the server is closed or has no place for it.
 func (s *Server) start(nc net.Conn) {
 	log := s.log()
 	if addr := nc.RemoteAddr().String(); addr != "" && addr != "@" {
@@ -165,7 +180,7 @@ func (s *Server) start(nc net.Conn) {
 	c := newConn(nc, s.times(), log)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closed {
 		c.cut()
 		return
 	}

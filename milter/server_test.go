@@ -1,6 +1,7 @@
 package milter_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -70,7 +71,7 @@ func TestServeReturnsOtherErrors(t *testing.T) {
 	<-l.closed
 }
 
-// TestShutdown: an idle connection is closed at once, a message in work gets its answer.
+// TestShutdown: an idle connection is closed at once, a message in work gets its answer, and its copies theirs.
 func TestShutdown(t *testing.T) {
 	entered, leave := make(chan bool), make(chan bool)
 	server := &milter.Server{Begin: always(handler{
@@ -79,7 +80,12 @@ func TestShutdown(t *testing.T) {
 			<-leave
 			return &mail.Edit{Body: strings.NewReader("new\r\n")}, nil
 		},
-	})}
+	}), Other: func(c net.Conn) {
+		defer c.Close()
+		if _, err := bufio.NewReader(c).ReadString('\n'); err == nil {
+			io.WriteString(c, "answer\n")
+		}
+	}}
 	path := serve(t, server)
 	idle, begun, working := connect(t, path), connect(t, path), connect(t, path)
 	begun.envelope("<bob@example.org>")
@@ -91,9 +97,25 @@ func TestShutdown(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- server.Shutdown(context.Background()) }()
 	idle.gone()
-	if c, err := net.Dial("unix", path); err == nil {
-		c.Close()
-		t.Error("the server still listens")
+	// Nobody else brings a message, but what is asked about a copy of one in work is answered.
+	late := dial(t, path)
+	late.negotiate(version, actions, steps)
+	late.say('C', "client.example\x004\x00\x19192.0.2.7")
+	late.gone()
+	copies := dial(t, path)
+	copies.negotiate(version, actions, steps)
+	copies.macros('C', "{daemon_name}", mail.DaemonCopies)
+	copies.want("c", 'C', "localhost\x004\x00\x19127.0.0.1")
+	other, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := io.WriteString(other, "question\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := bufio.NewReader(other).ReadString('\n'); answer != "answer\n" {
+		t.Errorf("%q, %v", answer, err)
 	}
 	close(leave)
 	for _, want := range []string{"bnew\n", "c", ""} {
@@ -109,6 +131,11 @@ func TestShutdown(t *testing.T) {
 	begun.gone()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+	copies.gone()
+	if c, err := net.Dial("unix", path); err == nil {
+		c.Close()
+		t.Error("the server still listens")
 	}
 	if err := server.Serve(&pipes{closed: make(chan struct{})}); !errors.Is(err, milter.ErrServerClosed) {
 		t.Errorf("Serve after Shutdown: %v", err)
