@@ -132,14 +132,14 @@ func (s *session) Body(*lib.Modifier) (lib.Response, error) {
 	if err != nil {
 		return refusal(s.failure(err)), nil
 	}
-	var edit *mail.Edit
-	err = s.work(true, s.answerBy, func(ctx context.Context) (err error) {
-		edit, err = tx.handler.Message(ctx, m)
+	var made handover
+	err = s.work(true, s.answerBy, func(ctx context.Context) error {
+		edit, err := tx.handler.Message(ctx, m)
+		made.give(edit)
 		return err
 	})
-	if edit != nil && edit.Done != nil {
-		defer edit.Done()
-	}
+	edit := made.take()
+	defer done(edit)
 	var answer reply
 	if err == nil {
 		err = guard(func() (err error) {

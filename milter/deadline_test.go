@@ -229,10 +229,13 @@ func TestGivenUp(t *testing.T) {
 
 // TestClientOfAStrayHandler: a client that goes away does not have the connection kept for ever either.
 func TestClientOfAStrayHandler(t *testing.T) {
-	var leave chan bool
-	server := &milter.Server{Begin: always(handler{message: func(context.Context, *mail.Message) (*mail.Edit, error) { <-leave; return nil, nil }})}
+	var leave, letGo chan bool
+	server := &milter.Server{Begin: always(handler{message: func(context.Context, *mail.Message) (*mail.Edit, error) {
+		<-leave
+		return &mail.Edit{Done: func() { close(letGo) }}, nil
+	}})}
 	clocked(t, server, func(t *testing.T, dial dialer) {
-		leave = make(chan bool)
+		leave, letGo = make(chan bool), make(chan bool)
 		m := dial().begun()
 		m.envelope("<bob@example.org>")
 		m.content(nil)
@@ -248,6 +251,7 @@ func TestClientOfAStrayHandler(t *testing.T) {
 			t.Errorf("the connection lived for %v", took)
 		}
 		close(leave)
+		<-letGo
 	})
 }
 
