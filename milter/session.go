@@ -191,7 +191,7 @@ func (s *session) finish() {
 	s.endMessage()
 }
 
-// failure makes the answer to an error, and logs what is not an answer chosen on purpose.
+// failure makes the answer to an error, and logs what the client does not learn of it.
 func (s *session) failure(err error) *mail.Failure {
 	var chosen *mail.Failure
 	var panicked *panicError
@@ -200,6 +200,8 @@ func (s *session) failure(err error) *mail.Failure {
 		s.logger().Error("a panic was caught", "error", panicked, "stack", string(panicked.stack))
 	case !errors.As(err, &chosen):
 		s.logger().Error("internal error", "error", err)
+	case chosen.Err != nil, err != error(chosen):
+		s.logger().Warn("mail was not taken", "error", err)
 	}
 	return mail.AsFailure(err)
 }
