@@ -36,9 +36,12 @@ func (f secretFiles) read(ctx context.Context, fingerprint string) (*crypto.Secr
 	return key, f.explain(ctx, err, fingerprint)
 }
 
-// explain says what to do when there is no file.
+// explain says what to do about a file that is missing or closed.
 func (f secretFiles) explain(ctx context.Context, err error, fingerprint string) error {
-	if !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w; give the file and its directory to the user that runs sealmilter serve", err)
+	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
 	if _, rowErr := f.store.SecretRevision(ctx, fingerprint); rowErr == nil {
@@ -104,7 +107,10 @@ func (d secretDir) stat(fingerprint string) (fs.FileInfo, error) {
 // check refuses a directory that others may enter.
 func (d secretDir) check() error {
 	info, err := os.Stat(string(d))
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: restore the directory from a backup, or import the keys again", err)
+	case err != nil:
 		return err
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
@@ -129,10 +135,10 @@ func (d secretDir) read(fingerprint string) (*crypto.SecretKey, error) {
 	}
 	key, err := crypto.ParseSecretKey(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		return nil, fmt.Errorf("%s: %w; restore it from a backup, or import the key again", f.Name(), err)
 	}
 	if key.Fingerprint() != fingerprint {
-		return nil, fmt.Errorf("%s holds another key, %s", f.Name(), key.Fingerprint())
+		return nil, fmt.Errorf("%s holds another key, %s; restore it from a backup, or import the key again", f.Name(), key.Fingerprint())
 	}
 	return key, nil
 }

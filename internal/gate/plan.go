@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -94,10 +95,11 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 			d.Cert, d.Source, d.Level = d.answer.Cert, d.answer.Source, d.answer.Level
 		}
 		d.Why = d.reason(p.Author)
-		if d.verdict == authorKeyUnusable && authorErr != nil {
-			g.Log.Error("the author's key cannot be used", "queue_id", m.Envelope.QueueID, "author", p.Author.String(), "err", authorErr)
-		}
 		p.Decisions = append(p.Decisions, d)
+	}
+	unusable := func(d Decision) bool { return d.verdict == authorKeyUnusable }
+	if authorErr != nil && slices.ContainsFunc(p.Decisions, unusable) {
+		g.Log.Error("the author's key cannot be used", "queue_id", m.Envelope.QueueID, "author", p.Author.String(), "err", authorErr)
 	}
 	return p, nil
 }
