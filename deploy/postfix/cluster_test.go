@@ -1,6 +1,7 @@
 package postfix_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -138,26 +139,31 @@ type letter struct {
 	to, bcc []string // the envelope has those of bcc first
 	reply   string   // to the final dot; "" is 250
 	got     []string // lines of mailboxes, as the package scenario has them
+	lines   int      // further ones of the text
+}
+
+// sender is the login, and the local part of the address.
+func (l letter) sender() string { return cmp.Or(l.from, "alice") }
+
+// envelope has all recipients, the hidden ones first.
+func (l letter) envelope() []string { return slices.Concat(l.bcc, l.to) }
+
+// text is the message, with bare line ends.
+func (l letter) text() string {
+	return fmt.Sprintf("From: %s@example.org\nTo: %s\nSubject: About the %s affair\nDate: Mon, 2 Mar 2026 10:00:00 +0100\n"+
+		"Message-ID: <%[3]s@client.example>\n\nWhat nobody else must know of %[3]s.\n", l.sender(), strings.Join(l.to, ", "), l.id) +
+		strings.Repeat("This is not secret, but long.\n", l.lines)
 }
 
 // parse writes the letter down as a case.
 func (l letter) parse(t *testing.T) *scenario.Case {
 	t.Helper()
-	from, reply := l.from, l.reply
-	if from == "" {
-		from = "alice"
-	}
-	if reply == "" {
-		reply = "250"
-	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "-- dialogue --\n> AUTH %s\n> MAIL FROM:<%[1]s@example.org>\n< 250\n", from)
-	for _, to := range append(append([]string(nil), l.bcc...), l.to...) {
+	fmt.Fprintf(&b, "-- dialogue --\n> AUTH %s\n> MAIL FROM:<%[1]s@example.org>\n< 250\n", l.sender())
+	for _, to := range l.envelope() {
 		fmt.Fprintf(&b, "> RCPT TO:<%s>\n< 250\n", to)
 	}
-	fmt.Fprintf(&b, "> DATA message\n< %s\n-- message --\nFrom: %s@example.org\nTo: %s\n", reply, from, strings.Join(l.to, ", "))
-	fmt.Fprintf(&b, "Subject: About the %s affair\nDate: Mon, 2 Mar 2026 10:00:00 +0100\nMessage-ID: <%[1]s@client.example>\n\n", l.id)
-	fmt.Fprintf(&b, "What nobody else must know of %s.\n-- mailboxes --\n%s\n", l.id, strings.Join(l.got, "\n"))
+	fmt.Fprintf(&b, "> DATA message\n< %s\n-- message --\n%s-- mailboxes --\n%s\n", cmp.Or(l.reply, "250"), l.text(), strings.Join(l.got, "\n"))
 	c, err := scenario.ParseCase(l.id, "postfix", b.String())
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -228,13 +229,13 @@ func overwrite(t *testing.T, file string, b []byte) {
 	}
 }
 
-// diskSize is the size of a file system of [mount] in octets.
-const diskSize = 4 << 20
+// diskSize is the size of a file system of [mount] in octets. The log of a database takes 4 MiB before it is used again.
+const diskSize = 12 << 20
 
 // mount puts a small file system of its own into a directory, until the test ends.
 func mount(t *testing.T, dir string) {
 	t.Helper()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=0700,size=4m"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("mode=0700,size=%d", diskSize)); err != nil {
 		t.Fatalf("mount a small disk, which takes root and a machine that may mount: %v", err)
 	}
 	t.Cleanup(func() {

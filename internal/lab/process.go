@@ -71,6 +71,15 @@ func (p *Process) WaitLog(ctx context.Context, text string) error {
 	return p.waitText(ctx, text, p.Log)
 }
 
+// WaitLogTimes waits until the program has printed text so many times.
+func (p *Process) WaitLogTimes(ctx context.Context, text string, times int) error {
+	err := until(ctx, p.done, func() (bool, error) { return strings.Count(p.Log(), text) >= times, nil })
+	if err != nil {
+		return fmt.Errorf("wait until %s prints %q %d times: %w%s", p.cmd.Path, text, times, err, quoteLog(p.Log()))
+	}
+	return nil
+}
+
 // waitText does the same for what the program tells elsewhere, too.
 func (p *Process) waitText(ctx context.Context, text string, log func() string) error {
 	err := until(ctx, p.done, func() (bool, error) { return strings.Contains(log(), text), nil })

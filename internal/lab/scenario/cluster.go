@@ -1,10 +1,13 @@
 package scenario
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +51,19 @@ func (c *Cluster) Certificate(ctx context.Context, addr string) (fingerprint str
 	}
 	cert, err = c.world.gpg.ExportPublic(ctx, fingerprint)
 	return fingerprint, cert, err
+}
+
+// Revoke returns a certificate with its revocation. The mailboxes can still read what is encrypted to it.
+func (c *Cluster) Revoke(ctx context.Context, fingerprint string) ([]byte, error) {
+	// gpg makes a revocation with each key, and a colon keeps it from being used by mistake.
+	text, err := os.ReadFile(filepath.Join(c.world.gpg.Home(), "openpgp-revocs.d", fingerprint+".rev"))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.world.gpg.Import(ctx, bytes.Replace(text, []byte(":-----BEGIN"), []byte("-----BEGIN"), 1)); err != nil {
+		return nil, err
+	}
+	return c.world.gpg.ExportPublic(ctx, fingerprint)
 }
 
 // Meet gives the certificate of a sender to the mailboxes, as a host has it.

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"sealmilter/internal/lab"
 )
@@ -17,8 +19,11 @@ import (
 type Host struct {
 	// Listen is the milter's address and Reinject that of the MTA's loopback listener, as reserved ports.
 	Listen, Reinject string
-	// State is the state directory.
-	State string
+	// State is the state directory, and Passphrase the file with the passphrase of the secret keys.
+	State, Passphrase string
+	// Bound takes from root, in a milter that is started from now on, the right to open what a file's mode forbids. Other
+	// users never have it.
+	Bound bool
 
 	name    string
 	program string
@@ -31,16 +36,19 @@ type Host struct {
 // NewHost adds a host. Every host of a cluster has the same passphrase for secret keys.
 func (c *Cluster) NewHost(name string) (*Host, error) {
 	dir := filepath.Join(c.world.dir, name)
-	h := &Host{name: name, program: c.world.program, State: filepath.Join(dir, "state"), file: filepath.Join(dir, "sealmilter.toml")}
+	h := &Host{name: name, program: c.world.program, State: filepath.Join(dir, "state"), Passphrase: filepath.Join(dir, "passphrase"), file: filepath.Join(dir, "sealmilter.toml")}
 	c.hosts = append(c.hosts, h)
 	if err := h.ports.Reserve(&h.Listen, &h.Reinject, &h.admin); err != nil {
 		return nil, err
 	}
-	passphrase := filepath.Join(dir, "passphrase")
-	return h, errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(h.State, 0o700), os.WriteFile(passphrase, []byte("open sesame\n"), 0o600))
+	return h, errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(h.State, 0o700), os.WriteFile(h.Passphrase, []byte("open sesame\n"), 0o600))
 }
 
-// Configure writes the configuration: the database, "" for the built-in one, and lines that differ from the defaults.
+// File is the file of the configuration.
+func (h *Host) File() string { return h.file }
+
+// Configure writes the configuration: the database, "" for the built-in one, and lines that differ from the defaults. Unless
+// they say otherwise, nobody outside is asked for keys.
 func (h *Host) Configure(database, lines string) error {
 	const text = `listen = "inet:%s"
 reinject = "%s"
@@ -48,7 +56,6 @@ mta_users = ["root", "postfix", "news"]
 admin = "%s"
 state = "%s"
 database = "%s"
-keys.sources = ["local"]
 senders.passphrase_file = "passphrase"
 %s
 [senders.logins]
@@ -56,6 +63,9 @@ alice = ["alice@example.org"]
 eve = ["eve@example.org"]
 nokey = ["nokey@example.org"]
 `
+	if !strings.Contains(lines, "keys.sources") {
+		lines = "keys.sources = [\"local\"]\n" + lines
+	}
 	return os.WriteFile(h.file, fmt.Appendf(nil, text, h.Listen, h.Reinject, h.admin, h.State, database, lines), 0o600)
 }
 
@@ -74,7 +84,15 @@ func (h *Host) Serve(ctx context.Context) error {
 	if err := h.Kill(); err != nil {
 		return err
 	}
-	milter, err := lab.StartProcess(serve(h.program, h.file))
+	command := serve(h.program, h.file)
+	if h.Bound {
+		command.Args = append([]string{"setpriv", "--bounding-set=-dac_override,-dac_read_search"}, command.Args...)
+		var err error
+		if command.Path, err = exec.LookPath("setpriv"); err != nil {
+			return err
+		}
+	}
+	milter, err := lab.StartProcess(command)
 	if err != nil {
 		return err
 	}
@@ -97,6 +115,20 @@ func (h *Host) Log() string {
 	}
 	return h.milter.Log()
 }
+
+// WaitLog waits until the milter that was started last has printed text so many times.
+func (h *Host) WaitLog(ctx context.Context, text string, times int) error {
+	return h.milter.WaitLogTimes(ctx, text, times)
+}
+
+// Signal sends a signal to the milter.
+func (h *Host) Signal(sig os.Signal) error { return h.milter.Signal(sig) }
+
+// PID is the process number of the milter.
+func (h *Host) PID() int { return h.milter.PID() }
+
+// Wait waits until the milter has ended and returns how.
+func (h *Host) Wait(ctx context.Context) error { return h.milter.Wait(ctx) }
 
 // Ready returns what the milter says about itself at /readyz: the HTTP status and the text.
 func (h *Host) Ready(ctx context.Context) (status int, text string, err error) {
