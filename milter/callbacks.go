@@ -89,12 +89,9 @@ func (s *session) RcptTo(string, *lib.Modifier) (lib.Response, error) {
 	return reply{code: lib.ActContinue}, nil
 }
 
-func (s *session) Header(name, value string, _ *lib.Modifier) (lib.Response, error) {
-	if s.tx == nil {
-		return refusal(errSequence), nil
-	}
-	s.tx.addField(name, value)
-	return reply{code: lib.ActContinue}, nil
+// Header is called for the fields of no message. Those of a message do not come to the library.
+func (s *session) Header(string, string, *lib.Modifier) (lib.Response, error) {
+	return refusal(errSequence), nil
 }
 
 func (s *session) Headers(textproto.MIMEHeader, *lib.Modifier) (lib.Response, error) {

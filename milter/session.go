@@ -81,12 +81,16 @@ func (s *session) observe(e event) ([]byte, error) {
 		if !s.conn.begin() {
 			return nil, io.EOF
 		}
-		// The library gathers the fields of all messages in one map. An abort in front makes it drop the map.
+		// An abort in front ends a message that has not come to its end.
 		return append(appendFrame(nil, lib.CodeAbort, ""), e.frame...), nil
 	case lib.CodeHeader:
-		if s.tx != nil && !isField(e.data()) {
-			s.tx.fail(&mail.Failure{Code: 554, Enhanced: "5.6.0", Text: "The message has a malformed header field."})
+		// The library would gather all fields in a map of its own, where no limit counts them, until an abort makes it
+		// drop the map. DATA it answers with continue, without asking us.
+		if s.tx == nil {
+			return append(appendFrame(nil, lib.CodeAbort, ""), e.frame...), nil
 		}
+		s.tx.addFieldOf(e.data())
+		return appendFrame(nil, lib.CodeData, ""), nil
 	case lib.CodeAbort:
 		s.macros.forgetMessage()
 	case lib.CodeQuitNewConn:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sealmilter/internal/mail"
 )
@@ -97,6 +98,16 @@ func (tx *transaction) largest() int64 {
 		return tx.limits.message + tx.limits.message/2
 	}
 	return tx.limits.message
+}
+
+// addFieldOf adds what a header event has: a name, NUL, a value, NUL.
+func (tx *transaction) addFieldOf(data []byte) {
+	if !isField(data) {
+		tx.fail(&mail.Failure{Code: 554, Enhanced: "5.6.0", Text: "The message has a malformed header field."})
+		return
+	}
+	name, value, _ := strings.Cut(string(data[:len(data)-1]), "\x00")
+	tx.addField(name, value)
 }
 
 func (tx *transaction) addField(name, value string) {
