@@ -108,7 +108,7 @@ func (h *host) RecordSent(ctx context.Context, message string, copies []string, 
 	err := h.call(func() error { return h.store.RecordSent(ctx, message, copies, expires) }, func() {
 		h.unrecorded = false
 		if counts {
-			h.world.recorded(expires)
+			h.world.recorded(len(copies), expires)
 		}
 	})
 	if err != nil && counts {

@@ -22,8 +22,8 @@ type content struct {
 // kind is all letters with one content. The ledger cannot tell them apart, and need not but for their number.
 type kind struct {
 	content
-	got     map[string]int // copies in the queue, by recipient
-	told    map[string]int // letters whose client was told that this recipient gets one
+	got     map[string]int // copies in the queue, and notices that there is none, by recipient
+	told    map[string]int // letters whose client was told yes, by recipient
 	records map[string]*entry
 	// forgotten are the entries that were deleted, and come back if the power is lost before the next flush.
 	forgotten map[string]*entry
@@ -59,9 +59,36 @@ type try struct {
 	cancel  context.CancelFunc
 
 	leave  []string
-	stay   string // "" if nobody is left for the message itself
-	failed map[string]bool
+	stay   string   // "" if nobody is left for the message itself
+	failed []string // whom the sender must be told of
 }
+
+// shipment is what is being sent: a letter's copy, or a notice about some of its recipients.
+type shipment struct {
+	mark  string
+	kind  *kind
+	host  *host
+	to    string
+	about []string
+	// recorded says that it is on record, all of it.
+	recorded bool
+}
+
+// names are those of the entries that the ledger must have of it.
+func (s *shipment) names() []string {
+	if s.about == nil {
+		return []string{s.to}
+	}
+	names := []string{noticeAbout(s.about)}
+	for _, to := range s.about {
+		names = append(names, toldOf(to))
+	}
+	return names
+}
+
+func noticeAbout(about []string) string { return "the notice about " + strings.Join(about, ", ") }
+
+func toldOf(to string) string { return "that the sender was told of " + to }
 
 // message is the letter as the MTA shows it at this try: with fields of the way that differ from try to try.
 func (l *letter) message(t testing.TB) *mail.Message {
@@ -129,11 +156,13 @@ func (w *world) begin(l *letter, h *host) {
 		w.say("%s is deferred: %v", l.mark, err)
 		return
 	}
-	l.try = &try{host: h, attempt: a, env: m.Envelope, ctx: ctx, cancel: cancel, failed: map[string]bool{}}
+	l.try = &try{host: h, attempt: a, env: m.Envelope, ctx: ctx, cancel: cancel}
 	for i := len(l.to) - 1; i >= 0; i-- {
 		switch to := l.to[i]; {
 		case a.Sent(modelRecipient(w.t, to)):
 			w.suppressed(l, to)
+		case a.Told(modelRecipient(w.t, to)):
+			w.suppressed(l, toldOf(to))
 		case l.try.stay == "":
 			l.try.stay = to
 		default:
@@ -147,12 +176,54 @@ func (w *world) begin(l *letter, h *host) {
 func (w *world) send(l *letter, m manner) {
 	y := l.try
 	to := y.leave[0]
+	err := w.ship(l, &shipment{mark: l.mark, kind: l.kind, host: y.host, to: to}, m)
+	var refusal *mail.Failure
+	switch {
+	case err == nil:
+		y.leave = y.leave[1:]
+	case errors.As(err, &refusal) && !refusal.Temporary() && y.attempt.Any():
+		y.leave, y.failed = y.leave[1:], append(y.failed, to)
+		w.say("%s for %s is refused, and the sender to be told", l.mark, to)
+	default:
+		w.refuse(l, refusal)
+	}
+}
+
+// notify tells the sender of a letter who gets none.
+func (w *world) notify(l *letter, m manner) {
+	y := l.try
+	sender := modelRecipient(w.t, l.kind.sender)
+	if y.attempt.NoticeSent(sender, noticeAbout(y.failed)) {
+		w.suppressed(l, noticeAbout(y.failed))
+		y.failed = nil
+		return
+	}
+	err := w.ship(l, &shipment{mark: l.mark, kind: l.kind, host: y.host, to: l.kind.sender, about: y.failed}, m)
+	var refusal *mail.Failure
+	if err != nil {
+		errors.As(err, &refusal)
+		w.refuse(l, refusal)
+		return
+	}
+	y.failed = nil
+}
+
+// refuse ends a try whose client is told no, or to come again.
+func (w *world) refuse(l *letter, refusal *mail.Failure) {
+	if refusal != nil && !refusal.Temporary() {
+		w.say("%s is refused", l.mark)
+		l.over = true
+	}
+	w.end(l)
+}
+
+// ship sends a copy or a notice.
+func (w *world) ship(l *letter, s *shipment, m manner) error {
+	y := l.try
 	w.relay.behave(m)
-	w.sending, w.sendingTo, w.sendingOn = l.kind, to, y.host
 	if m == answersLate || m == losesLate {
 		held, answer := w.relay.held, w.relay.answer
-		done := make(chan struct{})
-		stopped := make(chan struct{})
+		done, stopped := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(stopped)
 			select {
@@ -167,33 +238,28 @@ func (w *world) send(l *letter, m manner) {
 			<-stopped
 		}()
 	}
-	c := outbox.Copy{To: modelRecipient(w.t, to), Header: mail.Header{{Name: "Subject", Value: " [...]"}},
+	c := outbox.Copy{To: modelRecipient(w.t, s.to), Header: mail.Header{{Name: "Subject", Value: " [...]"}},
 		Body: strings.NewReader("mark " + l.mark + "\r\n")}
-	w.isRecorded = false
+	if s.about != nil {
+		c.Notice = noticeAbout(s.about)
+		for _, to := range s.about {
+			c.About = append(c.About, modelRecipient(w.t, to))
+		}
+	}
+	w.shipment = s
 	w.mu.Unlock()
 	err := y.attempt.Send(y.ctx, y.env, c)
 	w.mu.Lock()
-	recorded := w.isRecorded
-	w.sending = nil
-	var refusal *mail.Failure
-	switch {
-	case err == nil:
-		y.leave = y.leave[1:]
-		w.say("%s for %s is sent", l.mark, to)
-		if !recorded {
-			w.fault("%s for %s counts as sent and is not on record", l.mark, to)
-		}
-	case errors.As(err, &refusal) && !refusal.Temporary() && y.attempt.Any():
-		y.leave, y.failed[to] = y.leave[1:], true
-		w.say("%s for %s is refused, the sender is told", l.mark, to)
-	case errors.As(err, &refusal) && !refusal.Temporary():
-		w.say("%s is refused", l.mark)
-		l.over = true
-		w.end(l)
-	default:
-		w.say("%s for %s is not sent with manner %d, mishap %d: %v", l.mark, to, m, y.host.mishap, err)
-		w.end(l)
+	w.shipment = nil
+	if err != nil {
+		w.say("%s for %s is not sent with manner %d, mishap %d: %v", l.mark, s.names()[0], m, y.host.mishap, err)
+		return err
 	}
+	w.say("%s for %s is sent", l.mark, s.names()[0])
+	if !s.recorded {
+		w.fault("%s for %s counts as sent and is not on record", l.mark, s.names()[0])
+	}
+	return nil
 }
 
 // finish closes a try, and answers if that is on record.
@@ -252,8 +318,6 @@ func (w *world) answer(l *letter, y *try) {
 	w.say("%s is told yes", l.mark)
 	l.over = true
 	for _, to := range l.to {
-		if !y.failed[to] {
-			l.kind.told[to]++
-		}
+		l.kind.told[to]++
 	}
 }

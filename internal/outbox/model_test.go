@@ -25,12 +25,9 @@ type world struct {
 
 	// mu is held by the goroutine of the history, save while it waits for the outbox.
 	mu sync.Mutex
-	// What is being sent, and on which host; what is being closed.
-	sending    *kind
-	sendingTo  string
-	sendingOn  *host
-	isRecorded bool
-	closing    *kind
+	// What is being sent and what is being closed, nil for nothing.
+	shipment *shipment
+	closing  *kind
 
 	told   []string
 	faults []string
@@ -67,43 +64,46 @@ func (w *world) choose(n int) int {
 func (w *world) queued(mark, to string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, l := range w.letters {
-		if l.mark != mark {
-			continue
-		}
-		if e := l.kind.records[to]; e != nil && !e.lapsed {
-			w.fault("%s for %s is sent again, although it is on record", mark, to)
-		}
-		if w.sendingOn.unrecorded {
-			w.fault("%s for %s is sent, although the ledger takes no records", mark, to)
-		}
-		if l.kind != w.sending || to != w.sendingTo {
-			w.fault("a copy of %s for %s, when it was not sent", mark, to)
-		}
-		if w.unflushed(l.kind) {
-			w.fault("%s for %s is sent before the record of the last copy is safe", mark, to)
-		}
-		l.kind.got[to]++
+	s := w.shipment
+	if s == nil || s.mark != mark || s.to != to {
+		w.fault("a copy of %s for %s, when it was not sent", mark, to)
 		return
 	}
-	w.fault("a copy with the mark %q", mark)
+	if e := s.kind.records[s.names()[0]]; e != nil && !e.lapsed {
+		w.fault("%s for %s is sent again, although it is on record", mark, s.names()[0])
+	}
+	if s.host.unrecorded {
+		w.fault("%s for %s is sent, although the ledger takes no records", mark, to)
+	}
+	if w.unflushed(s.kind) {
+		w.fault("%s for %s is sent before the record of the last copy is safe", mark, to)
+	}
+	if s.about == nil {
+		s.kind.got[to]++
+	}
+	for _, to := range s.about {
+		s.kind.got[to]++
+	}
 }
 
 // recorded is the ledger's: what is being sent is on record.
-func (w *world) recorded(expires time.Time) {
-	if w.sending == nil {
-		w.fault("a record of nothing")
+func (w *world) recorded(copies int, expires time.Time) {
+	s := w.shipment
+	if s == nil || copies != len(s.names()) {
+		w.fault("a record of %d copies, while %+v is sent", copies, s)
 		return
 	}
-	w.isRecorded = true
+	s.recorded = true
 	span := modelHour
-	if w.sending.id != "" {
+	if s.kind.id != "" {
 		span = 5 * modelDay
 	}
 	if expires.Unix() != w.clock+span {
 		w.fault("a record counts for %d seconds", expires.Unix()-w.clock)
 	}
-	w.sending.records[w.sendingTo] = &entry{at: w.clock, expires: w.clock + span, unflushed: true}
+	for _, name := range s.names() {
+		s.kind.records[name] = &entry{at: w.clock, expires: w.clock + span, unflushed: true}
+	}
 }
 
 // expired is the ledger's: a finished message with a name is remembered for a while.
@@ -258,13 +258,9 @@ func (w *world) step(l *letter) {
 		}
 		w.begin(l, h)
 	case len(y.leave) > 0:
-		m := accepts
-		if !w.healing {
-			if c := w.choose(2 * int(manners)); c < int(manners) {
-				m = manner(c)
-			}
-		}
-		w.send(l, m)
+		w.send(l, w.manner())
+	case len(y.failed) > 0:
+		w.notify(l, w.manner())
 	default:
 		w.finish(l)
 	}
@@ -275,6 +271,17 @@ func (w *world) step(l *letter) {
 			h.start()
 		}
 	}
+}
+
+// manner chooses how the MTA behaves: more often well than not.
+func (w *world) manner() manner {
+	if w.healing {
+		return accepts
+	}
+	if c := w.choose(2 * int(manners)); c < int(manners) {
+		return manner(c)
+	}
+	return accepts
 }
 
 // act lets one thing happen.
