@@ -20,9 +20,11 @@ func (c *Ciphertext) WriteTo(w io.Writer) (int64, error) {
 	if c.data.class == 0 {
 		err = c.data.writeTo(e)
 	} else {
-		var packet []byte
+		var packet Payload
 		packet, err = c.shelf.get(c.data)
-		e.encode(packet)
+		for _, piece := range packet {
+			e.encode(piece)
+		}
 	}
 	if err != nil {
 		return e.n, err

@@ -12,6 +12,9 @@ var errBudget = &mail.Failure{Code: 452, Enhanced: "4.3.1",
 
 // budget counts the octets held by all messages in flight. Its zero value holds none.
 type budget struct {
+	// changed, if set, is told how many octets are held, in the order of the changes.
+	changed func(held int64)
+
 	mu   sync.Mutex
 	held int64
 }
@@ -23,7 +26,7 @@ func (b *budget) take(n, most int64) bool {
 	if n > most-b.held {
 		return false
 	}
-	b.held += n
+	b.set(b.held + n)
 	return true
 }
 
@@ -31,7 +34,17 @@ func (b *budget) take(n, most int64) bool {
 func (b *budget) give(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.held -= n
+	b.set(b.held - n)
+}
+
+func (b *budget) set(held int64) {
+	if held == b.held {
+		return
+	}
+	b.held = held
+	if b.changed != nil {
+		b.changed(held)
+	}
 }
 
 // What a recipient costs, in octets. Those of ordinary messages are not counted: what every connection needs is enough for

@@ -58,6 +58,9 @@ type Server struct {
 	// for a temporary failure by the shipped settings. As many again may be there for the copies of messages in work,
 	// with Other, and before it is known what for.
 	MaxConnections int
+	// InFlight, if set, is told of every change of what MaxInFlight limits, in octets. The calls come one after the other,
+	// from the goroutines of the messages, which wait for them.
+	InFlight func(octets int64)
 
 	// GreetingTime limits the time from the connection to the end of the option negotiation, and to the first event.
 	GreetingTime time.Duration
@@ -193,6 +196,7 @@ func (s *Server) start(nc net.Conn) {
 		s.conns = make(map[*conn]bool)
 		s.limits.message = cmp.Or(s.MaxMessage, DefaultMaxMessage)
 		s.limits.inFlight = cmp.Or(s.MaxInFlight, DefaultMaxInFlight)
+		s.limits.budget.changed = s.InFlight
 		s.limits.recipients = cmp.Or(s.MaxRecipients, DefaultMaxRecipients)
 	}
 	c.session = s.newSession(c)

@@ -80,6 +80,7 @@ func (i *installation) serve(cmd *cobra.Command) error {
 		MaxRecipients:  i.config.Limits.Recipients,
 		MaxConnections: i.config.Limits.Connections,
 		MessageTime:    i.config.Limits.Duration,
+		InFlight:       newMemoryLimit(runtimeMemory{}).inFlight,
 	}
 	l, err := milter.Listen(i.config.Listen.String())
 	if errors.Is(err, syscall.EADDRINUSE) {

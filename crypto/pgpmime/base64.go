@@ -2,9 +2,15 @@ package pgpmime
 
 import "encoding/base64"
 
+const octetsPerLine = maxEncodedLine / 4 * 3
+
+// base64Size returns how many octets n octets become, with line ends.
+func base64Size(n int) int {
+	return base64.StdEncoding.EncodedLen(n) + (n+octetsPerLine-1)/octetsPerLine*len("\r\n")
+}
+
 // appendBase64 encodes octets in lines of 76 characters, each ended by CRLF (RFC 2045, section 6.8).
 func appendBase64(dst, octets []byte) []byte {
-	const octetsPerLine = maxEncodedLine / 4 * 3
 	for len(octets) > 0 {
 		n := min(len(octets), octetsPerLine)
 		dst = base64.StdEncoding.AppendEncode(dst, octets[:n])
@@ -14,9 +20,9 @@ func appendBase64(dst, octets []byte) []byte {
 	return dst
 }
 
-// appendRewrapped writes a base64 body in new lines and without the characters that decoders have to ignore.
-func appendRewrapped(dst, body []byte) []byte {
-	column := 0
+// appendRewrapped writes a part of a base64 body in new lines, the first of which has so many characters already, and
+// without the characters that decoders have to ignore. It returns how many the last one has.
+func appendRewrapped(dst, body []byte, column int) ([]byte, int) {
 	for _, c := range body {
 		if !isBase64(c) {
 			continue
@@ -28,10 +34,7 @@ func appendRewrapped(dst, body []byte) []byte {
 		dst = append(dst, c)
 		column++
 	}
-	if column > 0 {
-		dst = append(dst, '\r', '\n')
-	}
-	return dst
+	return dst, column
 }
 
 // isBase64 reports whether c is in Table 1 of RFC 2045, section 6.8, or padding.

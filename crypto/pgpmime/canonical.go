@@ -1,8 +1,8 @@
 package pgpmime
 
 import (
-	"encoding/base64"
 	"fmt"
+	"slices"
 
 	"sealmilter/internal/mail"
 )
@@ -11,13 +11,14 @@ import (
 type rendering uint8
 
 const (
-	verbatim  rendering = iota // octet for octet, but every line ends in CRLF
-	rebuilt                    // a composite entity: its frame, and each part by its own rendering
-	quoted                     // text, to quoted-printable
-	requoted                   // quoted-printable, repaired
-	encoded                    // octets, to base64
-	rewrapped                  // base64, in new lines
-	wrapped                    // a message that must not change, to base64
+	verbatim    rendering = iota // octet for octet, but every line ends in CRLF
+	rebuilt                      // a composite entity: its frame, and each part by its own rendering
+	quoted                       // text, to quoted-printable
+	requoted                     // quoted-printable, repaired
+	encoded                      // octets, to base64
+	encodedText                  // text, to base64
+	rewrapped                    // base64, in new lines
+	wrapped                      // a message that must not change, to base64
 )
 
 // canonicalize decides how the entity and all below it are rendered, and brings the headers into the canonical form.
@@ -74,9 +75,12 @@ func (e *entity) canonicalizeLeaf() error {
 		return e.keepUnencoded("is a multipart without a usable boundary")
 	case e.media.is("message", "partial") || e.media.is("message", "external-body"):
 		return e.keepUnencoded("is of a type that must not be encoded")
-	case lines:
+	case lines && (!e.media.isText() || quotedSize(e.body) <= base64Size(len(e.body))):
 		e.rendering = quoted
 		e.setEncoding("quoted-printable")
+	case lines:
+		e.rendering = encodedText
+		e.setEncoding("base64")
 	default:
 		e.rendering = encoded
 		e.setEncoding("base64")
@@ -106,7 +110,7 @@ func (e *entity) isOpaque() bool {
 func (e *entity) wrap() {
 	e.rendering = wrapped
 	if e.isSealed() {
-		e.body = append(append(e.header.AppendTo(nil), '\r', '\n'), e.body...)
+		e.body = slices.Concat(e.header.AppendTo(nil), []byte("\r\n"), e.body)
 		e.header = mail.Header{{Name: "Content-Type", Value: " message/global"}}
 	} else {
 		e.media.parameters.first = " message/global"
@@ -134,83 +138,65 @@ func (e *entity) canonicalizeHeader() error {
 	return nil
 }
 
-// appendTo appends header and body in the canonical form.
-func (e *entity) appendTo(dst []byte) []byte {
-	return e.appendBodyTo(appendCRLF(dst, e.head))
+// render adds header and body in the canonical form.
+func (e *entity) render(r *rendered) {
+	r.crlf(e.head)
+	e.renderBody(r)
 }
 
-func (e *entity) appendBodyTo(dst []byte) []byte {
+func (e *entity) renderBody(r *rendered) {
 	switch e.rendering {
 	case verbatim:
-		return appendCRLF(dst, e.body)
+		r.crlf(e.body)
 	case rebuilt:
-		return e.appendPartsTo(dst)
+		e.renderParts(r)
 	case quoted:
-		return appendQuoted(dst, e.body)
+		r.quoted(e.body, appendQuoted)
 	case requoted:
-		return appendRequoted(dst, e.body)
+		r.quoted(e.body, appendRequoted)
 	case rewrapped:
-		return appendRewrapped(dst, e.body)
-	case wrapped:
-		return appendBase64(dst, appendCRLF(nil, e.body))
+		r.rewrapped(e.body)
+	case wrapped, encodedText:
+		r.base64Text(e.body)
 	default:
-		return appendBase64(dst, e.body)
+		r.base64(e.body)
 	}
 }
 
-// appendPartsTo writes delimiters without padding, and the close delimiter even if there was none.
-func (e *entity) appendPartsTo(dst []byte) []byte {
+// renderParts writes delimiters without padding, and the close delimiter even if there was none.
+func (e *entity) renderParts(r *rendered) {
 	if e.media.main == "message" {
-		return e.parts[0].appendTo(dst)
+		e.parts[0].render(r)
+		return
 	}
 	m := e.multipart
 	if m.preamble != nil {
-		dst = append(appendIgnored(dst, m.preamble), '\r', '\n')
+		renderIgnored(r, m.preamble)
+		r.text("\r\n")
 	}
 	for i, part := range e.parts {
-		dst = append(append(append(dst, "--"...), e.media.boundary...), '\r', '\n')
+		r.text("--" + e.media.boundary + "\r\n")
 		if m.parts[i] != nil {
-			dst = append(part.appendTo(dst), '\r', '\n')
+			part.render(r)
+			r.text("\r\n")
 		}
 	}
-	dst = append(append(append(dst, "--"...), e.media.boundary...), "--"...)
+	r.text("--" + e.media.boundary + "--")
 	switch {
 	case m.epilogue != nil:
-		return appendIgnored(append(dst, '\r', '\n'), m.epilogue)
+		r.text("\r\n")
+		renderIgnored(r, m.epilogue)
 	case m.faults&unclosed != 0:
-		return append(dst, '\r', '\n')
+		r.text("\r\n")
 	}
-	return dst
 }
 
-// appendIgnored appends a preamble or epilogue. Readers discard them (RFC 2046, section 5.1.1), so a form that they
-// would not decode does no harm.
-func appendIgnored(dst, b []byte) []byte {
+// renderIgnored adds a preamble or epilogue. Readers discard them (RFC 2046, section 5.1.1), so a form that they would
+// not decode does no harm.
+func renderIgnored(r *rendered, b []byte) {
 	if lineFaults(b)&^bareLF == 0 {
-		return appendCRLF(dst, b)
+		r.crlf(b)
+		return
 	}
-	return appendQuoted(dst, b)
-}
-
-// bodySize estimates how many octets the body takes in the canonical form.
-func (e *entity) bodySize() int {
-	size := len(e.body)
-	switch e.rendering {
-	case rebuilt:
-		size = 2*len("\r\n--\r\n") + len(e.multipart.preamble) + len(e.multipart.epilogue) + len(e.media.boundary)
-		for _, part := range e.parts {
-			size += len("\r\n--\r\n") + len(e.media.boundary) + len(part.head) + part.bodySize()
-		}
-	case quoted:
-		for _, c := range e.body {
-			if !isLiteral(c) && c != '\r' && c != '\n' {
-				size += 2
-			}
-		}
-		size += size / 20
-	case encoded, wrapped:
-		size = base64.StdEncoding.EncodedLen(size)
-		size += size / 37
-	}
-	return size
+	r.quoted(b, appendQuoted)
 }

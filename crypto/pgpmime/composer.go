@@ -49,12 +49,13 @@ func (c *Copy) Class() int {
 type Draft struct {
 	composer *Composer
 	header   protectedHeader
-	content  mail.Header // the Content-* fields of the payload
-	body     []byte      // of the payload, the same for all copies
+	content  mail.Header    // the Content-* fields of the payload
+	body     crypto.Payload // without the header, the same for all copies
 	shelf    crypto.Shelf
 }
 
-// Prepare brings a message into the canonical form. It does not change m, nor keep its body. The errors are a
+// Prepare brings a message into the canonical form. It does not change m. The draft may keep the octets of its body, which
+// must not change either, but not if the greater part of them had to be encoded anew. The errors are a
 // [*MalformedError]: the message cannot be sealed, and no other try will help.
 func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
 	header, err := protect(m.Header, c.Strip)
@@ -69,8 +70,9 @@ func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
 	if err := root.canonicalize(); err != nil {
 		return nil, err
 	}
-	body := root.appendBodyTo(make([]byte, 0, root.bodySize()))
-	return &Draft{composer: c, header: header, content: root.header, body: body}, nil
+	body := rendered{size: len(m.Body)}
+	root.renderBody(&body)
+	return &Draft{composer: c, header: header, content: root.header, body: body.settle()}, nil
 }
 
 // Close ends the use of all encrypted copies, whose session keys are forgotten.
@@ -113,7 +115,7 @@ func (d *Draft) payloadHeader(hp string) []byte {
 // Sign makes a multipart/signed message (RFC 3156, section 5).
 func (d *Draft) Sign(by *crypto.Signer) (*Copy, error) {
 	header := d.payloadHeader("clear")
-	payload := crypto.Payload{header, d.body}
+	payload := slices.Concat(crypto.Payload{header}, d.body)
 	signature, err := d.composer.Sealer.Sign(payload, by)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
@@ -124,7 +126,7 @@ func (d *Draft) Sign(by *crypto.Signer) (*Copy, error) {
 	}
 	return &Copy{
 		Header: slices.Concat(d.header.outsideSigned, signedFields(boundary, signature.MicAlg)),
-		Body:   signedBody(boundary, header, d.body, signature.Armored),
+		Body:   signedBody(boundary, payload, signature.Armored),
 	}, nil
 }
 
@@ -135,7 +137,7 @@ func (d *Draft) Sign(by *crypto.Signer) (*Copy, error) {
 func (d *Draft) Encrypt(by *crypto.Signer, visible, hidden []*crypto.Cert, o crypto.EncryptOptions) (
 	visibleCopies, hiddenCopies []*Copy, err error,
 ) {
-	payload := crypto.Payload{d.payloadHeader("cipher"), d.body}
+	payload := slices.Concat(crypto.Payload{d.payloadHeader("cipher")}, d.body)
 	o.Shelf = &d.shelf
 	o.Hidden = false
 	visibleCopies, err = d.encrypt(payload, by, visible, o)

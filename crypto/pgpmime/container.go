@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"sealmilter/crypto"
 	"sealmilter/internal/mail"
@@ -63,11 +62,26 @@ func (c *Composer) boundary(payload crypto.Payload) (string, error) {
 		return "", fmt.Errorf("draw a boundary: %w", err)
 	}
 	boundary := "=_" + hex.EncodeToString(random[:])
-	// No boundary can lie across two pieces, of which the first ends with a line.
-	if slices.ContainsFunc(payload, func(b []byte) bool { return bytes.Contains(b, []byte(boundary)) }) {
+	if contains(payload, []byte(boundary)) {
 		return "", errors.New("draw a boundary: it occurs in the message")
 	}
 	return boundary, nil
+}
+
+// contains reports whether the text is in the payload, be it across its pieces.
+func contains(payload crypto.Payload, text []byte) bool {
+	var end []byte // of what came before, too short for the text
+	for _, piece := range payload {
+		seam := append(end, piece[:min(len(piece), len(text)-1)]...)
+		if bytes.Contains(seam, text) || bytes.Contains(piece, text) {
+			return true
+		}
+		if len(piece) < len(text)-1 {
+			piece = seam
+		}
+		end = bytes.Clone(piece[max(0, len(piece)-len(text)+1):])
+	}
+	return false
 }
 
 // containerFields are the MIME fields outside. The encoding is named: Postfix would encode the body again for a hop
@@ -87,18 +101,19 @@ func signedFields(boundary, micalg string) mail.Header {
 }
 
 // signedBody puts payload and signature together. The CRLF before a delimiter is not signed.
-func signedBody(boundary string, header, body, signature []byte) Body {
-	return sections{
-		octets("--" + boundary + "\r\n"),
-		octets(header),
-		octets(body),
-		octets("\r\n--" + boundary + "\r\n" +
-			"Content-Type: application/pgp-signature; name=\"signature.asc\"\r\n" +
-			"Content-Description: OpenPGP digital signature\r\n" +
+func signedBody(boundary string, payload crypto.Payload, signature []byte) Body {
+	body := sections{octets("--" + boundary + "\r\n")}
+	for _, piece := range payload {
+		body = append(body, octets(piece))
+	}
+	return append(body,
+		octets("\r\n--"+boundary+"\r\n"+
+			"Content-Type: application/pgp-signature; name=\"signature.asc\"\r\n"+
+			"Content-Description: OpenPGP digital signature\r\n"+
 			"Content-Disposition: attachment; filename=\"signature.asc\"\r\n\r\n"),
 		octets(signature),
-		octets("\r\n--" + boundary + "--\r\n"),
-	}
+		octets("\r\n--"+boundary+"--\r\n"),
+	)
 }
 
 // encryptedFields are those of RFC 3156, section 4.

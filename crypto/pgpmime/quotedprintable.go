@@ -56,6 +56,17 @@ func appendQuoted(dst, text []byte) []byte {
 	return dst
 }
 
+// quotedSize estimates how many octets text becomes.
+func quotedSize(text []byte) int {
+	size := len(text)
+	for _, c := range text {
+		if !isLiteral(c) && c != '\r' && c != '\n' {
+			size += 2
+		}
+	}
+	return size
+}
+
 // appendRequoted repairs a quoted-printable body: short lines, no trailing blanks, which are no part of the content
 // (RFC 2045, section 6.7, rule 3), and no octets that need encoding. The decoded content stays.
 func appendRequoted(dst, body []byte) []byte {

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"math"
+	"runtime/debug"
+	runtimemetrics "runtime/metrics"
+)
+
+const (
+	// memoryStep is how far the mail in work changes before the limit does, in octets.
+	memoryStep = 4 << 20
+	// memoryAtRest is what the program may have beside its mail. With the program itself, about 18 MiB, it is 40 MiB.
+	memoryAtRest = 20 << 20
+)
+
+// memoryLimit ties the garbage collector to the mail in work. Left alone, it lets the heap grow to twice of what is in use,
+// and a large message is in use two times already: as it is signed and as it is encrypted. With no more than a few small
+// messages in work there is no limit, and no cost.
+type memoryLimit struct {
+	memory memory
+	most   int64 // the limit that the environment sets (GOMEMLIMIT)
+	steps  int64
+	atRest int64 // in octets, measured before the first step
+}
+
+// memory is the memory of this process.
+type memory interface {
+	// live returns the octets of the heap that were in use when they were last looked at.
+	live() int64
+	// limit sets the soft limit in octets, unless it is negative, and returns the one before.
+	limit(octets int64) int64
+}
+
+func newMemoryLimit(m memory) *memoryLimit {
+	return &memoryLimit{memory: m, most: m.limit(-1)}
+}
+
+// inFlight is told the size of the mail in work in octets. Its calls come one after the other.
+func (l *memoryLimit) inFlight(octets int64) {
+	steps := octets / memoryStep
+	if steps == l.steps {
+		return
+	}
+	if l.steps == 0 {
+		// A program with much else in memory, such as a large cache, needs room for that, or it would do nothing but collect.
+		l.atRest = max(memoryAtRest, 2*l.memory.live())
+	}
+	l.steps = steps
+	if steps == 0 {
+		l.memory.limit(l.most)
+		return
+	}
+	mail := (steps + 1) * memoryStep
+	l.memory.limit(min(l.most, l.atRest+mail*29/10))
+}
+
+// runtimeMemory is the Go runtime's.
+type runtimeMemory struct{}
+
+func (runtimeMemory) live() int64 {
+	sample := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	runtimemetrics.Read(sample)
+	if sample[0].Value.Kind() != runtimemetrics.KindUint64 {
+		return 0
+	}
+	return int64(min(sample[0].Value.Uint64(), math.MaxInt64/4))
+}
+
+func (runtimeMemory) limit(octets int64) int64 { return debug.SetMemoryLimit(octets) }
