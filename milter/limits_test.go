@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"sealmilter/internal/mail"
@@ -163,5 +165,48 @@ func TestBudgetIsHeldWhileTheHandlerWorks(t *testing.T) {
 	close(leave)
 	if answer := first.receive(); answer != "c" {
 		t.Errorf("answer %q", answer)
+	}
+}
+
+// TestInFlight listens to the size of the mail in work, and to the end of an edit.
+func TestInFlight(t *testing.T) {
+	for name, end := range map[string]struct {
+		how  func(*mta)
+		done bool
+	}{
+		"end of message": {func(m *mta) { m.finish() }, true},
+		"abort":          {func(m *mta) { m.say('A'); m.want("c", 'M', "<>") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
+			var told []int64
+			done := false
+			path := serve(t, &milter.Server{
+				InFlight: func(octets int64) {
+					mu.Lock()
+					defer mu.Unlock()
+					told = append(told, octets)
+				},
+				Begin: always(handler{message: func(context.Context, *mail.Message) (*mail.Edit, error) {
+					return &mail.Edit{Body: strings.NewReader("new"), Done: func() {
+						mu.Lock()
+						defer mu.Unlock()
+						done = told[len(told)-1] == 60
+					}}, nil
+				}}),
+			})
+			m := connect(t, path)
+			m.envelope("<a@example.org>")
+			m.content(nil, strings.Repeat("x", 40), strings.Repeat("y", 20))
+			end.how(m)
+			mu.Lock()
+			defer mu.Unlock()
+			if want := []int64{40, 60, 0}; !slices.Equal(told, want) {
+				t.Errorf("told %v, want %v", told, want)
+			}
+			if done != end.done {
+				t.Errorf("the edit is done while the message is in work: %v", done)
+			}
+		})
 	}
 }

@@ -7,10 +7,13 @@ import (
 )
 
 const (
-	// memoryStep is how far the mail in work changes before the limit does, in octets.
-	memoryStep = 4 << 20
-	// memoryAtRest is what the program may have beside its mail. With the program itself, about 18 MiB, it is 40 MiB.
-	memoryAtRest = 20 << 20
+	// unlimited is how much mail in work there may be without a limit, in octets: the garbage collector needs no help.
+	unlimited = 4 << 20
+	// memoryStep is how far the mail in work changes before the limit does.
+	memoryStep = 1 << 20
+	// memoryAtRest is what the program may have beside its mail. The pages of the program itself, which are about 22 MiB,
+	// do not count.
+	memoryAtRest = 14 << 20
 )
 
 // memoryLimit ties the garbage collector to the mail in work. Left alone, it lets the heap grow to twice of what is in use,
@@ -37,21 +40,23 @@ func newMemoryLimit(m memory) *memoryLimit {
 
 // inFlight is told the size of the mail in work in octets. Its calls come one after the other.
 func (l *memoryLimit) inFlight(octets int64) {
-	steps := octets / memoryStep
-	if steps == l.steps {
-		return
+	var steps int64
+	if octets > unlimited {
+		steps = octets/memoryStep + 1
 	}
-	if l.steps == 0 {
+	switch {
+	case steps == l.steps:
+		return
+	case steps == 0:
+		l.memory.limit(l.most)
+	case l.steps == 0:
 		// A program with much else in memory, such as a large cache, needs room for that, or it would do nothing but collect.
 		l.atRest = max(memoryAtRest, 2*l.memory.live())
+		fallthrough
+	default:
+		l.memory.limit(min(l.most, l.atRest+steps*memoryStep*29/10))
 	}
 	l.steps = steps
-	if steps == 0 {
-		l.memory.limit(l.most)
-		return
-	}
-	mail := (steps + 1) * memoryStep
-	l.memory.limit(min(l.most, l.atRest+mail*29/10))
 }
 
 // runtimeMemory is the Go runtime's.

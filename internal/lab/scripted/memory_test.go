@@ -37,10 +37,10 @@ var heavy = []load{
 	{"25MB", 1, 25 << 20, attached, 1, 0, 0, ""},
 	{"25MBx20", 1, 25 << 20, attached, 12, 4, 4, ""},
 	{"4x25MBx20", 4, 25 << 20, attached, 12, 4, 4, ""},
-	{"4x25MBx20/share=false", 4, 25 << 20, attached, 12, 4, 4, "crypto.share = false\n"},
-	{"4x25MBx20/latin", 4, 25 << 20, latin, 12, 4, 4, ""},
-	{"4x25MBx20/cyrillic", 4, 25 << 20, cyrillic, 12, 4, 4, ""},
-	{"4x25MBx20/binary", 4, 25 << 20, unencoded, 12, 4, 4, ""},
+	{"4x25MBx20,share=false", 4, 25 << 20, attached, 12, 4, 4, "crypto.share = false\n"},
+	{"4x25MBx20,latin", 4, 25 << 20, latin, 12, 4, 4, ""},
+	{"4x25MBx20,cyrillic", 4, 25 << 20, cyrillic, 12, 4, 4, ""},
+	{"4x25MBx20,binary", 4, 25 << 20, unencoded, 12, 4, 4, ""},
 	{"10MBx1000", 1, 10 << 20, attached, 500, 300, 200, ""},
 }
 
