@@ -84,7 +84,9 @@ func TestEncodingsInStrides(t *testing.T) {
 			{"quoted", func(r *rendered) { r.quoted(body, appendQuoted) }, appendQuoted(nil, body)},
 			{"base64", func(r *rendered) { r.base64(body) }, appendBase64(nil, body)},
 			{"base64 text", func(r *rendered) { r.base64Text(body) }, appendBase64(nil, appendCRLF(nil, body))},
-			{"rewrapped", func(r *rendered) { r.rewrapped(bytes.ReplaceAll(appendBase64(nil, body), []byte("\r\n"), []byte(" \n\n"))) }, appendBase64(nil, body)},
+			{"rewrapped", func(r *rendered) {
+				r.rewrapped(bytes.ReplaceAll(appendBase64(nil, body), []byte("\r\n"), []byte(" \n\n")))
+			}, appendBase64(nil, body)},
 		} {
 			r := &rendered{size: n}
 			r.text("before")
