@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"io"
 	"slices"
 )
 
@@ -15,10 +16,10 @@ const (
 	maxArmorHeader  = 200 // octets
 )
 
-// dearmorMessage decodes one "PGP MESSAGE" block that makes up all of the text (RFC 9580, section 6). go-crypto's
+// dearmorMessage returns a reader of the contents of one "PGP MESSAGE" block that makes up all of the text (RFC 9580, section 6). go-crypto's
 // decoder passes over text around a block and behind its checksum; where the question is whether anything readable
-// would leave, nothing is passed over.
-func dearmorMessage(text []byte) ([]byte, error) {
+// would leave, nothing is passed over. The contents of a large message are not in memory beside the text.
+func dearmorMessage(text []byte) (io.Reader, error) {
 	text, begun := bytes.CutPrefix(bytes.TrimSpace(text), []byte("-----BEGIN "+armorMessage+"-----"))
 	text, ended := bytes.CutSuffix(text, []byte("\n-----END "+armorMessage+"-----"))
 	switch {
@@ -35,9 +36,11 @@ func dearmorMessage(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	encoded := make([]byte, 0, len(text))
-	checksum := false
-	for line := range bytes.Lines(text) {
+	encoded, checksum := text, false
+	for rest := text; len(rest) > 0; {
+		at := len(text) - len(rest)
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, []byte("\n"))
 		line = bytes.TrimSpace(line)
 		switch {
 		case len(line) == 0:
@@ -49,16 +52,67 @@ func dearmorMessage(text []byte) ([]byte, error) {
 			if err != nil || len(sum) != 3 {
 				return nil, errors.New("the checksum of its armor is none")
 			}
-			checksum = true
-		default:
-			encoded = append(encoded, line...)
+			encoded, checksum = text[:at], true
 		}
 	}
-	data, err := base64.StdEncoding.Strict().AppendDecode(nil, encoded)
-	if err != nil {
-		return nil, errors.New("its armor is not in Base64")
+	return &armoredData{text: encoded}, nil
+}
+
+var errNotBase64 = errors.New("its armor is not in Base64")
+
+// armoredData decodes lines of Base64 between which white space may stand. The decoder of the standard library would take
+// what follows the padding for more of the same.
+type armoredData struct {
+	text    []byte // not read yet
+	line    []byte // not decoded yet
+	begun   []byte // characters of a group of four
+	decoded []byte
+	padded  bool // nothing may follow
+}
+
+// Read returns io.EOF only behind a whole group.
+func (d *armoredData) Read(p []byte) (int, error) {
+	for len(d.decoded) == 0 {
+		switch {
+		case len(d.line) > 0:
+			if err := d.decode(); err != nil {
+				return 0, err
+			}
+		case len(d.text) > 0:
+			d.line, d.text, _ = bytes.Cut(d.text, []byte("\n"))
+			d.line = bytes.TrimSpace(d.line)
+		case len(d.begun) > 0:
+			return 0, errNotBase64
+		default:
+			return 0, io.EOF
+		}
 	}
-	return data, nil
+	n := copy(p, d.decoded)
+	d.decoded = d.decoded[n:]
+	return n, nil
+}
+
+// decode decodes a line, or the next part of a very long one.
+func (d *armoredData) decode() error {
+	const longest = 4 << 10
+	n := min(len(d.line), longest)
+	for _, c := range d.line[:n] {
+		if c != '\r' {
+			d.begun = append(d.begun, c)
+		}
+	}
+	d.line = d.line[n:]
+	whole := len(d.begun) - len(d.begun)%4
+	if d.padded && len(d.begun) > 0 {
+		return errNotBase64
+	}
+	var err error
+	if d.decoded, err = base64.StdEncoding.Strict().AppendDecode(d.decoded[:0], d.begun[:whole]); err != nil {
+		return errNotBase64
+	}
+	d.padded = d.padded || whole > 0 && d.begun[whole-1] == '='
+	d.begun = append(d.begun[:0], d.begun[whole:]...)
+	return nil
 }
 
 // skipArmorHeaders returns what follows the empty line.

@@ -28,13 +28,14 @@ type EncryptedMessage struct {
 //
 // Errors wrap [ErrNotEncrypted]. That a session key really opens the data cannot be known without the secret key.
 func InspectMessage(b []byte) (*EncryptedMessage, error) {
+	var packets io.Reader = bytes.NewReader(b)
 	if len(b) == 0 || b[0]&0x80 == 0 {
 		var err error
-		if b, err = dearmorMessage(b); err != nil {
+		if packets, err = dearmorMessage(b); err != nil {
 			return nil, notEncrypted(err)
 		}
 	}
-	m, err := inspectPackets(bufio.NewReader(bytes.NewReader(b)))
+	m, err := inspectPackets(bufio.NewReader(packets))
 	if err != nil {
 		return nil, notEncrypted(err)
 	}

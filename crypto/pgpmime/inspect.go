@@ -72,13 +72,45 @@ func ciphertextOf(m *mail.Message) ([]byte, error) {
 func (e *entity) decode() ([]byte, error) {
 	switch {
 	case e.encoding == "quoted-printable":
-		return io.ReadAll(quotedprintable.NewReader(bytes.NewReader(e.body)))
+		return e.readDecoded(quotedprintable.NewReader(bytes.NewReader(e.body)))
 	case e.encoding == "base64":
-		return io.ReadAll(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(e.body)))
+		return e.readDecoded(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(e.body)))
 	case e.identity:
 		return e.body, nil
 	}
 	return nil, e.malformed("has an unknown Content-Transfer-Encoding")
+}
+
+// readDecoded reads the body through a decoder. Most of what is asked about is no encrypted message, and has no need to be
+// decoded to its end and held in memory a second time.
+func (e *entity) readDecoded(decoder io.Reader) ([]byte, error) {
+	begin := make([]byte, min(len(e.body), maxPrefix))
+	n, err := io.ReadFull(decoder, begin)
+	begin = begin[:n]
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return begin, nil
+	case err != nil:
+		return nil, err
+	case !mayBeCiphertext(begin):
+		return nil, errNotAlone
+	}
+	decoded := bytes.NewBuffer(make([]byte, 0, len(e.body)+bytes.MinRead))
+	decoded.Write(begin)
+	_, err = decoded.ReadFrom(decoder)
+	return decoded.Bytes(), err
+}
+
+// maxPrefix is how many octets tell that something is no encrypted message.
+const maxPrefix = 4 << 10
+
+// mayBeCiphertext reports whether an OpenPGP message may begin so: with a packet, or with armor behind white space.
+func mayBeCiphertext(begin []byte) bool {
+	if len(begin) > 0 && begin[0]&0x80 != 0 {
+		return true
+	}
+	text := bytes.TrimSpace(begin)
+	return len(text) == 0 || bytes.HasPrefix(text, []byte("-----BEGIN"))
 }
 
 func isSpace(b []byte) bool { return len(bytes.TrimSpace(b)) == 0 }
