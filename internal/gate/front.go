@@ -107,6 +107,7 @@ func (g *Gate) closeMessage(ctx context.Context, m *mail.Message, t *Transaction
 	if edit.Body, err = closePass(key, g.Rand, p, m.Body); err != nil {
 		return nil, err
 	}
+	m.Body = nil // it is in the pass
 	for _, f := range m.Header {
 		if slices.ContainsFunc(leftOutside, f.Is) {
 			edit.Header = append(edit.Header, f)

@@ -14,13 +14,15 @@ import (
 // discard is a mail server that takes copies and throws them away: a measurement must not wait for one that keeps them.
 type discard struct {
 	// taken counts the messages.
-	taken  atomic.Int64
+	taken atomic.Int64
+	// asked is called when a message is about to come.
+	asked  func()
 	server *lab.Server
 }
 
 // startDiscard listens at an address.
-func startDiscard(addr string) (*discard, error) {
-	d := &discard{}
+func startDiscard(addr string, asked func()) (*discard, error) {
+	d := &discard{asked: asked}
 	var err error
 	d.server, err = lab.StartServer("tcp", addr, d.serve)
 	return d, err
@@ -43,6 +45,7 @@ func (d *discard) serve(conn net.Conn) {
 		case "EHLO":
 			reply = "250-discard.example\r\n250-8BITMIME\r\n250 SMTPUTF8"
 		case "DATA":
+			d.asked()
 			if _, err := fmt.Fprint(conn, "354 go on\r\n"); err != nil || skipData(in) != nil {
 				return
 			}

@@ -125,7 +125,7 @@ func (m measurement) allowed() float64 { return 40<<20 + 3*m.inFlight }
 // run has a fresh program carry the load, and reads the most memory that it ever had.
 func (l load) run(t testing.TB, w *scenario.World) measurement {
 	t.Helper()
-	mta, err := startDiscard(w.Reinject)
+	mta, err := startDiscard(w.Reinject, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
