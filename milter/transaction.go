@@ -44,7 +44,7 @@ type transaction struct {
 	header mail.Header
 	// repeated is 1 if the first field is for us alone: the message has it once more, where no milter sees it.
 	repeated int
-	chunks   [][]byte
+	body     intake
 	size     int64 // octets of header and body
 	limits   *limits
 
@@ -63,7 +63,7 @@ func (tx *transaction) fail(f *mail.Failure) {
 // release lets go of header and body.
 func (tx *transaction) release() {
 	tx.limits.budget.give(tx.size)
-	tx.header, tx.chunks, tx.size = nil, nil, 0
+	tx.header, tx.body, tx.size = nil, intake{}, 0
 }
 
 // expects reports whether a part of the message is wanted, and fails the message if it comes out of order: a message
@@ -132,7 +132,7 @@ func (tx *transaction) endHeader() {
 // addChunk keeps a part of the body.
 func (tx *transaction) addChunk(b []byte) {
 	if tx.expects(tx.phase == inBody) && tx.hold(len(b)) {
-		tx.chunks = append(tx.chunks, b)
+		tx.body.add(b, min(announcedSize(tx.env.Args), tx.largest()))
 	}
 }
 
@@ -141,7 +141,5 @@ func (tx *transaction) whole() (*mail.Message, error) {
 	if !tx.expects(tx.phase == inBody) {
 		return nil, tx.failure
 	}
-	body := slices.Concat(tx.chunks...)
-	tx.chunks = nil
-	return &mail.Message{Envelope: tx.env, Header: slices.Clone(tx.header[tx.repeated:]), Body: body}, nil
+	return &mail.Message{Envelope: tx.env, Header: slices.Clone(tx.header[tx.repeated:]), Body: tx.body.take()}, nil
 }

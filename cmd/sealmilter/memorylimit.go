@@ -54,7 +54,7 @@ func (l *memoryLimit) inFlight(octets int64) {
 		l.atRest = max(memoryAtRest, 2*l.memory.live())
 		fallthrough
 	default:
-		l.memory.limit(min(l.most, l.atRest+steps*memoryStep*29/10))
+		l.memory.limit(min(l.most, l.atRest+steps*memoryStep*28/10))
 	}
 	l.steps = steps
 }

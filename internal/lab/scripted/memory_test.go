@@ -99,10 +99,10 @@ func BenchmarkMemory(b *testing.B) {
 func TestMemory(t *testing.T) {
 	w := labtest.NewWorld(t.Context(), t, labtest.Build(t), false)
 	for _, l := range []load{
-		{"shared", 4, 8 << 20, attached, 12, 4, 4, ""},
-		{"not shared", 4, 8 << 20, attached, 12, 4, 4, "crypto.share = false\n"},
-		{"encoded", 4, 8 << 20, cyrillic, 12, 4, 4, ""},
-		{"many recipients", 1, 4 << 20, attached, 100, 60, 40, ""},
+		{"shared", 4, 8 << 20, attached, 6, 2, 2, ""},
+		{"not shared", 4, 8 << 20, attached, 6, 2, 2, "crypto.share = false\n"},
+		{"encoded", 4, 8 << 20, cyrillic, 6, 2, 2, ""},
+		{"many recipients", 1, 2 << 20, attached, 100, 60, 40, ""},
 	} {
 		t.Run(l.name, func(t *testing.T) {
 			if m := l.run(t, w); m.peak > m.allowed() {

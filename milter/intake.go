@@ -1,0 +1,51 @@
+package milter
+
+import (
+	"slices"
+	"strconv"
+
+	"sealmilter/internal/mail"
+)
+
+// intake is the body of a message on its way in.
+type intake struct {
+	// whole has what came first in one piece, once a fair part of the announced size is there; chunks have the rest. Of a
+	// message that comes in the announced size, nothing has to be copied at its end, when it would be in memory twice.
+	whole  []byte
+	chunks [][]byte
+	size   int // of the chunks in octets
+}
+
+// add keeps a chunk of a message of an announced size, 0 if there is none. A client that announces much and sends little
+// is not worth more memory than four times of what it has sent.
+func (b *intake) add(chunk []byte, announced int64) {
+	if n := int64(b.size + len(chunk)); b.whole == nil && n >= announced/4 && n <= announced {
+		b.whole = append(make([]byte, 0, announced), slices.Concat(b.chunks...)...)
+		b.chunks, b.size = nil, 0
+	}
+	if len(b.chunks) == 0 && len(chunk) <= cap(b.whole)-len(b.whole) {
+		b.whole = append(b.whole, chunk...)
+		return
+	}
+	b.chunks, b.size = append(b.chunks, chunk), b.size+len(chunk)
+}
+
+// take returns all that was added, and forgets it.
+func (b *intake) take() []byte {
+	whole := b.whole
+	if len(b.chunks) > 0 {
+		whole = slices.Concat(append([][]byte{whole}, b.chunks...)...)
+	}
+	*b = intake{}
+	return whole
+}
+
+// announcedSize returns how many octets the client says that the message has (RFC 1870, section 5), 0 if it does not say.
+func announcedSize(args []string) int64 {
+	value, _ := mail.Arg(args, "SIZE")
+	size, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || size < 0 {
+		return 0
+	}
+	return size
+}
