@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"sealmilter/deploy/postfix"
@@ -37,6 +38,8 @@ type site struct {
 
 	ports lab.Ports
 	close []func() error
+	// stopSink ends the next hop. It may be called again.
+	stopSink func() error
 }
 
 // stateSize is how large the file system of the state directory is. A database with all certificates of the campaign and
@@ -79,7 +82,8 @@ func (s *site) start(ctx context.Context, progress io.Writer, take func(lab.Deli
 	if s.sink, err = lab.StartSink(lab.SinkConfig{Take: take}); err != nil {
 		return err
 	}
-	s.close = append(s.close, s.sink.Close)
+	s.stopSink = sync.OnceValue(s.sink.Close)
+	s.close = append(s.close, s.stopSink)
 	passwords := map[string]string{}
 	for _, a := range authors {
 		passwords[a.login] = a.login
