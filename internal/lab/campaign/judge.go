@@ -84,8 +84,15 @@ func judge(r *register, t *trail) *Verdict {
 		}
 	}
 	for _, rec := range r.order {
+		messageIDs := map[string]bool{}
 		for _, reader := range rec.readers() {
-			v.judgeReader(rec, reader, arrivals[[2]string{rec.marker, reader.addr}], told[[2]string{rec.id, reader.addr}], t)
+			for _, a := range arrivals[[2]string{rec.marker, reader.addr}] {
+				messageIDs[a.messageID] = true
+			}
+		}
+		attempts := t.attempts(messageIDs)
+		for _, reader := range rec.readers() {
+			v.judgeReader(rec, reader, attempts, arrivals[[2]string{rec.marker, reader.addr}], told[[2]string{rec.id, reader.addr}], t)
 		}
 		v.judgeAnswers(rec, arrivals)
 	}
@@ -93,7 +100,7 @@ func judge(r *register, t *trail) *Verdict {
 }
 
 // judgeReader judges what one recipient of a letter has got.
-func (v *Verdict) judgeReader(rec *record, reader recipient, got []arrival, told bool, t *trail) {
+func (v *Verdict) judgeReader(rec *record, reader recipient, attempts []*queueFile, got []arrival, told bool, t *trail) {
 	due := rec.accepted[reader.addr]
 	if told {
 		due = 0
@@ -117,7 +124,7 @@ func (v *Verdict) judgeReader(rec *record, reader recipient, got []arrival, told
 	files := map[*queueFile]bool{}
 	for i, a := range got {
 		f := t.find(a.queueID, a.messageID)
-		k := excuse(rec, f, t)
+		k := excuse(rec, attempts, f, t)
 		if files[f] || i == len(got)-1 {
 			k = nil // Postfix has delivered one file twice, or nothing came later
 		}
@@ -154,7 +161,8 @@ func (t *trail) opened(a arrival) int {
 }
 
 // excuse returns the kill by which a copy could not be known as sent when it was sent once more, nil if there is none.
-func excuse(rec *record, f *queueFile, t *trail) *kill {
+// Attempts are those of a letter without a Message-ID.
+func excuse(rec *record, attempts []*queueFile, f *queueFile, t *trail) *kill {
 	if f == nil {
 		return nil
 	}
@@ -162,7 +170,7 @@ func excuse(rec *record, f *queueFile, t *trail) *kill {
 		return k
 	}
 	served := slices.DeleteFunc(rec.readers(), func(r recipient) bool { return r.may == nothing })
-	return t.struckWhole(f, len(served))
+	return t.struckWhole(f, attempts, len(served))
 }
 
 // judgeAnswers judges what the sender of a letter was told.

@@ -179,6 +179,32 @@ func TestJudgeNamelessForgotten(t *testing.T) {
 	}
 }
 
+// TestJudgeNamelessInTwoTries has a first try that hands in ada's copy and is killed in the middle of the next one, and a second
+// one that hands in the rest and is struck before it is answered: the third try knows of nothing.
+func TestJudgeNamelessInTwoTries(t *testing.T) {
+	const second = `postfix/smtpd[12]: AAAAM2: client=localhost[127.0.0.1]
+		postfix/cleanup[22]: AAAAM2: message-id=<b@mx.lab.test>
+		`
+	const secondEnds = "postfix/smtpd[12]: disconnect from localhost[127.0.0.1]\n"
+	third := strings.NewReplacer("AAAAC2", "AAAAC3", "AAAAM2", "AAAAM3", "a@client.example", "c@mx.lab.test").Replace(secondTry)
+	for _, c := range []struct{ name, log, want string }{
+		{"listener killed", firstTry + firstEnds + second + killMark("smtpd", 12) + third, "lost 0 leaked 0 outside 0 inside 2 refused 0 unanswered 0"},
+		{"nobody killed", firstTry + firstEnds + second + secondEnds + third, "lost 0 leaked 0 outside 2 inside 0 refused 0 unanswered 0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHistory(c.log)
+			h.letter("", 1)
+			h.arrive(ada, "AAAAC1", "<a@client.example>")
+			h.arrive(ned, "AAAAM2", "<b@mx.lab.test>")
+			h.arrive(ada, "AAAAC3", "<c@mx.lab.test>")
+			h.arrive(ned, "AAAAM3", "<c@mx.lab.test>")
+			if got := h.verdict(); got != c.want {
+				t.Errorf("the verdict is %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
 func TestJudge(t *testing.T) {
 	all := func(h *history) {
 		h.arrive(ada, "AAAAC1", "<a@client.example>")

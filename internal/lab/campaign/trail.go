@@ -1,11 +1,13 @@
 package campaign
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -209,24 +211,45 @@ func (t *trail) struck(f *queueFile) *kill {
 	return k
 }
 
-// struckWhole returns a kill by which no copy of a message can be known as sent any more, though the message names no
-// Message-ID of its client's: the MTA's part of it was in flight, or the milter was killed when it had handed in all copies
-// but the one that the message becomes, and had not answered. Nil if there is none. Postfix makes another Message-ID at
-// each try, which tells what message the copy was made of.
-func (t *trail) struckWhole(copy *queueFile, recipients int) *kill {
-	t.mu.Lock()
-	all := t.messages[copy.messageID]
-	handedIn := t.copies[copy.messageID]
-	t.mu.Unlock()
-	if len(all) != 1 {
-		return nil
-	}
-	if k := t.struck(all[0]); k != nil || handedIn < recipients-1 || all[0].queued {
-		return k
-	}
+// attempts returns the messages at their first listener that have some Message-IDs of Postfix's making, one for each try of
+// one letter, in the order of the tries.
+func (t *trail) attempts(messageIDs map[string]bool) []*queueFile {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.killedIn(all[0].opened, all[0].left, func(k *kill) bool { return k.milter })
+	var all []*queueFile
+	for id := range messageIDs {
+		if messages := t.messages[id]; len(messages) == 1 {
+			all = append(all, messages[0])
+		}
+	}
+	slices.SortFunc(all, func(a, b *queueFile) int { return cmp.Compare(a.opened, b.opened) })
+	return all
+}
+
+// struckWhole returns a kill by which no copy of a letter without a Message-ID can be known as sent any more: that of the
+// MTA's part of the message that the copy was made of, or of the milter when it had handed in all copies but the one that
+// the message becomes, and had not answered. Copies that an earlier try has handed in are among them. Nil if there is none.
+func (t *trail) struckWhole(copy *queueFile, attempts []*queueFile, recipients int) *kill {
+	handedIn, begun := 0, false
+	for _, try := range attempts {
+		begun = begun || try.messageID == copy.messageID
+		t.mu.Lock()
+		handedIn += t.copies[try.messageID]
+		var k *kill
+		if !try.queued && handedIn >= recipients-1 {
+			k = t.killedIn(try.opened, try.left, func(k *kill) bool { return k.milter })
+		}
+		t.mu.Unlock()
+		if begun {
+			if k = cmp.Or(t.struck(try), k); k != nil || try.queued {
+				return k
+			}
+		}
+		if try.queued {
+			handedIn = 0 // what comes later is about the next letter of the same text
+		}
+	}
+	return nil
 }
 
 // marks writes to Postfix's log by the way of its own programs: the lines of all of them are in the order in which they
