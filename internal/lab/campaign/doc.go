@@ -37,8 +37,8 @@
 //   - The message has no Message-ID of its client's, and one of the last two holds for the message that the copy was made of, or
 //     the milter was killed before that message was answered, but when all its copies had been handed in. Postfix makes another
 //     Message-ID at each try, which tells what message that was. The milter forgets such a message before it answers, since the next
-//     one with the same text may be meant: then all copies are sent once more, those of
-//     earlier tries among them.
+//     one with the same text may be meant: then all copies are sent once more, those of earlier
+//     tries among them.
 //
 // Of several copies for one recipient, each excused one but the last, in the order in which queue files were opened, explains
 // one duplicate, which counts as inside the in-flight window. All others are outside, also those that are explained by a fault
