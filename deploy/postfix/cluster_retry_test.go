@@ -39,7 +39,8 @@ func (c *cluster) retry(t *testing.T) {
 	submit(t, c.ctx, c.Cluster, c.a, threefold("another", "250", append(half, rest...)))
 }
 
-// killed is the same with a milter that is killed between two copies.
+// killed is the same with a milter that is killed between two copies. The other host cannot know that it is dead, and asks
+// the client to wait; its own host knows.
 func (c *cluster) killed(t *testing.T) {
 	c.serve(t, "")
 	c.enrolAll(t)
@@ -48,9 +49,10 @@ func (c *cluster) killed(t *testing.T) {
 	if err := <-killed; err != nil {
 		t.Fatal(err)
 	}
-	submit(t, c.ctx, c.Cluster, c.b, threefold("killed", "250", rest))
+	submit(t, c.ctx, c.Cluster, c.b, threefold("killed", "451 4.4.5", nil))
 	if err := c.a.Serve(c.ctx); err != nil {
 		t.Fatal(err)
 	}
-	submit(t, c.ctx, c.Cluster, c.a, threefold("killed", "250", rest[:1]))
+	submit(t, c.ctx, c.Cluster, c.a, threefold("killed", "250", rest))
+	submit(t, c.ctx, c.Cluster, c.b, threefold("killed", "250", rest[:1]))
 }

@@ -104,12 +104,12 @@ func (c *cluster) outageInMidMessage(t *testing.T) {
 	if err := c.sql.Start(c.ctx); err != nil {
 		t.Fatal(err)
 	}
-	submit(t, c.ctx, c.Cluster, c.b, threefold("between", "250", rest))
-	submit(t, c.ctx, c.Cluster, c.a, threefold("between", "250", rest[:1]))
+	submit(t, c.ctx, c.Cluster, c.a, threefold("between", "250", rest))
+	submit(t, c.ctx, c.Cluster, c.b, threefold("between", "250", rest[:1]))
 }
 
-// outageAtRecord stops the database server when the first copy is about to enter the queue, so that it cannot be
-// recorded: this one is sent twice, and no other.
+// outageAtRecord stops the database server when the first copy is about to enter the queue, so that it could not be
+// recorded: it does not enter it.
 func (c *cluster) outageAtRecord(t *testing.T) {
 	c.serve(t, "")
 	c.enrolAll(t)
@@ -117,14 +117,15 @@ func (c *cluster) outageAtRecord(t *testing.T) {
 	submit(t, c.ctx, c.Cluster, c.a, threefold("warm", "250", append(half, rest...)))
 	t.Cleanup(func() { c.sql.Start(c.ctx) })
 	stopped := c.a.door.meanwhile(c.ctx, hidden, "OK", func() error { return c.sql.Stop(c.ctx) })
-	submit(t, c.ctx, c.Cluster, c.a, threefold("record", "451", half))
+	submit(t, c.ctx, c.Cluster, c.a, threefold("record", "451", nil))
 	if err := <-stopped; err != nil {
 		t.Fatal(err)
 	}
 	if err := c.sql.Start(c.ctx); err != nil {
 		t.Fatal(err)
 	}
-	submit(t, c.ctx, c.Cluster, c.b, threefold("record", "250", append(half, rest...)))
+	submit(t, c.ctx, c.Cluster, c.a, threefold("record", "250", append(half, rest...)))
+	submit(t, c.ctx, c.Cluster, c.b, threefold("record", "250", rest[:1]))
 	submit(t, c.ctx, c.Cluster, c.a, threefold("onwards", "250", append(half, rest...)))
 }
 

@@ -163,7 +163,7 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	return a.record(ctx, names...)
 }
 
-// transmit runs one transaction of the session, while the last record is flushed and the claim renewed. What breaks off, be it by a panic of
+// transmit runs one transaction of the session, while the last record is flushed. What breaks off, be it by a panic of
 // the body, is closed at once: any further command, QUIT as well, would first end the message with its final dot.
 func (a *Attempt) transmit(ctx context.Context, env *mail.Envelope, c Copy) error {
 	whole := false

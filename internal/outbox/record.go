@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -48,11 +47,11 @@ func (a *Attempt) probe(ctx context.Context, name string) error {
 	return nil
 }
 
-// secure begins to flush the last record and to ask whether the message still is ours, and returns a function that waits
-// for both.
+// secure begins to flush the last record, and returns a function that waits for that and then makes sure that the message
+// still is ours: it is called with the whole text sent, so that little time is left for another host to take over, or for
+// the ledger to get lost.
 func (a *Attempt) secure(ctx context.Context) (wait func() error) {
-	flushed, kept := make(chan error, 1), make(chan error, 1)
-	go func() { kept <- a.keep(ctx) }()
+	flushed := make(chan error, 1)
 	if a.unflushed {
 		go func() { flushed <- a.outbox.ledger.Flush(ctx) }()
 	} else {
@@ -61,7 +60,10 @@ func (a *Attempt) secure(ctx context.Context) (wait func() error) {
 	return func() error {
 		err := <-flushed
 		a.flushed(ctx, err)
-		return errors.Join(err, <-kept)
+		if err != nil {
+			return err
+		}
+		return a.keep(ctx)
 	}
 }
 
