@@ -188,7 +188,11 @@ func (a *Attempt) Finish(ctx context.Context) error {
 		return err
 	}
 	a.unflushed = true
-	return a.flush(ctx)
+	err := a.flush(ctx)
+	if err != nil {
+		a.reopen()
+	}
+	return err
 }
 
 // End lets go of the connection, and lets the message be tried again. What is recorded stays.

@@ -2,6 +2,8 @@ package outbox
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -107,4 +109,14 @@ func (a *Attempt) close(ctx context.Context) error {
 		last = a.began
 	}
 	return a.outbox.ledger.ExpireSent(ctx, a.identity.digest, a.began, a.identity.latest(last), now.Add(closedFor))
+}
+
+// reopen brings back what close has deleted: the client is told to try again, and must not send all copies once more.
+func (a *Attempt) reopen() {
+	if a.identity.named {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
+	defer cancel()
+	a.record(ctx, slices.Collect(maps.Keys(a.sent))...) // the caller has an error to return already
 }

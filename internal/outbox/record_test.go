@@ -142,6 +142,23 @@ func TestDotWaitsForTheRecord(t *testing.T) {
 	}
 }
 
+// TestUnfinishedIsNotForgotten has the last flush of a message fail, and the client try again.
+func TestUnfinishedIsNotForgotten(t *testing.T) {
+	for _, header := range []string{"Message-ID: <1@client.example>\n", "Subject: x\n"} {
+		ledger := &flushLedger{Ledger: newLedger(t), flush: func(context.Context) error { return errFull }}
+		q := newMTA(t, nil)
+		o := outbox.New(q.addr, ledger, time.Now)
+		to := []mail.Recipient{recipient(t, "bob@example.net")}
+		if err := deliver(t, o, message(t, header), to); !errors.Is(err, errFull) {
+			t.Errorf("%q: %v", header, err)
+		}
+		ledger.flush = nil
+		if err := deliver(t, o, message(t, header), to); err != nil || q.copies() != "bob@example.net" {
+			t.Errorf("%q: %v, copies went to %q", header, err, q.copies())
+		}
+	}
+}
+
 // TestGivenUpAttemptIsFlushed has an attempt end after its first copy.
 func TestGivenUpAttemptIsFlushed(t *testing.T) {
 	ledger := &flushLedger{Ledger: newLedger(t)}

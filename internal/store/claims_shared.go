@@ -83,8 +83,7 @@ func (c *sharedClaims) release(ctx context.Context, message string) error {
 // renewAll renews the claims of this process, which may have to wait long for the MTA, and sees to it that this is done
 // again. Without claims it stops until there is another one.
 func (c *sharedClaims) renewAll() {
-	all := c.host.all()
-	if len(all) > 0 {
+	if all := c.host.all(); len(all) > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), claimLease/3)
 		defer cancel()
 		c.renew(ctx, all...) // who needs a claim asks for it, and then gets the error
@@ -92,8 +91,8 @@ func (c *sharedClaims) renewAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.closed:
-	case len(all) == 0:
+	case c.closed, c.beat == nil:
+	case len(c.host.all()) == 0:
 		c.beat = nil
 	default:
 		c.beat.Reset(claimLease / 3)
