@@ -217,6 +217,12 @@ func (s *sufferer) suffer(t *testing.T, f fault) {
 		f.left = l.got
 	}
 	since, said := len(s.Sink.Deliveries()), len(s.Log())
+	lift := sync.OnceFunc(func() {
+		if f.lift != nil {
+			f.lift(t, s)
+		}
+	})
+	defer lift() // the next fault comes alone
 	var meanwhile func()
 	if f.mid {
 		meanwhile = func() { f.set(t, s) }
@@ -234,9 +240,7 @@ func (s *sufferer) suffer(t *testing.T, f fault) {
 	}
 	s.looksReady(t, f.ready)
 
-	if f.lift != nil {
-		f.lift(t, s)
-	}
+	lift()
 	if f.reply != "" {
 		if at, reply := s.send(t, l, nil); reply.Code != 250 {
 			t.Fatalf("when the cause was gone, the client heard at %s %q\n%s", at, reply, s.Log()[said:])
