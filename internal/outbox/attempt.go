@@ -90,7 +90,7 @@ func (o *Outbox) sentCopies(ctx context.Context, id Identity, at time.Time) ([]s
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
-	return names, nil
+	return append(names, o.remembered(id, at)...), nil
 }
 
 // Check returns a [*mail.Failure] if the MTA cannot take one of the copies: it is too large, or needs an extension that
@@ -179,8 +179,10 @@ func (a *Attempt) transmit(ctx context.Context, env *mail.Envelope, c Copy) erro
 }
 
 // Finish notes that every copy has been taken care of, before the client is told so. The note survives the loss of power
-// when Finish returns nil.
+// when Finish returns nil. It is the last step: the longer a message without a Message-ID is forgotten before its client
+// hears of it, the more often is it sent once more.
 func (a *Attempt) Finish(ctx context.Context) error {
+	a.hangUp()
 	if len(a.sent) == 0 {
 		return nil
 	}
@@ -197,12 +199,17 @@ func (a *Attempt) Finish(ctx context.Context) error {
 
 // End lets go of the connection, and lets the message be tried again. What is recorded stays.
 func (a *Attempt) End() {
-	if a.session != nil {
-		a.session.quit()
-		a.session = nil
-	}
+	a.hangUp()
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
 	a.flush(ctx)                                         // after an error, the next Send of the outbox tries it again
 	a.outbox.ledger.ReleaseClaim(ctx, a.identity.digest) // after an error, it runs out
+}
+
+// hangUp ends the session, if there is one.
+func (a *Attempt) hangUp() {
+	if a.session != nil {
+		a.session.quit()
+		a.session = nil
+	}
 }

@@ -51,12 +51,13 @@ type Outbox struct {
 	unrecorded atomic.Bool
 
 	mu    sync.Mutex
+	late  map[string]lateRecord     // by message
 	conns map[netip.AddrPort]ownEnd // the open connections by their local end
 }
 
 // New returns an outbox that sends to addr, the host:port of the MTA's loopback listener.
 func New(addr string, ledger Ledger, now func() time.Time) *Outbox {
-	return &Outbox{addr: addr, ledger: ledger, now: now, conns: map[netip.AddrPort]ownEnd{}}
+	return &Outbox{addr: addr, ledger: ledger, now: now, late: map[string]lateRecord{}, conns: map[netip.AddrPort]ownEnd{}}
 }
 
 // ownEnd is what nobody else can know or have of an open connection.

@@ -17,9 +17,10 @@ const closedFor = time.Hour
 
 // record writes to the ledger that copies were sent.
 func (a *Attempt) record(ctx context.Context, names ...string) error {
-	err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, names, a.outbox.now().Add(a.identity.openFor()))
-	a.outbox.unrecorded.Store(err != nil)
-	if err != nil {
+	expires := a.outbox.now().Add(a.identity.openFor())
+	if err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, names, expires); err != nil {
+		a.outbox.unrecorded.Store(true)
+		a.outbox.remember(a.identity, names, expires)
 		return err
 	}
 	a.unflushed = true
@@ -40,7 +41,7 @@ func (a *Attempt) probe(ctx context.Context, name string) error {
 		return err
 	}
 	if failed {
-		if err := a.outbox.ledger.Flush(ctx); err != nil {
+		if err := a.outbox.catchUp(ctx); err != nil {
 			return err
 		}
 		a.outbox.unrecorded.Store(false)
@@ -104,6 +105,11 @@ func (a *Attempt) close(ctx context.Context) error {
 		return a.outbox.ledger.ForgetSent(ctx, a.identity.digest)
 	}
 	now := a.outbox.now()
+	if len(a.outbox.remembered(a.identity, now)) > 0 {
+		if err := a.outbox.catchUp(ctx); err != nil {
+			return err
+		}
+	}
 	last := now
 	if a.began.After(last) {
 		last = a.began

@@ -56,3 +56,51 @@ func TestUnrecordedCopies(t *testing.T) {
 		t.Errorf("then copies went to %v, want %s", got, want)
 	}
 }
+
+// TestRecordThatFailed has the ledger refuse the record of a copy that is in the queue. The next try of a message with a
+// Message-ID knows it all the same, when the ledger works again; of one without, which may be another message, nothing is
+// kept.
+func TestRecordThatFailed(t *testing.T) {
+	for _, tc := range []struct{ name, header, want string }{
+		{"named", "Message-ID: <1@client.example>\n", "[bob@example.net dave@example.net]"},
+		{"unnamed", "Subject: x\n", "[bob@example.net bob@example.net dave@example.net]"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ledger := &fullLedger{Ledger: newLedger(t)}
+			q := newQueue(t, nil)
+			o := outbox.New(q.addr, ledger, time.Now)
+			to := []mail.Recipient{recipient(t, "bob@example.net"), recipient(t, "dave@example.net")}
+			m := message(t, tc.header)
+			a, err := o.Begin(t.Context(), outbox.Identify(m))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := copyTo(to[0])
+			c.Body = halfway(func() { ledger.full = true })
+			if err := a.Send(t.Context(), m.Envelope, c); !errors.Is(err, errFull) || len(q.got) != 1 {
+				t.Fatalf("%v, %d copies", err, len(q.got))
+			}
+			a.End()
+			if err := deliver(t, o, m, to); !errors.Is(err, errFull) {
+				t.Fatal(err)
+			}
+			ledger.full = false
+			if err := deliver(t, o, m, to); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, d := range q.got {
+				got = append(got, d.to)
+			}
+			if fmt.Sprint(got) != tc.want {
+				t.Errorf("copies went to %v, want %s", got, tc.want)
+			}
+			// What was written late is in the ledger for good.
+			again := outbox.New(q.addr, ledger, time.Now)
+			sent, err := again.Recorded(t.Context(), outbox.Identify(m), to[0])
+			if err != nil || sent != (tc.name == "named") {
+				t.Errorf("recorded %v, %v", sent, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,59 @@
+package outbox
+
+import (
+	"context"
+	"maps"
+	"time"
+)
+
+// lateRecord has the copies of a message that are in the MTA's queue and that the ledger did not take when that was to be
+// recorded. As long as the process lives they count as recorded.
+type lateRecord struct {
+	copies  []string
+	expires time.Time
+}
+
+// remember keeps what the ledger has not taken. Nothing is kept of a message without a Message-ID: when another host has
+// finished it, that can make the ledger forget it but not us, and the next message like it would be swallowed.
+func (o *Outbox) remember(id Identity, copies []string, expires time.Time) {
+	if !id.named {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.late[id.digest] = lateRecord{append(o.late[id.digest].copies, copies...), expires}
+}
+
+// remembered returns the copies of a message that count as recorded at a time.
+func (o *Outbox) remembered(id Identity, at time.Time) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if late := o.late[id.digest]; at.Before(late.expires) {
+		return late.copies
+	}
+	return nil
+}
+
+// catchUp writes to the ledger what that did not take before.
+func (o *Outbox) catchUp(ctx context.Context) error {
+	o.mu.Lock()
+	all := maps.Clone(o.late)
+	o.mu.Unlock()
+	for message, late := range all {
+		if err := o.ledger.RecordSent(ctx, message, late.copies, late.expires); err != nil {
+			return err
+		}
+	}
+	if err := o.ledger.Flush(ctx); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for message, late := range all {
+		// An attempt may have added another one.
+		if len(o.late[message].copies) == len(late.copies) {
+			delete(o.late, message)
+		}
+	}
+	return nil
+}
