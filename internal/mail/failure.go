@@ -50,5 +50,5 @@ func AsFailure(err error) *Failure {
 	if errors.As(err, &f) && f.Code >= 400 && f.Code <= 599 {
 		return f
 	}
-	return Defer("4.3.0", "The mail encryption service has an internal error. Please try again later.", err)
+	return Defer("4.3.0", "The mail encryption service cannot do its work at the moment. Please try again later, or tell the postmaster: its log has the reason.", err)
 }
