@@ -65,7 +65,7 @@ func TestNothingOfAMessageIsLogged(t *testing.T) {
 		t.Logf("%s: %s", name, h.send(t, b))
 	}
 	for _, raw := range []string{
-		frame('Z', hush), frame('L', hush), frame('B', hush)[:9], frame('M', "<"+hush+"\x00\x00"), "\x7f\x00\x00\x00" + hush, frame('E', hush) + frame('E', hush),
+		frame('Z', hush), frame('L', hush), frame('B', hush)[:9], frame('M', "<sender\x00\x00"), "\x7f\x00\x00\x00" + hush, frame('E', hush) + frame('E', hush),
 	} {
 		conn, c := b.upToTheEnd(t, b.write("bob@example.net"))
 		_, err := io.WriteString(conn, raw)
