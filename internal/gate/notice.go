@@ -18,7 +18,7 @@ type undelivered struct {
 	failure *mail.Failure
 }
 
-// refuseAll tells the sender that nobody gets the message, of which nothing has left, and drops it.
+// refuseAll tells the sender that nobody gets the message, or nobody but those to whom it left by an earlier try, and drops it.
 func (g *Gate) refuseAll(ctx context.Context, m *mail.Message, origin Origin, identity outbox.Identity, why *mail.Failure) (*mail.Edit, error) {
 	attempt, err := g.Outbox.Begin(ctx, identity)
 	if err != nil {
@@ -68,7 +68,10 @@ func noticeAddress(senders config.Senders, origin Origin, env *mail.Envelope) ma
 // has been decided about the others stands: the null sender, since a notice about a notice may go round for ever (RFC 5321,
 // section 6.1), and a sender for whom the MTA takes no mail.
 func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Message, sender mail.Addr, failed []undelivered) error {
-	failed = slices.DeleteFunc(slices.Clone(failed), func(f undelivered) bool { return !wantsNotice(f.to) || attempt.Told(f.to) })
+	failed = slices.DeleteFunc(slices.Clone(failed), func(f undelivered) bool {
+		// Who got a copy by an earlier try has it, whatever is decided about them now.
+		return !wantsNotice(f.to) || attempt.Sent(f.to) || attempt.Told(f.to)
+	})
 	if len(failed) == 0 {
 		return nil
 	}
