@@ -186,11 +186,11 @@ func (a *Attempt) Finish(ctx context.Context) error {
 	if len(a.sent) == 0 {
 		return nil
 	}
-	if err := a.close(ctx); err != nil {
-		return err
+	err := a.close(ctx)
+	if err == nil {
+		a.unflushed = true
+		err = a.flush(ctx)
 	}
-	a.unflushed = true
-	err := a.flush(ctx)
 	if err != nil {
 		a.reopen()
 	}

@@ -89,20 +89,40 @@ func (w *world) queued(mark, to string) {
 // recorded is the ledger's: what is being sent is on record.
 func (w *world) recorded(copies int, expires time.Time) {
 	s := w.shipment
+	if s == nil && w.closing != nil {
+		w.reopened(expires)
+		return
+	}
 	if s == nil || copies != len(s.names()) {
 		w.fault("a record of %d copies, while %+v is sent", copies, s)
 		return
 	}
 	s.recorded = true
+	w.counts(s.kind, expires)
+	for _, name := range s.names() {
+		s.kind.records[name] = &entry{at: w.clock, expires: expires.Unix(), unflushed: true}
+	}
+}
+
+// counts checks for how long a record of an unfinished message counts.
+func (w *world) counts(k *kind, expires time.Time) {
 	span := modelHour
-	if s.kind.id != "" {
+	if k.id != "" {
 		span = 5 * modelDay
 	}
 	if expires.Unix() != w.clock+span {
 		w.fault("a record counts for %d seconds", expires.Unix()-w.clock)
 	}
-	for _, name := range s.names() {
-		s.kind.records[name] = &entry{at: w.clock, expires: w.clock + span, unflushed: true}
+}
+
+// reopened is the ledger's: a message could not be finished, and its records count as before.
+func (w *world) reopened(expires time.Time) {
+	k := w.closing
+	w.counts(k, expires)
+	maps.Copy(k.records, k.forgotten)
+	clear(k.forgotten)
+	for _, e := range k.records {
+		e.at, e.expires, e.unflushed = w.clock, expires.Unix(), true
 	}
 }
 

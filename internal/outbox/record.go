@@ -117,12 +117,12 @@ func (a *Attempt) close(ctx context.Context) error {
 	return a.outbox.ledger.ExpireSent(ctx, a.identity.digest, a.began, a.identity.latest(last), now.Add(closedFor))
 }
 
-// reopen brings back what close has deleted: the client is told to try again, and must not send all copies once more.
+// reopen undoes what close may have done: the client is told to try again, whenever that is, and must not send all copies
+// once more. Whoever has taken over the message may have finished it by now.
 func (a *Attempt) reopen() {
-	if a.identity.named {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
-	a.record(ctx, slices.Collect(maps.Keys(a.sent))...) // the caller has an error to return already
+	if a.keep(ctx) == nil {
+		a.record(ctx, slices.Collect(maps.Keys(a.sent))...) // the caller has an error to return already
+	}
 }

@@ -159,6 +159,25 @@ func TestUnfinishedIsNotForgotten(t *testing.T) {
 	}
 }
 
+// TestUnfinishedIsNotClosed has the last flush of a message fail that has a Message-ID, and the client come back when a
+// finished one would not be known any more.
+func TestUnfinishedIsNotClosed(t *testing.T) {
+	ledger := &flushLedger{Ledger: newLedger(t), flush: func(context.Context) error { return errFull }}
+	q := newMTA(t, nil)
+	now := time.Now()
+	o := outbox.New(q.addr, ledger, func() time.Time { return now })
+	m := message(t, "Message-ID: <1@client.example>\n")
+	to := []mail.Recipient{recipient(t, "bob@example.net")}
+	if err := deliver(t, o, m, to); !errors.Is(err, errFull) {
+		t.Fatal(err)
+	}
+	ledger.flush = nil
+	now = now.Add(4 * time.Hour)
+	if err := deliver(t, o, m, to); err != nil || q.copies() != "bob@example.net" {
+		t.Errorf("%v, copies went to %q", err, q.copies())
+	}
+}
+
 // TestGivenUpAttemptIsFlushed has an attempt end after its first copy.
 func TestGivenUpAttemptIsFlushed(t *testing.T) {
 	ledger := &flushLedger{Ledger: newLedger(t)}
