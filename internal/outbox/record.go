@@ -110,11 +110,12 @@ func (a *Attempt) close(ctx context.Context) error {
 			return err
 		}
 	}
-	last := now
-	if a.began.After(last) {
-		last = a.began
+	// Whatever has counted since the attempt began, by a clock that may have been put right meanwhile.
+	first, last := a.began, now
+	if now.Before(a.began) {
+		first, last = now, a.began
 	}
-	return a.outbox.ledger.ExpireSent(ctx, a.identity.digest, a.began, a.identity.latest(last), now.Add(closedFor))
+	return a.outbox.ledger.ExpireSent(ctx, a.identity.digest, first, a.identity.latest(last), now.Add(closedFor))
 }
 
 // reopen undoes what close may have done: the client is told to try again, whenever that is, and must not send all copies

@@ -89,6 +89,34 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+// TestClockPutBackInTheMiddle has the clock put back between the beginning of an attempt and its first copy. Once finished, the
+// message is remembered for an hour and no longer.
+func TestClockPutBackInTheMiddle(t *testing.T) {
+	q := newMTA(t, nil)
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	o := outbox.New(q.addr, newLedger(t), func() time.Time { return now })
+	m, bob := message(t, "Message-ID: <1@client.example>\n"), recipient(t, "bob@example.net")
+	a, err := o.Begin(t.Context(), outbox.Identify(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.End()
+	now = now.Add(-6 * 24 * time.Hour)
+	if err := a.Send(t.Context(), m.Envelope, copyTo(bob)); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, later := range []time.Duration{59 * time.Minute, 2 * time.Minute} {
+		now = now.Add(later)
+		sent, err := o.Recorded(t.Context(), outbox.Identify(m), bob)
+		if err != nil || sent != (later == 59*time.Minute) {
+			t.Errorf("after %v more it counts as sent: %t, %v", later, sent, err)
+		}
+	}
+}
+
 func TestSameMessageTwiceAtOnce(t *testing.T) {
 	o := outbox.New("127.0.0.1:1", newLedger(t), time.Now)
 	m := message(t, "Subject: x\n")
