@@ -37,6 +37,10 @@ func (a *Attempt) probe(ctx context.Context, name string) error {
 	if a.recordable && !failed {
 		return nil
 	}
+	// Whoever has taken over the message may have recorded this very copy: that must not be written over.
+	if err := a.keep(ctx); err != nil {
+		return err
+	}
 	if err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, []string{name}, time.Unix(0, 0)); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -53,5 +54,37 @@ func TestRecordOfADeadProcessIsFlushed(t *testing.T) {
 	second.End()
 	if !second.Sent(bob) || before != 1 {
 		t.Errorf("the earlier record is known: %v; %d flushes came before the next copy, not one", second.Sent(bob), before)
+	}
+}
+
+// takenLedger belongs to a host that was silent for too long: another one has its message.
+type takenLedger struct {
+	outbox.Ledger
+	records int
+}
+
+func (*takenLedger) KeepClaim(context.Context, string) (bool, error) { return false, nil }
+
+func (l *takenLedger) RecordSent(ctx context.Context, message string, copies []string, expires time.Time) error {
+	l.records++
+	return l.Ledger.RecordSent(ctx, message, copies, expires)
+}
+
+// TestTakenMessageIsLeftAlone has a message be taken over before its first copy: nothing of it is written any more, which
+// could undo what the other host has recorded.
+func TestTakenMessageIsLeftAlone(t *testing.T) {
+	ledger := &takenLedger{Ledger: newLedger(t)}
+	q := newMTA(t, nil)
+	m := message(t, "Message-ID: <1@client.example>\n")
+	a, err := outbox.New(q.addr, ledger, time.Now).Begin(t.Context(), outbox.Identify(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.End()
+	if err := a.Send(t.Context(), m.Envelope, copyTo(recipient(t, "bob@example.net"))); !errors.Is(err, outbox.ErrBusy) {
+		t.Errorf("error %v", err)
+	}
+	if ledger.records != 0 || q.copies() != "" {
+		t.Errorf("%d records, copies went to %q", ledger.records, q.copies())
 	}
 }
