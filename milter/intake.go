@@ -16,14 +16,36 @@ type intake struct {
 	size   int // of the chunks in octets
 }
 
-// add keeps a chunk of a message of an announced size, 0 if there is none. A client that announces much and sends little
-// is not worth more memory than four times of what it has sent.
-func (b *intake) add(chunk []byte, announced int64) {
-	if n := int64(b.size + len(chunk)); b.whole == nil && n >= announced/4 && n <= announced {
-		b.whole = append(make([]byte, 0, announced), slices.Concat(b.chunks...)...)
-		b.chunks, b.size = nil, 0
+// wants returns how many octets of room the next chunk of n octets is going to make, beyond its own, in a message of an
+// announced size, 0 if there is none. A client that announces much and sends little is not worth more memory than four
+// times of what it has sent.
+func (b *intake) wants(n int, announced int64) int64 {
+	size := int64(b.size + n)
+	if b.whole != nil || size < announced/4 || size > announced {
+		return 0
 	}
-	if len(b.chunks) == 0 && len(chunk) <= cap(b.whole)-len(b.whole) {
+	return announced - size
+}
+
+// fits reports whether there is room for a chunk of n octets already.
+func (b *intake) fits(n int) bool { return len(b.chunks) == 0 && n <= cap(b.whole)-len(b.whole) }
+
+// reserve makes room for more octets beyond those that are there and n to come.
+func (b *intake) reserve(n int, more int64) {
+	b.whole = append(make([]byte, 0, int64(b.size+n)+more), slices.Concat(b.chunks...)...)
+	b.chunks, b.size = nil, 0
+}
+
+// settle gives up the room that is left, and returns how many octets that was.
+func (b *intake) settle() int64 {
+	left := cap(b.whole) - len(b.whole)
+	b.whole = slices.Clip(b.whole)
+	return int64(left)
+}
+
+// add keeps a chunk.
+func (b *intake) add(chunk []byte) {
+	if b.fits(len(chunk)) {
 		b.whole = append(b.whole, chunk...)
 		return
 	}

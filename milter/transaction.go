@@ -45,7 +45,7 @@ type transaction struct {
 	// repeated is 1 if the first field is for us alone: the message has it once more, where no milter sees it.
 	repeated int
 	body     intake
-	size     int64 // octets of header and body
+	size     int64 // octets of header and body, and of the room that is made for them
 	limits   *limits
 
 	// failure is the answer at the end of message, once it is known. Nothing more is kept then.
@@ -62,8 +62,8 @@ func (tx *transaction) fail(f *mail.Failure) {
 
 // release lets go of header and body.
 func (tx *transaction) release() {
-	tx.limits.budget.give(tx.size)
-	tx.header, tx.body, tx.size = nil, intake{}, 0
+	tx.giveBack(tx.size)
+	tx.header, tx.body = nil, intake{}
 }
 
 // expects reports whether a part of the message is wanted, and fails the message if it comes out of order: a message
@@ -77,11 +77,10 @@ func (tx *transaction) expects(inOrder bool) bool {
 
 // hold reserves room for n octets of the message.
 func (tx *transaction) hold(n int) bool {
-	most := min(tx.largest(), tx.limits.inFlight)
 	switch {
-	case int64(n) > most-tx.size:
+	case int64(n) > tx.most()-tx.size:
 		tx.fail(&mail.Failure{Code: 552, Enhanced: "5.3.4",
-			Text: fmt.Sprintf("The message is too large: the mail encryption service takes %d octets.", most)})
+			Text: fmt.Sprintf("The message is too large: the mail encryption service takes %d octets.", tx.most())})
 		return false
 	case !tx.limits.budget.take(int64(n), tx.limits.inFlight):
 		tx.fail(errBudget)
@@ -90,6 +89,9 @@ func (tx *transaction) hold(n int) bool {
 	tx.size += int64(n)
 	return true
 }
+
+// most returns how many octets the message may take of the budget.
+func (tx *transaction) most() int64 { return min(tx.largest(), tx.limits.inFlight) }
 
 // largest returns how many octets the message may have. Where the MTA brings it from its front listener, it is in base64,
 // in which a message that was let in there is half as large again at most.
@@ -129,11 +131,29 @@ func (tx *transaction) endHeader() {
 	}
 }
 
-// addChunk keeps a part of the body.
+// addChunk keeps a part of the body. Room that is made for the rest of it counts as taken.
 func (tx *transaction) addChunk(b []byte) {
-	if tx.expects(tx.phase == inBody) && tx.hold(len(b)) {
-		tx.body.add(b, min(announcedSize(tx.env.Args), tx.largest()))
+	if !tx.expects(tx.phase == inBody) {
+		return
 	}
+	if !tx.body.fits(len(b)) {
+		tx.giveBack(tx.body.settle())
+		if !tx.hold(len(b)) {
+			return
+		}
+	}
+	more := tx.body.wants(len(b), min(announcedSize(tx.env.Args), tx.largest()))
+	if more > 0 && more <= tx.most()-tx.size && tx.limits.budget.take(more, tx.limits.inFlight) {
+		tx.size += more
+		tx.body.reserve(len(b), more)
+	}
+	tx.body.add(b)
+}
+
+// giveBack returns n octets to the budget.
+func (tx *transaction) giveBack(n int64) {
+	tx.limits.budget.give(n)
+	tx.size -= n
 }
 
 // whole returns the message at its end. The handler may change what it gets.
