@@ -132,7 +132,7 @@ func isExhausted(err error) bool {
 // Shutdown takes no new message, closes idle connections at once and the others after the message in work, and waits for all
 // of them. What a message in work needs for its copies goes on meanwhile: the MTA asks over connections of other kinds,
 // which it may yet have to open. When the context ends first, Shutdown closes the rest, which ends the contexts of their
-// handlers, and returns the context's error without waiting for them.
+// handlers, and returns the context's error when these have returned, but after Grace at the latest.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
@@ -154,8 +154,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	if err == nil {
-		err = wait(ctx, &s.serving)
+		return wait(ctx, &s.serving)
 	}
+	// A handler may have to note what it has done in the world outside, or that would be done once more.
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.times().grace)
+	defer cancel()
+	_ = wait(grace, &s.serving) // there is an error already
 	return err
 }
 

@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"sealmilter/internal/mail"
 	"sealmilter/milter"
@@ -163,6 +165,58 @@ func TestShutdownIsBounded(t *testing.T) {
 		t.Error(err)
 	}
 	m.gone()
+}
+
+// TestShutdownWaitsForHandlers whose context it has ended: they note what they have done.
+func TestShutdownWaitsForHandlers(t *testing.T) {
+	entered, leave := make(chan bool), make(chan bool)
+	var noted atomic.Bool
+	server := &milter.Server{Begin: always(handler{
+		message: func(ctx context.Context, _ *mail.Message) (*mail.Edit, error) {
+			entered <- true
+			<-ctx.Done()
+			<-leave
+			noted.Store(true)
+			return nil, ctx.Err()
+		},
+	})}
+	m := connect(t, serve(t, server))
+	m.envelope("<bob@example.org>")
+	m.content(nil)
+	m.say('E')
+	<-entered
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	go func() {
+		m.gone()
+		close(leave)
+	}()
+	if err := server.Shutdown(ctx); !errors.Is(err, context.Canceled) || !noted.Load() {
+		t.Errorf("%v, noted %t", err, noted.Load())
+	}
+}
+
+// TestShutdownGivesUp a handler that does not return.
+func TestShutdownGivesUp(t *testing.T) {
+	entered, leave := make(chan bool), make(chan bool)
+	server := &milter.Server{Grace: time.Millisecond, Begin: always(handler{
+		message: func(context.Context, *mail.Message) (*mail.Edit, error) {
+			entered <- true
+			<-leave
+			return nil, nil
+		},
+	})}
+	m := connect(t, serve(t, server))
+	m.envelope("<bob@example.org>")
+	m.content(nil)
+	m.say('E')
+	<-entered
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := server.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	close(leave)
 }
 
 // TestOther: Postfix's policy client speaks on the same socket.
