@@ -66,15 +66,27 @@ func ownFields(m *mail.Message) (own mail.Header, named bool) {
 		case "received", "return-path", "authentication-results", "received-spf", "delivered-to",
 			"dkim-signature", "arc-seal", "arc-message-signature", "arc-authentication-results":
 			continue
-		case "date":
-			// Behind the client's Message-ID it may be Postfix's own. The Message-ID makes up for it.
-			if named {
-				continue
-			}
 		}
 		own = append(own, f)
 	}
+	if named {
+		own = withoutLateDate(own)
+	}
 	return own, named
+}
+
+// withoutLateDate takes a Date from the end of a header, where it may be Postfix's own with nothing but From behind it. One
+// in front of other fields is the client's: there are programs that give all their messages one Message-ID.
+func withoutLateDate(header mail.Header) mail.Header {
+	for i := len(header) - 1; i >= 0; i-- {
+		switch f := header[i]; {
+		case f.Is("Date"):
+			return slices.Delete(header, i, i+1)
+		case !f.Is("From"):
+			return header
+		}
+	}
+	return header
 }
 
 // madeByPostfix reports whether a Message-ID is <time.queue-id@host>, or <queue-id@host> with enable_long_queue_ids, which
