@@ -114,12 +114,13 @@ func addText(h hash.Hash, s string) {
 	h.Write([]byte(s))
 }
 
-// copyName is the ledger's name for what one recipient gets, the copy or a notice about it: nobody learns from it who
-// that is.
+// copyName is the ledger's name for what one recipient gets, the copy or a notice about it, however the recipient is
+// spelled: nobody learns from it who that is.
 func (i Identity) copyName(to mail.Recipient, notice string) string {
 	h := sha256.New()
 	addText(h, i.digest)
-	addText(h, to.Addr.String())
+	addText(h, to.Addr.Local())
+	addText(h, to.Addr.Domain())
 	addText(h, notice)
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -93,6 +93,32 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+// TestOtherSpelling has the next try name a recipient in another way.
+func TestOtherSpelling(t *testing.T) {
+	q := newMTA(t, nil)
+	o := outbox.New(q.addr, newLedger(t), time.Now)
+	m := message(t, "Message-ID: <1@client.example>\n")
+	for _, tc := range []struct {
+		to   string
+		sent bool
+	}{{"bob@example.net", false}, {`"bob"@Example.NET`, true}, {"Bob@example.net", false}, {"bob@sub.example.net", false}} {
+		a, err := o.Begin(t.Context(), outbox.Identify(m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := recipient(t, tc.to)
+		if a.Sent(to) != tc.sent {
+			t.Errorf("the copy for %s counts as sent: %t", tc.to, !tc.sent)
+		}
+		if tc.to == "bob@example.net" {
+			if err := a.Send(t.Context(), m.Envelope, copyTo(to)); err != nil {
+				t.Error(err)
+			}
+		}
+		a.End()
+	}
+}
+
 // TestClockPutBackInTheMiddle has the clock put back between the beginning of an attempt and its first copy. Once finished, the
 // message is remembered for an hour and no longer.
 func TestClockPutBackInTheMiddle(t *testing.T) {
