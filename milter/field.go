@@ -6,11 +6,12 @@ import (
 )
 
 // isField reports whether the data of a header frame is one field that could be written back into a header: a name, NUL,
-// a value, NUL. The library would skip a value with a NUL in silence.
+// a value, NUL. The library would skip a value with a NUL in silence. A bare CR, of which old MTAs know nothing, cannot be
+// written back: that must not show when copies of the message have left.
 func isField(data []byte) bool {
 	name, rest, _ := bytes.Cut(data, []byte{0})
 	value, end, ended := bytes.Cut(rest, []byte{0})
-	return ended && len(end) == 0 && isFieldName(string(name)) && isFolded(string(value))
+	return ended && len(end) == 0 && isFieldName(string(name)) && isFolded(string(value)) && !hasBareCR(string(value))
 }
 
 // isFieldName holds to RFC 5322, section 3.6.8: printable US-ASCII but the colon.
@@ -37,6 +38,9 @@ func isFolded(value string) bool {
 		value = rest
 	}
 }
+
+// hasBareCR reports whether a value has a CR that ends no line.
+func hasBareCR(value string) bool { return strings.Contains(withLF(value), "\r") }
 
 // withCRLF is for values from the MTA, whose lines end in LF or CRLF.
 func withCRLF(value string) string {

@@ -85,7 +85,7 @@ func TestRecipientsAndFieldsAreLimited(t *testing.T) {
 func TestMalformedFieldsAreRefused(t *testing.T) {
 	for _, data := range []string{
 		"", "\x00", "\x00\x00", "A", "A\x00b", "A\x00b\x00c\x00", "A\x00b\x00\x00", "\x00A\x00", "A\x00b\nBcc: c\x00", "A\x00b\n\x00",
-		"A\x00b\r\n\r\n\x00", "A B\x00c\x00", "A:\x00b\x00", "A\n\x00b\x00", "\xc3\xa4\x00b\x00", "B\x00\x00\x00",
+		"A\x00b\r\n\r\n\x00", "A B\x00c\x00", "A:\x00b\x00", "A\n\x00b\x00", "\xc3\xa4\x00b\x00", "B\x00\x00\x00", "A\x00b\rc\x00", "A\x00b\r\r\n c\x00",
 	} {
 		var got collector
 		m := connect(t, serve(t, &milter.Server{Begin: got.begin}))
