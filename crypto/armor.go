@@ -39,7 +39,11 @@ func (a armorFrame) size(n int64) int64 {
 
 // write armors the concatenation of the parts. It writes to w in pieces of about 32 KiB.
 func (a armorFrame) write(w io.Writer, parts ...[]byte) (int64, error) {
-	e := a.begin(w, Payload(parts).size())
+	var octets int64
+	for _, part := range parts {
+		octets += int64(len(part))
+	}
+	e := a.begin(w, octets)
 	for _, part := range parts {
 		e.encode(part)
 	}

@@ -20,7 +20,7 @@ func (c *Ciphertext) WriteTo(w io.Writer) (int64, error) {
 	if c.data.class == 0 {
 		err = c.data.writeTo(e)
 	} else {
-		var packet Payload
+		var packet [][]byte
 		packet, err = c.shelf.get(c.data)
 		for _, piece := range packet {
 			e.encode(piece)

@@ -62,7 +62,7 @@ func (d *data) size() int64 { return dataHeader + d.bodySize() }
 
 // bodySize follows RFC 9580, sections 5.13.1 and 5.13.2.
 func (d *data) bodySize() int64 {
-	n := d.message.size()
+	n := d.message.Size()
 	if !d.use.v2 {
 		const version, prefix, checksum = 1, 18, 22
 		return version + prefix + n + checksum
@@ -94,16 +94,8 @@ func (d *data) writeTo(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for _, part := range d.message {
-		// The library keeps and copies whatever it gets at once.
-		const piece = 32 << 10
-		for len(part) > 0 {
-			n := min(piece, len(part))
-			if _, err := plain.Write(part[:n]); err != nil {
-				return err
-			}
-			part = part[n:]
-		}
+	if _, err := d.message.WriteTo(inParts{plain}); err != nil {
+		return err
 	}
 	if err := plain.Close(); err != nil {
 		return err
@@ -112,6 +104,23 @@ func (d *data) writeTo(w io.Writer) error {
 		return fmt.Errorf("the encrypted data have %d octets, not %d", body.n, d.bodySize())
 	}
 	return nil
+}
+
+// inParts passes on what is written in parts that are not large: the library keeps and copies whatever it gets at once.
+type inParts struct{ w io.Writer }
+
+// Write writes all of b.
+func (p inParts) Write(b []byte) (int, error) {
+	const most = 32 << 10
+	written := 0
+	for written < len(b) {
+		n, err := p.w.Write(b[written:min(len(b), written+most)])
+		written += n
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
 }
 
 // clear makes the packet one that cannot be written any more.

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
@@ -148,8 +147,8 @@ func (s *Sealer) message(payload Payload, by *Signer, intended []*packet.Recipie
 			return nil, err
 		}
 	}
-	before.Write(literalHeader(payload.size()))
-	return slices.Concat(message{before.Bytes()}, payload, message{after.Bytes()}), nil
+	before.Write(literalHeader(payload.Size()))
+	return message{Octets(before.Bytes()), payload, Octets(after.Bytes())}, nil
 }
 
 func onePass(sig *packet.Signature, pub *packet.PublicKey) *packet.OnePassSignature {

@@ -14,7 +14,7 @@ func BenchmarkCopies(b *testing.B) {
 	by := signer(b, sender)
 	for _, size := range []struct{ octets, copies int }{{10 << 10, 1}, {10 << 10, 100}, {1 << 20, 1}, {1 << 20, 20}} {
 		to := generateMany(b, size.copies)
-		payload := crypto.Payload{make([]byte, size.octets)}
+		payload := crypto.Payload{crypto.Octets(make([]byte, size.octets))}
 		for _, share := range []bool{true, false} {
 			b.Run(fmt.Sprintf("octets=%d/copies=%d/share=%v", size.octets, size.copies, share), func(b *testing.B) {
 				b.ReportAllocs()

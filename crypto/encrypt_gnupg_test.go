@@ -30,7 +30,7 @@ func TestGnuPGReads(t *testing.T) {
 		g.importCert(sender.Cert())
 		by := signer(t, sender)
 		for _, o := range []crypto.EncryptOptions{{}, {Share: true}, {Hidden: true}, {Hidden: true, Share: true}} {
-			copies, err := sealer().Encrypt(crypto.Payload{payload}, by, ring.Certs, o)
+			copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(payload)}, by, ring.Certs, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -40,7 +40,7 @@ func TestGnuPGReads(t *testing.T) {
 				}
 			}
 		}
-		sig, err := sealer().Sign(crypto.Payload{payload}, by)
+		sig, err := sealer().Sign(crypto.Payload{crypto.Octets(payload)}, by)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func TestGnuPGReadsManyRecipients(t *testing.T) {
 	sender := generate(t, "sender@example.net")
 	g.importCert(sender.Cert())
 	to := append(generateMany(t, 99), c)
-	copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, signer(t, sender), to, crypto.EncryptOptions{Share: true})
+	copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, signer(t, sender), to, crypto.EncryptOptions{Share: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestGnuPGSecretKeys(t *testing.T) {
 	}
 	signs := func(k *crypto.SecretKey) {
 		t.Helper()
-		copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, signer(t, k), []*crypto.Cert{k.Cert()}, crypto.EncryptOptions{})
+		copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, signer(t, k), []*crypto.Cert{k.Cert()}, crypto.EncryptOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -116,7 +116,7 @@ func TestEncrypt(t *testing.T) {
 	for _, o := range []crypto.EncryptOptions{{}, {Share: true}, {Hidden: true}, {Hidden: true, Share: true}} {
 		for _, by := range []*crypto.Signer{signer(t, sender), nil} {
 			t.Run(fmt.Sprintf("%+v signed=%v", o, by != nil), func(t *testing.T) {
-				copies, err := sealer().Encrypt(crypto.Payload{payload}, by, certs(all), o)
+				copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(payload)}, by, certs(all), o)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -215,7 +215,7 @@ func TestArmorOfAnyLength(t *testing.T) {
 		if n >= 145 {
 			n *= 1000
 		}
-		copies, err := sealer().Encrypt(crypto.Payload{make([]byte, n)}, nil, to, crypto.EncryptOptions{})
+		copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(make([]byte, n))}, nil, to, crypto.EncryptOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +225,7 @@ func TestArmorOfAnyLength(t *testing.T) {
 
 func TestLiteralDataTellsNothing(t *testing.T) {
 	e := newEntity(t, at(now.Add(-day)))
-	copies, err := sealer().Encrypt(crypto.Payload{[]byte("x")}, nil, []*crypto.Cert{cert(t, e)}, crypto.EncryptOptions{})
+	copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("x")}, nil, []*crypto.Cert{cert(t, e)}, crypto.EncryptOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestLiteralDataTellsNothing(t *testing.T) {
 
 func TestWriteToTwiceAndInVain(t *testing.T) {
 	k := generate(t, "a@example.org")
-	copies, err := sealer().Encrypt(crypto.Payload{make([]byte, 1<<20)}, nil, []*crypto.Cert{k.Cert()}, crypto.EncryptOptions{})
+	copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(make([]byte, 1<<20))}, nil, []*crypto.Cert{k.Cert()}, crypto.EncryptOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func (f *fullDisk) Write(p []byte) (int, error) {
 }
 
 func TestEncryptToNobody(t *testing.T) {
-	if copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, nil, nil, crypto.EncryptOptions{}); err == nil {
+	if copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, nil, nil, crypto.EncryptOptions{}); err == nil {
 		t.Errorf("%d copies", len(copies))
 	}
 }
@@ -278,7 +278,7 @@ func TestEncryptToNobody(t *testing.T) {
 func TestManyRecipientsAreNotListed(t *testing.T) {
 	k := generate(t, "a@example.org")
 	to := append(generateMany(t, 100), k.Cert())
-	copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, signer(t, k), to, crypto.EncryptOptions{Share: true})
+	copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, signer(t, k), to, crypto.EncryptOptions{Share: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,13 +297,13 @@ func TestConcurrentUse(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for _, o := range []crypto.EncryptOptions{{}, {Share: true}} {
-				copies, err := s.Encrypt(crypto.Payload{[]byte("hello")}, by, certs(all), o)
+				copies, err := s.Encrypt(crypto.Payload{crypto.Octets("hello")}, by, certs(all), o)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				copies[0].WriteTo(io.Discard)
-				if _, err := s.Sign(crypto.Payload{[]byte("hello")}, by); err != nil {
+				if _, err := s.Sign(crypto.Payload{crypto.Octets("hello")}, by); err != nil {
 					t.Error(err)
 				}
 				if _, err := sender.Signer(now); err != nil {

@@ -38,7 +38,7 @@ func FuzzReadKeyring(f *testing.F) {
 				t.Errorf("a secret key does not parse again: %v", err)
 			}
 			if s, err := k.Signer(now); err == nil {
-				if _, err := sealer().Sign(crypto.Payload{[]byte("x")}, s); err != nil {
+				if _, err := sealer().Sign(crypto.Payload{crypto.Octets("x")}, s); err != nil {
 					t.Error(err)
 				}
 			}
@@ -63,7 +63,7 @@ func FuzzReadKeyring(f *testing.F) {
 			c.Algorithm()
 			c.Warnings()
 			if c.Check(now) == nil {
-				if _, err := sealer().Encrypt(crypto.Payload{[]byte("x")}, nil, []*crypto.Cert{c}, crypto.EncryptOptions{}); err != nil {
+				if _, err := sealer().Encrypt(crypto.Payload{crypto.Octets("x")}, nil, []*crypto.Cert{c}, crypto.EncryptOptions{}); err != nil {
 					t.Error(err)
 				}
 			}

@@ -14,7 +14,7 @@ import (
 // encrypted returns a binary message to one certificate.
 func encrypted(t testing.TB, c *crypto.Cert, payload int) []byte {
 	t.Helper()
-	copies, err := sealer().Encrypt(crypto.Payload{make([]byte, payload)}, nil, []*crypto.Cert{c}, crypto.EncryptOptions{})
+	copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(make([]byte, payload))}, nil, []*crypto.Cert{c}, crypto.EncryptOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestInspectRefuses(t *testing.T) {
 
 func armoredMessage(t testing.TB, c *crypto.Cert) []byte {
 	t.Helper()
-	copies, err := sealer().Encrypt(crypto.Payload{make([]byte, 1000)}, nil, []*crypto.Cert{c}, crypto.EncryptOptions{})
+	copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(make([]byte, 1000))}, nil, []*crypto.Cert{c}, crypto.EncryptOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,9 +76,9 @@ func (s *Sealer) sign(payload Payload, by *Signer, intended []*packet.Recipient,
 	}
 	h, err := sig.PrepareSign(cfg)
 	if err == nil {
-		for _, piece := range payload {
-			h.Write(piece)
-		}
+		_, err = payload.WriteTo(h)
+	}
+	if err == nil {
 		err = sig.Sign(h, by.key, cfg)
 	}
 	if err != nil {

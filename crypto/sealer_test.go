@@ -21,11 +21,11 @@ func TestReproducible(t *testing.T) {
 	for range 2 {
 		by := signer(t, k)
 		s := sealer()
-		sig, err := s.Sign(crypto.Payload{[]byte("hello")}, by)
+		sig, err := s.Sign(crypto.Payload{crypto.Octets("hello")}, by)
 		if err != nil {
 			t.Fatal(err)
 		}
-		copies, err := s.Encrypt(crypto.Payload{[]byte("hello")}, by, []*crypto.Cert{k.Cert()}, crypto.EncryptOptions{})
+		copies, err := s.Encrypt(crypto.Payload{crypto.Octets("hello")}, by, []*crypto.Cert{k.Cert()}, crypto.EncryptOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +40,7 @@ func TestReproducible(t *testing.T) {
 	}
 	s := sealer()
 	s.Rand = strings.NewReader("too little")
-	if _, err := s.Encrypt(crypto.Payload{[]byte("hello")}, nil, []*crypto.Cert{k.Cert()}, crypto.EncryptOptions{}); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := s.Encrypt(crypto.Payload{crypto.Octets("hello")}, nil, []*crypto.Cert{k.Cert()}, crypto.EncryptOptions{}); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("randomness that ends: %v", err)
 	}
 }
@@ -69,7 +69,7 @@ func TestSignatures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sig, err := sealer().Sign(crypto.Payload{payload}, signer(t, k))
+		sig, err := sealer().Sign(crypto.Payload{crypto.Octets(payload)}, signer(t, k))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,16 +106,16 @@ func TestKeysExpireInMidMessage(t *testing.T) {
 	s.Now = func() time.Time { return now.Add(2 * day) }
 	const text = "its certificate expired on 2026-01-03"
 	wantReason(t, by.Check(s.Now()), crypto.Expired, text)
-	_, err = s.Sign(crypto.Payload{[]byte("hello")}, by)
+	_, err = s.Sign(crypto.Payload{crypto.Octets("hello")}, by)
 	var u *crypto.Unusable
 	if !errors.As(err, &u) || u.Reason != crypto.Expired {
 		t.Errorf("Sign: %v", err)
 	}
 	other := generate(t, "b@example.org")
-	if _, err = s.Encrypt(crypto.Payload{[]byte("hello")}, by, []*crypto.Cert{other.Cert()}, crypto.EncryptOptions{}); !errors.As(err, &u) {
+	if _, err = s.Encrypt(crypto.Payload{crypto.Octets("hello")}, by, []*crypto.Cert{other.Cert()}, crypto.EncryptOptions{}); !errors.As(err, &u) {
 		t.Errorf("Encrypt by an expired key: %v", err)
 	}
-	if _, err = s.Encrypt(crypto.Payload{[]byte("hello")}, signer(t, other), []*crypto.Cert{other.Cert(), k.Cert()}, crypto.EncryptOptions{}); !errors.As(err, &u) {
+	if _, err = s.Encrypt(crypto.Payload{crypto.Octets("hello")}, signer(t, other), []*crypto.Cert{other.Cert(), k.Cert()}, crypto.EncryptOptions{}); !errors.As(err, &u) {
 		t.Errorf("Encrypt to an expired key: %v", err)
 	}
 }

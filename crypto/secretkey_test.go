@@ -176,7 +176,7 @@ func TestSigner(t *testing.T) {
 	e := newEntity(t, at(made))
 	issuer := func() uint64 {
 		t.Helper()
-		sig, err := sealer().Sign(crypto.Payload{[]byte("x")}, signer(t, secretKey(t, e)))
+		sig, err := sealer().Sign(crypto.Payload{crypto.Octets("x")}, signer(t, secretKey(t, e)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ type Shelf struct {
 	classes int
 
 	kept   *data
-	packet Payload
+	packet [][]byte
 }
 
 // add makes the shelf responsible for a data packet.
@@ -30,7 +30,7 @@ func (s *Shelf) newClass() int {
 }
 
 // get returns a packet, which replaces another one on the shelf.
-func (s *Shelf) get(d *data) (Payload, error) {
+func (s *Shelf) get(d *data) ([][]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.kept == d {
@@ -50,7 +50,7 @@ const pieceSize = 256 << 10
 
 // pieces keeps what is written to it.
 type pieces struct {
-	all  Payload
+	all  [][]byte
 	left int64 // octets to come
 }
 

@@ -18,7 +18,7 @@ func TestSize(t *testing.T) {
 	sender := generate(t, "sender@example.org")
 	const chunk = 1 << 18
 	for _, n := range []int{0, 1, 100, 191, 192, 500, 8383, 8384, 32 << 10, chunk - 400, chunk, 2*chunk + 1} {
-		payload := crypto.Payload{make([]byte, n/3), make([]byte, n-n/3)}
+		payload := crypto.Payload{crypto.Octets(make([]byte, n/3)), crypto.Octets(make([]byte, n-n/3))}
 		for _, by := range []*crypto.Signer{signer(t, sender), nil} {
 			for _, o := range []crypto.EncryptOptions{{}, {Share: true}} {
 				copies, err := sealer().Encrypt(payload, by, certs(all), o)
@@ -36,7 +36,7 @@ func TestSize(t *testing.T) {
 	}
 	// The chunks of version 2 count without the packets around the payload.
 	for n := chunk - 40; n <= chunk; n++ {
-		copies, err := sealer().Encrypt(crypto.Payload{make([]byte, n)}, nil, certs(all[5:6]), crypto.EncryptOptions{})
+		copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(make([]byte, n))}, nil, certs(all[5:6]), crypto.EncryptOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestClasses(t *testing.T) {
 	var shelf crypto.Shelf
 	classes := map[int]int{}
 	for _, hidden := range []bool{false, true} {
-		copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, nil, certs(all), crypto.EncryptOptions{Share: true, Hidden: hidden, Shelf: &shelf})
+		copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, nil, certs(all), crypto.EncryptOptions{Share: true, Hidden: hidden, Shelf: &shelf})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestClasses(t *testing.T) {
 	if want := map[int]int{0: 6, 1: 4, 2: 2, 3: 4, 4: 2}; fmt.Sprint(classes) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", classes, want)
 	}
-	copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, nil, certs(all), crypto.EncryptOptions{})
+	copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, nil, certs(all), crypto.EncryptOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestClasses(t *testing.T) {
 func TestOnePacketAtATime(t *testing.T) {
 	const size = 4 << 20
 	all := append(readers(t), readers(t)...)
-	payload := crypto.Payload{make([]byte, size)}
+	payload := crypto.Payload{crypto.Octets(make([]byte, size))}
 	for _, o := range []crypto.EncryptOptions{{}, {Share: true}, {Share: true, Hidden: true}} {
 		before := heap()
 		copies, err := sealer().Encrypt(payload, nil, certs(all), o)
@@ -119,7 +119,7 @@ func TestShelfInAnyOrder(t *testing.T) {
 	all := append(readers(t), readers(t)...)
 	text := make([]byte, 300_000)
 	rand.NewChaCha8([32]byte{}).Read(text)
-	copies, err := sealer().Encrypt(crypto.Payload{text}, nil, certs(all), crypto.EncryptOptions{Share: true})
+	copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(text)}, nil, certs(all), crypto.EncryptOptions{Share: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestShelfInAnyOrder(t *testing.T) {
 func TestCleared(t *testing.T) {
 	all := append(readers(t), readers(t)...)
 	for _, o := range []crypto.EncryptOptions{{Shelf: new(crypto.Shelf)}, {Shelf: new(crypto.Shelf), Share: true}} {
-		copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, nil, certs(all), o)
+		copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, nil, certs(all), o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -88,7 +88,7 @@ func TestEverySubkeyOpens(t *testing.T) {
 	} {
 		c := cert(t, tc.entity)
 		for _, o := range []crypto.EncryptOptions{{}, {Hidden: true, Share: true}} {
-			copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, signer(t, sender), []*crypto.Cert{c, sender.Cert()}, o)
+			copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, signer(t, sender), []*crypto.Cert{c, sender.Cert()}, o)
 			if err != nil {
 				t.Fatalf("%s: %v", tc.name, err)
 			}
@@ -112,7 +112,7 @@ func TestEverySubkeyOpens(t *testing.T) {
 				t.Errorf("%s: %+v, %v", tc.name, m, err)
 			}
 		}
-		copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, nil, []*crypto.Cert{c}, crypto.EncryptOptions{NewestOnly: true})
+		copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, nil, []*crypto.Cert{c}, crypto.EncryptOptions{NewestOnly: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +196,7 @@ func TestUnfitSubkeysAreSkipped(t *testing.T) {
 	}
 	for i, tc := range spoil {
 		tc.change(all, i)
-		copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, nil, []*crypto.Cert{cert(t, all)}, crypto.EncryptOptions{})
+		copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, nil, []*crypto.Cert{cert(t, all)}, crypto.EncryptOptions{})
 		if err != nil {
 			t.Fatalf("%s: %v", tc.name, err)
 		}
@@ -226,7 +226,7 @@ func TestWeakSubkeyBesideAGoodOne(t *testing.T) {
 		"unknown last":  slices.Concat(certBytes(t, e), unknownSubkey(t, e)),
 		"unknown first": slices.Concat(slices.Concat(parts(t, certBytes(t, e))[:2]...), unknownSubkey(t, e), slices.Concat(parts(t, certBytes(t, e))[2:]...)),
 	} {
-		copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, nil, []*crypto.Cert{parsedCert(t, b)}, crypto.EncryptOptions{})
+		copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, nil, []*crypto.Cert{parsedCert(t, b)}, crypto.EncryptOptions{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -253,7 +253,7 @@ func TestGnuPGOpensWithEither(t *testing.T) {
 	c = parsedCert(t, g.exported("--export"))
 	secret := g.exported("--export-secret-keys")
 	sender := generate(t, "sender@example.net")
-	copies, err := sealer().Encrypt(crypto.Payload{[]byte("hello")}, signer(t, sender), []*crypto.Cert{c}, crypto.EncryptOptions{})
+	copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, signer(t, sender), []*crypto.Cert{c}, crypto.EncryptOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

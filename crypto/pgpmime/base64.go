@@ -1,6 +1,9 @@
 package pgpmime
 
-import "encoding/base64"
+import (
+	"encoding/base64"
+	"slices"
+)
 
 const octetsPerLine = maxEncodedLine / 4 * 3
 
@@ -18,6 +21,51 @@ func appendBase64(dst, octets []byte) []byte {
 		octets = octets[n:]
 	}
 	return dst
+}
+
+// inBase64 has octets in base64.
+func inBase64(b []byte) form {
+	return func(yield func([]byte) bool) {
+		made := make([]byte, 0, base64Size(min(len(b), stride)))
+		for octets := range slices.Chunk(b, stride-stride%octetsPerLine) {
+			if made = appendBase64(made[:0], octets); !yield(made) {
+				return
+			}
+		}
+	}
+}
+
+// textInBase64 has texts, one behind the other, in base64, in which lines end in CRLF (RFC 2045, section 6.8).
+func textInBase64(texts ...[]byte) form {
+	return func(yield func([]byte) bool) {
+		var rest, made []byte
+		for _, text := range texts {
+			for octets := range strides(text) {
+				rest = appendCRLF(rest, octets)
+				whole := len(rest) - len(rest)%octetsPerLine
+				if made = appendBase64(slices.Grow(made[:0], base64Size(whole)), rest[:whole]); !yield(made) {
+					return
+				}
+				rest = append(rest[:0], rest[whole:]...)
+			}
+		}
+		yield(appendBase64(made[:0], rest))
+	}
+}
+
+// rewrappedBase64 has a base64 body in new lines.
+func rewrappedBase64(b []byte) form {
+	return func(yield func([]byte) bool) {
+		made, column := make([]byte, 0, base64Size(min(len(b), stride))), 0
+		for text := range slices.Chunk(b, stride) {
+			if made, column = appendRewrapped(made[:0], text, column); !yield(made) {
+				return
+			}
+		}
+		if column > 0 {
+			yield([]byte("\r\n"))
+		}
+	}
 }
 
 // appendRewrapped writes a part of a base64 body in new lines, the first of which has so many characters already, and

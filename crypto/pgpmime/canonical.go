@@ -2,7 +2,6 @@ package pgpmime
 
 import (
 	"fmt"
-	"slices"
 
 	"sealmilter/internal/mail"
 )
@@ -13,8 +12,8 @@ type rendering uint8
 const (
 	verbatim    rendering = iota // octet for octet, but every line ends in CRLF
 	rebuilt                      // a composite entity: its frame, and each part by its own rendering
-	quoted                       // text, to quoted-printable
-	requoted                     // quoted-printable, repaired
+	quotedText                   // text, to quoted-printable
+	repaired                     // quoted-printable
 	encoded                      // octets, to base64
 	encodedText                  // text, to base64
 	rewrapped                    // base64, in new lines
@@ -66,7 +65,7 @@ func (e *entity) canonicalizeLeaf() error {
 	case e.bodyFaults == 0 || lines && found == 0:
 		e.rendering = verbatim
 	case e.encoding == "quoted-printable":
-		e.rendering = requoted
+		e.rendering = repaired
 	case e.encoding == "base64":
 		e.rendering = rewrapped
 	case !e.identity:
@@ -76,7 +75,7 @@ func (e *entity) canonicalizeLeaf() error {
 	case e.media.is("message", "partial") || e.media.is("message", "external-body"):
 		return e.keepUnencoded("is of a type that must not be encoded")
 	case lines && (!e.media.isText() || quotedSize(e.body) <= base64Size(len(e.body))):
-		e.rendering = quoted
+		e.rendering = quotedText
 		e.setEncoding("quoted-printable")
 	case lines:
 		e.rendering = encodedText
@@ -110,7 +109,7 @@ func (e *entity) isOpaque() bool {
 func (e *entity) wrap() {
 	e.rendering = wrapped
 	if e.isSealed() {
-		e.body = slices.Concat(e.header.AppendTo(nil), []byte("\r\n"), e.body)
+		e.inner = append(e.header.AppendTo(nil), '\r', '\n')
 		e.header = mail.Header{{Name: "Content-Type", Value: " message/global"}}
 	} else {
 		e.media.parameters.first = " message/global"
@@ -150,16 +149,16 @@ func (e *entity) renderBody(r *rendered) {
 		r.crlf(e.body)
 	case rebuilt:
 		e.renderParts(r)
-	case quoted:
-		r.quoted(e.body, appendQuoted)
-	case requoted:
-		r.quoted(e.body, appendRequoted)
+	case quotedText:
+		r.form(quoted(e.body))
+	case repaired:
+		r.form(requoted(e.body))
 	case rewrapped:
-		r.rewrapped(e.body)
+		r.form(rewrappedBase64(e.body))
 	case wrapped, encodedText:
-		r.base64Text(e.body)
+		r.form(textInBase64(e.inner, e.body))
 	default:
-		r.base64(e.body)
+		r.form(inBase64(e.body))
 	}
 }
 
@@ -198,5 +197,5 @@ func renderIgnored(r *rendered, b []byte) {
 		r.crlf(b)
 		return
 	}
-	r.quoted(b, appendQuoted)
+	r.form(quoted(b))
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 	"testing"
 
@@ -21,16 +20,23 @@ type stubSealer struct {
 }
 
 func (s *stubSealer) Sign(payload crypto.Payload, _ *crypto.Signer) (*crypto.Signature, error) {
-	s.payload = slices.Concat(payload...)
+	s.payload = octetsOf(payload)
 	return &crypto.Signature{Armored: []byte("<signature>\r\n"), MicAlg: "pgp-sha256"}, s.err
 }
 
 func (s *stubSealer) Encrypt(payload crypto.Payload, _ *crypto.Signer, to []*crypto.Cert, o crypto.EncryptOptions) (
 	[]*crypto.Ciphertext, error,
 ) {
-	s.payload = slices.Concat(payload...)
+	s.payload = octetsOf(payload)
 	s.options = append(s.options, o)
 	return make([]*crypto.Ciphertext, len(to)), s.err
+}
+
+// octetsOf returns what a payload writes.
+func octetsOf(payload crypto.Payload) []byte {
+	var b bytes.Buffer
+	payload.WriteTo(&b)
+	return b.Bytes()
 }
 
 // zeros is a source of boundaries that makes them all alike.

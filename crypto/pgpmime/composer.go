@@ -54,8 +54,8 @@ type Draft struct {
 	shelf    crypto.Shelf
 }
 
-// Prepare brings a message into the canonical form. It does not change m. The draft may keep the octets of its body, which
-// must not change either, but not if the greater part of them had to be encoded anew. The errors are a
+// Prepare brings a message into the canonical form. It does not change m. The draft and its copies keep the
+// octets of its body, which must not change either; what has to be encoded anew is so whenever it is used. The errors are a
 // [*MalformedError]: the message cannot be sealed, and no other try will help.
 func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
 	header, err := protect(m.Header, c.Strip)
@@ -70,9 +70,9 @@ func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
 	if err := root.canonicalize(); err != nil {
 		return nil, err
 	}
-	body := rendered{size: len(m.Body)}
+	var body rendered
 	root.renderBody(&body)
-	return &Draft{composer: c, header: header, content: root.header, body: body.settle()}, nil
+	return &Draft{composer: c, header: header, content: root.header, body: body.payload()}, nil
 }
 
 // Close ends the use of all encrypted copies, whose session keys are forgotten.
@@ -115,7 +115,7 @@ func (d *Draft) payloadHeader(hp string) []byte {
 // Sign makes a multipart/signed message (RFC 3156, section 5).
 func (d *Draft) Sign(by *crypto.Signer) (*Copy, error) {
 	header := d.payloadHeader("clear")
-	payload := slices.Concat(crypto.Payload{header}, d.body)
+	payload := crypto.Payload{crypto.Octets(header), d.body}
 	signature, err := d.composer.Sealer.Sign(payload, by)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
@@ -137,7 +137,7 @@ func (d *Draft) Sign(by *crypto.Signer) (*Copy, error) {
 func (d *Draft) Encrypt(by *crypto.Signer, visible, hidden []*crypto.Cert, o crypto.EncryptOptions) (
 	visibleCopies, hiddenCopies []*Copy, err error,
 ) {
-	payload := slices.Concat(crypto.Payload{d.payloadHeader("cipher")}, d.body)
+	payload := crypto.Payload{crypto.Octets(d.payloadHeader("cipher")), d.body}
 	o.Shelf = &d.shelf
 	o.Hidden = false
 	visibleCopies, err = d.encrypt(payload, by, visible, o)

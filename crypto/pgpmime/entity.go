@@ -14,6 +14,7 @@ type entity struct {
 	header mail.Header
 	head   []byte // the header as it stands, with the empty line; unused for the message
 	body   []byte
+	inner  []byte // the header that went into the content with the body, nil if none did
 
 	media    mediaType
 	encoding string // in lower case, "" if there is none

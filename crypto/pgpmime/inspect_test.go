@@ -40,7 +40,7 @@ func TestInspectOwnCopy(t *testing.T) {
 func TestInspectProof(t *testing.T) {
 	bob := generate(t, "bob@example.net")
 	sealer := realComposer().Sealer
-	sealed, err := sealer.Encrypt(crypto.Payload{[]byte("text")}, nil, []*crypto.Cert{bob.Cert()}, crypto.EncryptOptions{})
+	sealed, err := sealer.Encrypt(crypto.Payload{crypto.Octets("text")}, nil, []*crypto.Cert{bob.Cert()}, crypto.EncryptOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,21 +39,92 @@ func (q *quotedLine) put(c byte, escape bool, after []byte) {
 	q.column += 3
 }
 
-// appendQuoted encodes text. Line ends stay line ends, a bare CR is an octet.
-func appendQuoted(dst, text []byte) []byte {
-	for len(text) > 0 {
-		line, rest, ended := cutLine(text)
-		q := quotedLine{dst: dst}
-		for i, c := range line {
-			last := i == len(line)-1
-			q.put(c, !isLiteral(c) || isBlank(c) && last, line[i+1:])
-		}
-		dst, text = q.dst, rest
-		if ended {
-			dst = append(dst, '\r', '\n')
-		}
+// literals appends the first octets of s that stand for themselves and need no thought, and returns how many.
+func (q *quotedLine) literals(s []byte) int {
+	if q.column == 0 {
+		return 0
 	}
-	return dst
+	s = s[:min(len(s), maxEncodedLine-1-q.column)]
+	n := 0
+	for n < len(s) && isLiteral(s[n]) {
+		n++
+	}
+	q.dst = append(q.dst, s[:n]...)
+	q.column += n
+	return n
+}
+
+// putText appends octets of a line of text from at on, and returns where it got to.
+func (q *quotedLine) putText(line []byte, at int) int {
+	last := len(line) - 1
+	if n := q.literals(line[at:last]); n > 0 {
+		return at + n
+	}
+	c := line[at]
+	q.put(c, !isLiteral(c) || isBlank(c) && at == last, line[at+1:])
+	return at + 1
+}
+
+// putQuoted does so with a line that is in quoted-printable already.
+func (q *quotedLine) putQuoted(line []byte, at int) int {
+	if n := q.literals(line[at:]); n > 0 {
+		return at + n
+	}
+	c := line[at]
+	if c == '=' && at+2 < len(line) && isHex(line[at+1]) && isHex(line[at+2]) {
+		q.put(unhex(line[at+1])<<4|unhex(line[at+2]), true, nil)
+		return at + 3
+	}
+	q.put(c, !isLiteral(c), line[at+1:])
+	return at + 1
+}
+
+// quoted has text in quoted-printable. Line ends stay line ends, a bare CR is an octet.
+func quoted(text []byte) form {
+	return quotedLines(text, (*quotedLine).putText, func(line []byte) ([]byte, bool) { return line, false })
+}
+
+// requoted has a quoted-printable body that is repaired: short lines, no trailing blanks, which are no part of the content
+// (RFC 2045, section 6.7, rule 3), and no octets that need encoding. The decoded content stays.
+func requoted(body []byte) form {
+	return quotedLines(body, (*quotedLine).putQuoted, func(line []byte) ([]byte, bool) {
+		return bytes.CutSuffix(bytes.TrimRight(line, " \t"), []byte{'='})
+	})
+}
+
+// quotedLines has each line of b as it is put, after it was cut to what is to be put, without the sign of a soft line end.
+func quotedLines(b []byte, put func(q *quotedLine, line []byte, at int) int, cut func(line []byte) (cut []byte, soft bool)) form {
+	return func(yield func([]byte) bool) {
+		q := quotedLine{dst: make([]byte, 0, min(len(b), stride)*5/4+2*maxEncodedLine)}
+		goOn := func() bool {
+			if len(q.dst) < stride {
+				return true
+			}
+			made := q.dst
+			q.dst = q.dst[:0]
+			return yield(made)
+		}
+		for rest := b; len(rest) > 0; {
+			line, after, ended := cutLine(rest)
+			line, soft := cut(line)
+			q.column, rest = 0, after
+			for at := 0; at < len(line); {
+				if at = put(&q, line, at); !goOn() {
+					return
+				}
+			}
+			if soft {
+				q.dst = append(q.dst, '=')
+			}
+			if ended {
+				q.dst = append(q.dst, '\r', '\n')
+			}
+			if !goOn() {
+				return
+			}
+		}
+		yield(q.dst)
+	}
 }
 
 // quotedSize estimates how many octets text becomes.
@@ -65,34 +136,6 @@ func quotedSize(text []byte) int {
 		}
 	}
 	return size
-}
-
-// appendRequoted repairs a quoted-printable body: short lines, no trailing blanks, which are no part of the content
-// (RFC 2045, section 6.7, rule 3), and no octets that need encoding. The decoded content stays.
-func appendRequoted(dst, body []byte) []byte {
-	for len(body) > 0 {
-		line, rest, ended := cutLine(body)
-		line = bytes.TrimRight(line, " \t")
-		line, soft := bytes.CutSuffix(line, []byte{'='})
-		q := quotedLine{dst: dst}
-		for i := 0; i < len(line); i++ {
-			c := line[i]
-			if c == '=' && i+2 < len(line) && isHex(line[i+1]) && isHex(line[i+2]) {
-				q.put(unhex(line[i+1])<<4|unhex(line[i+2]), true, nil)
-				i += 2
-				continue
-			}
-			q.put(c, !isLiteral(c), line[i+1:])
-		}
-		dst, body = q.dst, rest
-		if soft {
-			dst = append(dst, '=')
-		}
-		if ended {
-			dst = append(dst, '\r', '\n')
-		}
-	}
-	return dst
 }
 
 // isLiteral reports whether quoted-printable may hold the octet as itself, save a blank at the end of a line.

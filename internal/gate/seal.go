@@ -35,8 +35,8 @@ func (c sealedCopy) outgoing(m *mail.Message) outbox.Copy {
 	return outbox.Copy{To: c.to, Header: c.header, Body: c.body}
 }
 
-// seal makes a copy for each recipient that gets one, ready to be written in their order until done is called. Unless
-// some get the message as it is, nothing holds on to its body any more.
+// seal makes a copy for each recipient that gets one, ready to be written in their order until done is called. All of
+// them hold on to the body of the message.
 func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []sealedCopy, done func(), err error) {
 	done = func() {}
 	named := namedRecipients(m.Header)
@@ -62,9 +62,6 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []
 		draft, err := g.prepare(m)
 		if err != nil {
 			return nil, done, err
-		}
-		if !slices.ContainsFunc(plan.Decisions, func(d Decision) bool { return d.Do == Pass }) {
-			m.Body = nil
 		}
 		done = draft.Close
 		options := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
