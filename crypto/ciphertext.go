@@ -20,17 +20,28 @@ func (c *Ciphertext) WriteTo(w io.Writer) (int64, error) {
 	if c.data.class == 0 {
 		err = c.data.writeTo(e)
 	} else {
-		var packet [][]byte
-		packet, err = c.shelf.get(c.data)
-		for _, piece := range packet {
-			e.encode(piece)
-		}
+		err = c.writeShared(e)
 	}
 	if err != nil {
 		return e.n, err
 	}
 	e.finish()
 	return e.n, e.err
+}
+
+// writeShared writes the data from the shelf.
+func (c *Ciphertext) writeShared(w io.Writer) error {
+	packet, err := c.shelf.take(c.data)
+	if err != nil {
+		return err
+	}
+	defer c.shelf.give(packet)
+	for _, piece := range packet.pieces {
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Size returns the number of octets that WriteTo writes, without doing so.

@@ -10,8 +10,14 @@ type Shelf struct {
 	all     []*data
 	classes int
 
-	kept   *data
-	packet [][]byte
+	kept *shelved
+}
+
+// shelved is a data packet that is made.
+type shelved struct {
+	of     *data
+	pieces [][]byte
+	users  int // who read it just now
 }
 
 // add makes the shelf responsible for a data packet.
@@ -29,20 +35,31 @@ func (s *Shelf) newClass() int {
 	return s.classes
 }
 
-// get returns a packet, which replaces another one on the shelf.
-func (s *Shelf) get(d *data) ([][]byte, error) {
+// take returns a packet, which replaces another one on the shelf, until it is given back. It gets the memory of the other one
+// if nobody reads that any more: what waits for the garbage collector while one class follows the other is in memory, too.
+func (s *Shelf) take(d *data) (*shelved, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.kept == d {
-		return s.packet, nil
+	if s.kept == nil || s.kept.of != d {
+		p := pieces{left: d.size()}
+		if s.kept != nil && s.kept.users == 0 {
+			p.free = s.kept.pieces
+		}
+		s.kept = nil
+		if err := d.writeTo(&p); err != nil {
+			return nil, err
+		}
+		s.kept = &shelved{of: d, pieces: p.all}
 	}
-	s.kept, s.packet = nil, nil
-	p := pieces{left: d.size()}
-	if err := d.writeTo(&p); err != nil {
-		return nil, err
-	}
-	s.kept, s.packet = d, p.all
-	return s.packet, nil
+	s.kept.users++
+	return s.kept, nil
+}
+
+// give ends the use of a packet.
+func (s *Shelf) give(p *shelved) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.users--
 }
 
 // pieceSize is in octets. A packet that comes into being piece by piece lets the memory of others be used again meanwhile.
@@ -51,7 +68,8 @@ const pieceSize = 256 << 10
 // pieces keeps what is written to it.
 type pieces struct {
 	all  [][]byte
-	left int64 // octets to come
+	free [][]byte // to be used first, in place of new memory
+	left int64    // octets to come
 }
 
 // Write keeps a copy of b.
@@ -60,7 +78,7 @@ func (p *pieces) Write(b []byte) (int, error) {
 	for len(b) > 0 {
 		last := len(p.all) - 1
 		if last < 0 || len(p.all[last]) == cap(p.all[last]) {
-			p.all = append(p.all, make([]byte, 0, max(1, min(pieceSize, p.left))))
+			p.all = append(p.all, p.room())
 			last++
 		}
 		piece := p.all[last]
@@ -68,6 +86,16 @@ func (p *pieces) Write(b []byte) (int, error) {
 		p.all[last], b, p.left = append(piece, b[:n]...), b[n:], p.left-int64(n)
 	}
 	return written, nil
+}
+
+// room returns a piece to be filled.
+func (p *pieces) room() []byte {
+	if len(p.free) == 0 {
+		return make([]byte, 0, max(1, min(pieceSize, p.left)))
+	}
+	piece := p.free[0]
+	p.free = p.free[1:]
+	return piece[:0]
 }
 
 // Clear forgets the session keys of all copies, and what is kept for them. No copy may be in the middle of being written;
@@ -78,5 +106,5 @@ func (s *Shelf) Clear() {
 	for _, d := range s.all {
 		d.clear()
 	}
-	s.all, s.kept, s.packet = nil, nil, nil
+	s.all, s.kept = nil, nil
 }
