@@ -14,10 +14,14 @@ const (
 	// memoryAtRest is what the program may have beside its mail. The pages of the program itself, which are about 22 MiB,
 	// do not count.
 	memoryAtRest = 14 << 20
+	// perStep is what there may be for each step: a message is in use 2.4 times at most, as it came and as it is encrypted, a
+	// third larger where it had to be put into base64. The goal is 3 times (docs/limits.md); the rest of it is for what the
+	// collector of a busy machine is late with.
+	perStep = memoryStep * 26 / 10
 )
 
 // memoryLimit ties the garbage collector to the mail in work. Left alone, it lets the heap grow to twice of what is in use,
-// and a large message is in use two times already: as it is signed and as it is encrypted. With no more than a few small
+// and a large message is in use two times already: as it came and as it is encrypted. With no more than a few small
 // messages in work there is no limit, and no cost.
 type memoryLimit struct {
 	memory memory
@@ -54,7 +58,7 @@ func (l *memoryLimit) inFlight(octets int64) {
 		l.atRest = max(memoryAtRest, 2*l.memory.live())
 		fallthrough
 	default:
-		l.memory.limit(min(l.most, l.atRest+steps*memoryStep*28/10))
+		l.memory.limit(min(l.most, l.atRest+steps*perStep))
 	}
 	l.steps = steps
 }

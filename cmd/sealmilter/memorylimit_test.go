@@ -28,10 +28,10 @@ func TestMemoryLimit(t *testing.T) {
 		{0, math.MaxInt64, math.MaxInt64},
 		{1, math.MaxInt64, math.MaxInt64},
 		{4 * mib, math.MaxInt64, math.MaxInt64},
-		{5 * mib, 14*mib + 14*mib, 14*mib + 18*mib},
-		{100 * mib, 280 * mib, (40 - 22 + 300) * mib},
-		{200 * mib, 560 * mib, (40 - 22 + 600) * mib},
-		{25 * mib, 70 * mib, (40 - 22 + 75) * mib},
+		{5 * mib, 14*mib + 13*mib, 14*mib + 18*mib},
+		{100 * mib, 260 * mib, (40 - 22 + 300) * mib},
+		{200 * mib, 520 * mib, (40 - 22 + 600) * mib},
+		{25 * mib, 65 * mib, (40 - 22 + 75) * mib},
 		{3 * mib, math.MaxInt64, math.MaxInt64},
 	} {
 		if l.inFlight(tc.octets); m.limited < tc.least || m.limited > tc.most {
