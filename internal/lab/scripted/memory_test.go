@@ -99,10 +99,11 @@ func BenchmarkMemory(b *testing.B) {
 func TestMemory(t *testing.T) {
 	w := labtest.NewWorld(t.Context(), t, labtest.Build(t), false)
 	for _, l := range []load{
-		{"shared", 4, 8 << 20, attached, 6, 2, 2, ""},
-		{"not shared", 4, 8 << 20, attached, 6, 2, 2, "crypto.share = false\n"},
-		{"encoded", 4, 8 << 20, cyrillic, 6, 2, 2, ""},
-		{"many recipients", 1, 2 << 20, attached, 100, 60, 40, ""},
+		{"shared", 4, 8 << 20, attached, 3, 2, 1, ""},
+		{"not shared", 4, 8 << 20, attached, 3, 2, 1, "crypto.share = false\n"},
+		{"text", 4, 8 << 20, cyrillic, 3, 2, 1, ""},
+		{"octets", 4, 8 << 20, unencoded, 3, 2, 1, ""},
+		{"many recipients", 1, 2 << 20, attached, 40, 20, 10, ""},
 	} {
 		t.Run(l.name, func(t *testing.T) {
 			if m := l.run(t, w); m.peak > m.allowed() {
