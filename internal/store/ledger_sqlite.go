@@ -16,6 +16,8 @@ const recordCopy = `INSERT INTO sent_copy (message, copy, expires) VALUES ($1, $
 type sqliteLedger struct {
 	writer writer
 	log    *logFile
+	// room is the same log, for those who cannot wait for a flush.
+	room *logFile
 
 	mu        sync.Mutex
 	statement *sql.Stmt // recordCopy, nil before the first record
@@ -33,7 +35,15 @@ func (l *sqliteLedger) prepared(ctx context.Context) (*sql.Stmt, error) {
 	return l.statement, err
 }
 
+// record also fails if there is no room for the next one.
 func (l *sqliteLedger) record(ctx context.Context, message string, copies []string, expires int64) error {
+	if err := l.write(ctx, message, copies, expires); err != nil {
+		return err
+	}
+	return l.room.reserve()
+}
+
+func (l *sqliteLedger) write(ctx context.Context, message string, copies []string, expires int64) error {
 	statement, err := l.prepared(ctx)
 	if err != nil {
 		return err
@@ -65,5 +75,5 @@ func (l *sqliteLedger) change(ctx context.Context, statement string, args ...any
 func (l *sqliteLedger) flush(ctx context.Context) error { return l.writer.flush(ctx) }
 
 func (l *sqliteLedger) close() error {
-	return errors.Join(l.writer.close(), l.log.close())
+	return errors.Join(l.writer.close(), l.log.close(), l.room.close())
 }

@@ -35,7 +35,8 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	}
 	log := &logFile{path: file + "-wal"}
 	w := writer{db: write, flush: (&flushes{sync: log.flush}).wait}
-	s := &Store{read: read, keys: w, ledger: &sqliteLedger{writer: w, log: log}, host: &hostClaims{path: file + "-claims"}}
+	ledger := &sqliteLedger{writer: w, log: log, room: &logFile{path: log.path}}
+	s := &Store{read: read, keys: w, ledger: ledger, host: &hostClaims{path: file + "-claims"}}
 	if err := migrate(ctx, w, as.migrations, func(text string) string { return text }); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -24,7 +24,42 @@ type logFile struct {
 	path string
 
 	mu   sync.Mutex
-	file *os.File // nil before the first flush
+	file *os.File // nil before the first use
+	// reserved is up to where the file has room on the disk, as far as that was asked for.
+	reserved int64
+}
+
+// logRoom is the room for further records in octets: some 16 KiB for each message whose next copy is on its way.
+const logRoom = 2 << 20
+
+// reserve makes sure that the log can grow although the disk gets full. A record comes when its copy is with the MTA, and
+// must not fail then. What can be asked for in front of that is asked for here; a file system that knows no reservations
+// says so, and goes without.
+func (l *logFile) reserve() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.follow(); err != nil {
+		return err
+	}
+	info, err := l.file.Stat()
+	if err != nil {
+		return err
+	}
+	end := info.Size() + logRoom
+	if l.reserved >= end {
+		return nil
+	}
+	const keepSize = 1 // FALLOC_FL_KEEP_SIZE
+	for {
+		err := syscall.Fallocate(int(l.file.Fd()), keepSize, info.Size(), 2*logRoom)
+		switch {
+		case err == nil, errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.ENOSYS):
+			l.reserved = info.Size() + 2*logRoom
+			return nil
+		case !errors.Is(err, syscall.EINTR):
+			return fmt.Errorf("reserve room for records in %s: %w; check the disk and its free space", l.path, err)
+		}
+	}
 }
 
 // flush returns when everything in the log is on stable storage. The file stays open, so that the system reports an error
@@ -57,7 +92,7 @@ func (l *logFile) follow() error {
 	if err := l.drop(); err != nil {
 		return err
 	}
-	if l.file, err = os.Open(l.path); err != nil {
+	if l.file, err = os.OpenFile(l.path, os.O_RDWR, 0); err != nil {
 		return err
 	}
 	return flushDir(filepath.Dir(l.path))
@@ -75,7 +110,7 @@ func (l *logFile) drop() error {
 		return nil
 	}
 	err := l.file.Close()
-	l.file = nil
+	l.file, l.reserved = nil, 0
 	return err
 }
 
