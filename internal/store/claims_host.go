@@ -122,7 +122,12 @@ func (c *hostClaims) open() (err error) {
 
 // lock changes the lock of one octet. The caller holds the mutex.
 func (c *hostClaims) lock(command int, kind int16, octet int64) error {
-	l := syscall.Flock_t{Type: kind, Whence: io.SeekStart, Start: octet, Len: 1}
+	return c.lockRange(command, kind, octet, 1)
+}
+
+// lockRange changes the locks of some octets. The caller holds the mutex.
+func (c *hostClaims) lockRange(command int, kind int16, from, octets int64) error {
+	l := syscall.Flock_t{Type: kind, Whence: io.SeekStart, Start: from, Len: octets}
 	return os.NewSyscallError("lock "+c.path, syscall.FcntlFlock(c.file.Fd(), command, &l))
 }
 
