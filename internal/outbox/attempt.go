@@ -150,22 +150,24 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	if err := a.connect(ctx); err != nil {
 		return err
 	}
-	if err := a.transmit(ctx, env, c); err != nil {
-		return err
-	}
-	// The MTA has the copy, whether or not the client still waits.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
 	names := []string{name}
 	for _, to := range c.About {
 		names = append(names, a.identity.copyName(to, toldOf))
 	}
+	if err := a.transmit(ctx, env, c, names); err != nil {
+		return err
+	}
+	defer a.session.settle()
+	// The MTA has the copy, whether or not the client still waits.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
 	return a.record(ctx, names...)
 }
 
 // transmit runs one transaction of the session, while the last record is flushed. What breaks off, be it by a panic of
-// the body, is closed at once: any further command, QUIT as well, would first end the message with its final dot.
-func (a *Attempt) transmit(ctx context.Context, env *mail.Envelope, c Copy) error {
+// the body, is closed at once: any further command, QUIT as well, would first end the message with its final dot. Names are
+// what is to be recorded then.
+func (a *Attempt) transmit(ctx context.Context, env *mail.Envelope, c Copy, names []string) error {
 	whole := false
 	defer func() {
 		if !whole {
@@ -173,7 +175,13 @@ func (a *Attempt) transmit(ctx context.Context, env *mail.Envelope, c Copy) erro
 			a.session = nil
 		}
 	}()
-	err := a.session.send(ctx, env, c, a.secure(ctx))
+	secured := a.secure(ctx)
+	err := a.session.send(ctx, env, c, func(octets int) (forget func(), err error) {
+		if err := secured(); err != nil {
+			return nil, err
+		}
+		return a.watch(octets, names), nil
+	})
 	whole = err == nil
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"sealmilter/internal/mail"
@@ -22,15 +23,25 @@ const (
 // dialogue speaks SMTP (RFC 5321) to the MTA: one command, one reply. A library's client parses and orders the
 // parameters of MAIL and RCPT, and leaves out what it does not know; here they go on as the client gave them.
 type dialogue struct {
-	conn net.Conn
+	conn socket
 	text *textproto.Conn
 	// extensions are what the MTA announces, by keyword in upper case, with their arguments.
 	extensions map[string]string
 }
 
+// socket is a connection whose file descriptor can be used.
+type socket interface {
+	net.Conn
+	syscall.Conn
+}
+
+func newDialogue(conn socket) *dialogue {
+	return &dialogue{conn: conn, text: textproto.NewConn(conn), extensions: map[string]string{}}
+}
+
 // greet reads the MTA's greeting and learns its extensions.
-func greet(conn net.Conn, name string) (*dialogue, error) {
-	d := &dialogue{conn: conn, text: textproto.NewConn(conn), extensions: map[string]string{}}
+func greet(conn socket, name string) (*dialogue, error) {
+	d := newDialogue(conn)
 	if _, err := d.reply(commandTimeout, 220); err != nil {
 		return nil, fmt.Errorf("greeting: %w", err)
 	}
@@ -83,31 +94,67 @@ func (d *dialogue) reply(limit time.Duration, expected int) (string, error) {
 	if err != nil {
 		return "", broken(err)
 	}
+	return text, judge(code, text, expected)
+}
+
+// judge returns nil for a reply with the expected code.
+func judge(code int, text string, expected int) error {
 	switch code {
 	case expected:
-		return text, nil
+		return nil
 	case 251:
 		// A recipient elsewhere is a recipient (RFC 5321, section 3.4).
 		if expected == 250 {
-			return text, nil
+			return nil
 		}
 	}
-	return "", refusal(code, text)
+	return refusal(code, text)
 }
 
-// data returns the writer of a message: it adds the dots of transparency, and with Close the final one (RFC 5321,
-// section 4.5.2). Without Close, the MTA throws away what it has got when the connection ends.
-func (d *dialogue) data() (io.WriteCloser, error) {
+// data returns the writer of a message. Without its Close, the MTA throws away what it has got when the connection ends.
+func (d *dialogue) data() (*text, error) {
 	if _, err := d.command(354, "DATA"); err != nil {
 		return nil, err
 	}
-	return d.text.DotWriter(), nil
+	return &text{out: d.text.DotWriter()}, nil
 }
 
-// queued reads the reply to the final dot.
-func (d *dialogue) queued() error {
-	_, err := d.reply(queueTimeout, 250)
+// text writes a message: it adds the dots of transparency, and with Close the final one (RFC 5321, section 4.5.2).
+type text struct {
+	out  io.WriteCloser
+	last byte // octet that was written
+}
+
+func (t *text) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		t.last = p[len(p)-1]
+	}
+	return t.out.Write(p)
+}
+
+// endLine ends the last line, so that the final dot is all that is left to write.
+func (t *text) endLine() error {
+	end := "\r\n"
+	switch t.last {
+	case '\n':
+		return nil
+	case '\r':
+		end = "\n"
+	}
+	_, err := io.WriteString(t, end)
 	return err
+}
+
+// Close writes the final dot.
+func (t *text) Close() error { return t.out.Close() }
+
+// queued waits for the reply to the final dot, and leaves it in the socket. It returns its size.
+func (d *dialogue) queued() (size int, err error) {
+	a, err := d.await(queueTimeout)
+	if err != nil {
+		return 0, broken(err)
+	}
+	return a.size, judge(a.code, a.text, 250)
 }
 
 // refusal makes a Failure of a reply. Its text is the MTA's own, about an envelope that the client knows. What is about

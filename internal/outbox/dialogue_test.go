@@ -1,11 +1,16 @@
 package outbox
 
 import (
+	"bufio"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 
 	"sealmilter/internal/mail"
 )
@@ -39,31 +44,29 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// FuzzServer has a server say anything at all. Nothing but a whole transaction counts as one.
+// FuzzServer has a server say anything at all, a line after each of the client's, and after the final dot the rest. Nothing but a
+// whole transaction counts as one.
 func FuzzServer(f *testing.F) {
 	f.Add("220 x\r\n250-x\r\n250 SIZE 10\r\n250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n")
 	f.Add("220-x\r\n220 y\r\n250 x\r\n250 ok\r\n251 ok\r\n354 go\r\n550 5.7.1 no\r\n")
+	f.Add("220 x\r\n250 x\r\n250 ok\r\n250 ok\r\n354 go\r\n250-ok\r\n250")
+	f.Add("220 x\r\n250 x\r\n250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n421 late\r\n")
 	f.Add("421 busy\r\n")
 	f.Add("220 x\r\n250-x\r\n251 y\r\n")
 	f.Add("\r\n")
 	f.Fuzz(func(t *testing.T, replies string) {
-		here, there := net.Pipe()
+		here, there := socketPair(t)
 		heard := make(chan string)
-		go func() {
-			b, _ := io.ReadAll(there)
-			heard <- string(b)
-		}()
-		go func() {
-			io.WriteString(there, replies)
-			there.Close()
-		}()
+		go func() { heard <- reply(there, replies) }()
 		sent := false
 		d, err := greet(here, "client.example")
 		if err == nil {
 			s := &session{dialogue: d}
 			addr, _ := mail.ParseAddr("bob@example.net")
-			err = s.send(t.Context(), &mail.Envelope{}, Copy{To: mail.Recipient{Addr: addr}, Body: strings.NewReader("text\r\n")}, func() error { return nil })
+			c := Copy{To: mail.Recipient{Addr: addr}, Body: strings.NewReader("text\r\n")}
+			err = s.send(t.Context(), &mail.Envelope{}, c, func(int) (func(), error) { return func() {}, nil })
 			sent = err == nil
+			s.settle()
 		}
 		here.Close()
 		said := <-heard
@@ -74,6 +77,57 @@ func FuzzServer(f *testing.F) {
 			t.Fatalf("refused with %+v", failure)
 		}
 	})
+}
+
+// socketPair returns two ends of a connection that are sockets, which those of [net.Pipe] are not.
+func socketPair(t *testing.T) (here, there socket) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]socket
+	for i, descriptor := range pair {
+		file := os.NewFile(uintptr(descriptor), "end")
+		conn, err := net.FileConn(file)
+		if err := errors.Join(err, file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		ends[i] = conn.(socket)
+	}
+	return ends[0], ends[1]
+}
+
+// reply is the server's side. It returns all that the client has said.
+func reply(conn net.Conn, replies string) string {
+	defer conn.Close()
+	var heard strings.Builder
+	in := bufio.NewReader(io.TeeReader(conn, &heard))
+	text, said := false, ""
+	for replies != "" {
+		line, rest, _ := strings.Cut(replies, "\n")
+		io.WriteString(conn, replies[:len(replies)-len(rest)])
+		said += line + "\n"
+		_, whole, _ := parseAnswer([]byte(said))
+		if replies = rest; !whole || replies == "" {
+			continue
+		}
+		command, err := in.ReadString('\n')
+		if text && strings.HasPrefix(said, "354") {
+			for err == nil && command != ".\r\n" {
+				command, err = in.ReadString('\n')
+			}
+			io.WriteString(conn, replies)
+			break
+		}
+		if err != nil {
+			break
+		}
+		text, said = command == "DATA\r\n", ""
+	}
+	conn.(interface{ CloseWrite() error }).CloseWrite()
+	io.Copy(io.Discard, in)
+	return heard.String()
 }
 
 func FuzzParameter(f *testing.F) {

@@ -44,6 +44,10 @@ var ErrBusy error = mail.Defer("4.4.5", "This message is being sent already. Ple
 
 // Outbox is safe for concurrent use.
 type Outbox struct {
+	// Witness is told of each copy between its final dot and its record. It is set before the first attempt. Without one, a
+	// crash of this process may repeat such a copy.
+	Witness Witness
+
 	addr   string
 	ledger Ledger
 	now    func() time.Time
@@ -74,14 +78,15 @@ func (o *Outbox) dial(ctx context.Context) (*ownConn, error) {
 		return nil, err
 	}
 	local, server := endOf(conn.LocalAddr()), endOf(conn.RemoteAddr())
-	if !local.IsValid() || !server.IsValid() {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok || !local.IsValid() || !server.IsValid() {
 		return nil, errors.Join(fmt.Errorf("a connection from %v to %v", conn.LocalAddr(), conn.RemoteAddr()), conn.Close())
 	}
 	name := strings.ToLower(rand.Text()) + ".sealmilter.localhost"
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.conns[local] = ownEnd{server, name}
-	return &ownConn{Conn: conn, outbox: o, local: local, name: name}, nil
+	return &ownConn{TCPConn: tcp, outbox: o, local: local, name: name}, nil
 }
 
 // endOf returns an end of a TCP connection, the zero AddrPort of any other.
@@ -115,7 +120,7 @@ func (o *Outbox) Owns(client, server netip.AddrPort, name string) bool {
 
 // ownConn is a connection of the outbox. Each read and write has a deadline of its own.
 type ownConn struct {
-	net.Conn
+	*net.TCPConn
 	outbox *Outbox
 	local  netip.AddrPort
 	name   string
@@ -129,7 +134,7 @@ func (c *ownConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
 	}
-	return c.Conn.Write(p)
+	return c.TCPConn.Write(p)
 }
 
 // Close forgets the local port before the kernel can give it to somebody else, once: by a second call, another connection
@@ -140,5 +145,5 @@ func (c *ownConn) Close() error {
 		defer c.outbox.mu.Unlock()
 		delete(c.outbox.conns, c.local)
 	})
-	return c.Conn.Close()
+	return c.TCPConn.Close()
 }

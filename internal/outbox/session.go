@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 
@@ -14,6 +15,11 @@ import (
 // session is one SMTP connection to the MTA.
 type session struct {
 	*dialogue
+	tcp *net.TCPConn
+	// answered is the size of the answer to the last final dot, while it lies in the socket, and forget ends the watch over the
+	// copy, nil if there is none.
+	answered int
+	forget   func()
 }
 
 // connect opens a session. The end of ctx ends only the attempt to open it. A listener that cannot be used is a
@@ -38,7 +44,7 @@ func (o *Outbox) connect(ctx context.Context) (*session, error) {
 		return nil, mail.Defer("4.3.2", notNow, fmt.Errorf("the loopback listener %s does not take the connection: %w; "+
 			"see the mail server's log, and check that reinject names the listener that sealmilter setup makes", o.addr, err))
 	}
-	return &session{d}, nil
+	return &session{dialogue: d, tcp: conn.TCPConn}, nil
 }
 
 // notNow is what a client reads when it is the listener that cannot be used.
@@ -52,7 +58,10 @@ func attach(ctx context.Context, conn net.Conn) (detach func() bool) {
 // send runs one transaction. When ctx ends, or ready returns an error, before the final dot is written, the message is not
 // sent. From then on the MTA may have it whatever becomes of ctx, so that its answer is waited for all the same, for
 // [queueTimeout] at most.
-func (s *session) send(ctx context.Context, env *mail.Envelope, c Copy, ready func() error) (err error) {
+//
+// Ready is told how many octets the final dot is the last of. What it returns is called by settle or close, one of which the
+// caller calls when it has recorded what send returns.
+func (s *session) send(ctx context.Context, env *mail.Envelope, c Copy, ready func(octets int) (forget func(), err error)) (err error) {
 	detach := attach(ctx, s.conn)
 	defer func() {
 		detach()
@@ -85,7 +94,13 @@ func (s *session) send(ctx context.Context, env *mail.Envelope, c Copy, ready fu
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("send a copy: %w", err)
 	}
-	if err := ready(); err != nil {
+	if err := data.endLine(); err != nil {
+		return fmt.Errorf("send a copy: %w", err)
+	}
+	if s.forget, err = ready(s.text.W.Buffered() + len(".\r\n")); err != nil {
+		return fmt.Errorf("send a copy: %w", err)
+	}
+	if err := s.silent(); err != nil {
 		return fmt.Errorf("send a copy: %w", err)
 	}
 	if !detach() {
@@ -94,7 +109,7 @@ func (s *session) send(ctx context.Context, env *mail.Envelope, c Copy, ready fu
 	if err := data.Close(); err != nil {
 		return fmt.Errorf("send a copy: %w", err)
 	}
-	if err := s.queued(); err != nil {
+	if s.answered, err = s.queued(); err != nil {
 		return fmt.Errorf("send a copy: %w", err)
 	}
 	return nil
@@ -128,5 +143,19 @@ func (s *session) quit() {
 	s.conn.Close()
 }
 
+// settle ends the watch over a copy, and only then takes the answer about it out of the socket: whoever watches could not read
+// it any more.
+func (s *session) settle() {
+	if s.forget != nil {
+		s.forget()
+		s.forget = nil
+	}
+	io.CopyN(io.Discard, s.text.R, int64(s.answered)) // it is there
+	s.answered = 0
+}
+
 // close ends the session at once: the MTA throws away what it has of a message.
-func (s *session) close() { s.conn.Close() }
+func (s *session) close() {
+	s.settle()
+	s.conn.Close()
+}

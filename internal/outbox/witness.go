@@ -1,0 +1,24 @@
+package outbox
+
+import (
+	"net"
+	"time"
+)
+
+// Witness stands by in case that this process dies while a copy is on its way: it shares the connection, and records the
+// copy if the MTA accepts it.
+type Witness interface {
+	// Watch is called when a copy's final dot is to be written, which is the last of so many octets. The connection is
+	// written to by nobody else and read by nobody, until the returned function is called: with the MTA's answer
+	// still in the socket, and the copy recorded, if it was accepted, as a copy of a message until a time.
+	Watch(conn *net.TCPConn, octets int, message string, copies []string, expires time.Time) (forget func())
+}
+
+// watch has the witness know of a copy, if there is one.
+func (a *Attempt) watch(octets int, names []string) (forget func()) {
+	o := a.outbox
+	if o.Witness == nil {
+		return func() {}
+	}
+	return o.Witness.Watch(a.session.tcp, octets, a.identity.digest, names, o.now().Add(a.identity.openFor()))
+}
