@@ -23,6 +23,7 @@ var imports = map[string][]string{
 	"deploy/sendmail":       {},
 	"internal/localuser":    {},
 	"internal/coredump":     {},
+	"internal/witness":      {},
 	"internal/lab/labtest":  {"internal/lab", "internal/lab/scenario"},
 	"internal/lab/scenario": {"internal/lab"},
 	"internal/lab/scripted": {"internal/lab"},
@@ -36,7 +37,8 @@ var imports = map[string][]string{
 	"internal/gate":         {"internal/mail", "internal/config", "internal/outbox", "crypto", "crypto/pgpmime", "keys"},
 	"cmd/sealmilter": {"internal/mail", "internal/config", "internal/gate", "internal/lab", "internal/outbox",
 		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy", "deploy/postfix",
-		"deploy/sendmail", "internal/coredump", "internal/localuser", "internal/wiring"},
+		"deploy/sendmail", "internal/coredump", "internal/localuser",
+		"internal/wiring", "internal/witness"},
 
 	"internal/lab/campaign":     {"internal/lab", "deploy/postfix"},
 	"internal/lab/campaign/run": {"internal/lab", "internal/lab/campaign"},

@@ -56,11 +56,7 @@ func openState(ctx context.Context, c *config.Config) (*installation, error) {
 	if err := os.MkdirAll(c.State, 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w; create it for the user that runs sealmilter, or set state in the configuration", err)
 	}
-	database := c.Database
-	if database == "" {
-		database = filepath.Join(c.State, "sealmilter.db")
-	}
-	s, err := store.OpenWithState(ctx, database, c.State)
+	s, err := store.OpenWithState(ctx, databaseOf(c), c.State)
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w; %s has to belong to the user that runs sealmilter serve, and other commands are for that user and root", err, c.State)
 	}
@@ -82,6 +78,14 @@ func openState(ctx context.Context, c *config.Config) (*installation, error) {
 		Rand: rand.Reader,
 	})
 	return &installation{config: c, store: s, local: local, senders: senders}, nil
+}
+
+// databaseOf returns the file or the URL of a configuration's database.
+func databaseOf(c *config.Config) string {
+	if c.Database == "" {
+		return filepath.Join(c.State, "sealmilter.db")
+	}
+	return c.Database
 }
 
 // directory returns the key directory of a configuration, which may be newer than that of the installation. Peek is for

@@ -51,7 +51,13 @@ func (i *installation) serve(cmd *cobra.Command) error {
 		return err
 	}
 
+	standby, err := i.startWitness(log)
+	if err != nil {
+		return err
+	}
+	defer standby.Close()
 	out := outbox.New(i.config.Reinject, i.store, time.Now)
+	out.Witness = standby
 	counts := newMetrics()
 	counts.observe(i)
 	observer := &keyObserver{log: log, metrics: counts}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"sealmilter/internal/store"
+	"sealmilter/internal/witness"
+)
+
+// witnessCommand is the name of the command that serve runs.
+const witnessCommand = "witness"
+
+func newWitness() *cobra.Command {
+	return &cobra.Command{
+		Use:    witnessCommand,
+		Short:  "Record what a serve that has crashed could not; run by serve alone",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Who stops the service signals all of its processes. This one ends with the milter, and not before it; and the log
+			// may have no reader any more.
+			signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+			conn, claims := witness.Inherited()
+			return witness.Attend(context.WithoutCancel(cmd.Context()), conn, claims, witness.Duty{
+				Open: func(ctx context.Context, note []byte) (witness.Ledger, error) { return openLedger(ctx, note) },
+				Hold: store.HoldClaims,
+				Log:  slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)),
+				Wait: wait,
+			})
+		},
+	}
+}
+
+// ledgerNote tells the witness where the ledger is. The configuration file may have changed by the time.
+type ledgerNote struct{ Database, State string }
+
+// openLedger opens the ledger that a note of startWitness tells of.
+func openLedger(ctx context.Context, note []byte) (witness.Ledger, error) {
+	var n ledgerNote
+	if err := json.Unmarshal(note, &n); err != nil {
+		return nil, fmt.Errorf("the milter's note: %w", err)
+	}
+	return store.OpenWithState(ctx, n.Database, n.State)
+}
+
+// startWitness starts the process that records what this one could not if it crashed.
+func (i *installation) startWitness(log *slog.Logger) (*witness.Witness, error) {
+	claims, err := i.store.ClaimsFile()
+	if err != nil {
+		return nil, err
+	}
+	note, err := json.Marshal(ledgerNote{databaseOf(i.config), i.config.State})
+	if err != nil {
+		return nil, err
+	}
+	return witness.Start(witness.Options{
+		Claims: claims,
+		Note:   note,
+		Log:    log,
+		Wait:   wait,
+		Spawn:  witness.Spawner(witnessCommand),
+	}), nil
+}
