@@ -161,6 +161,33 @@ func (s *sufferer) noRoom(t *testing.T) {
 	}
 }
 
+// killedAfterDot has the daemon die (SIGKILL) while Postfix queues a copy, whose answer is on the way for long. As long as it is,
+// the client's next tries are told to wait, by the daemon that was started again. Then that knows of the copy: everybody gets one.
+func (s *sufferer) killedAfterDot(t *testing.T) {
+	for copies := range 2 {
+		since, l := len(s.Sink.Deliveries()), threefold(fmt.Sprintf("killed-after-dot-%d", copies+1), "", nil)
+		s.cable.Break(labtest.Break{Copy: copies + 1, At: labtest.AfterDot, Hang: true})
+		first := s.start(l, nil)
+		s.cable.WaitReached(s.ctx, t)
+		done(t, s.Kill())
+		s.ended(t, first, "451")
+		done(t, s.Serve(s.ctx))
+		const busy = "451 4.4.5 This message is being sent already."
+		if _, reply := s.send(t, l, nil); !strings.HasPrefix(flat(reply), busy) {
+			t.Errorf("the client heard %q", flat(reply))
+		}
+		s.cable.Mend()
+		reply := lab.Reply{Lines: []string{busy}}
+		for strings.HasPrefix(flat(reply), busy) && s.ctx.Err() == nil {
+			_, reply = s.send(t, l, nil)
+		}
+		if reply.Code != 250 {
+			t.Errorf("the client heard %q\n%s", flat(reply), s.Log())
+		}
+		s.arrived(t, l, since, whole())
+	}
+}
+
 // toldToEnd sends SIGTERM in mid-message. The message goes on to its end, another does not begin, and then the daemon ends.
 func (s *sufferer) toldToEnd(t *testing.T) {
 	since, l := len(s.Sink.Deliveries()), threefold("told-to-end", "", nil)

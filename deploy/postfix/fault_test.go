@@ -317,5 +317,6 @@ func TestFaults(t *testing.T) {
 	t.Run("no descriptor for a connection", s.noDescriptor)
 	t.Run("hangups while mail goes on", s.hangups)
 	t.Run("no room for another message", s.noRoom)
+	t.Run("killed after a final dot", s.killedAfterDot)
 	t.Run("told to end in mid-message", s.toldToEnd)
 }

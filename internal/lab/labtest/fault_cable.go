@@ -37,7 +37,7 @@ type Break struct {
 	At   Point
 	// Say is the reply that is given before the cable breaks, "" for none.
 	Say string
-	// Hang has the cable say nothing more instead, until [Cable.Mend].
+	// Hang has the cable say nothing more instead, until [Cable.Mend]. What the MTA has said to the final dot is then passed on.
 	Hang bool
 }
 
@@ -135,15 +135,20 @@ func (c *Cable) breaks(at Point) *Break {
 // end does to a connection what the fault says.
 func (c *Cable) end(b *Break, conn net.Conn) {
 	if b.Hang {
-		c.mu.Lock()
-		mended := c.mended
-		c.mu.Unlock()
-		<-mended
+		<-*c.untilMended()
 		return
 	}
 	if b.Say != "" {
 		io.WriteString(conn, b.Say+"\r\n") // the other side may be gone
 	}
+}
+
+// untilMended returns what is closed when the cable is mended.
+func (c *Cable) untilMended() *chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	mended := c.mended
+	return &mended
 }
 
 // pass handles one connection of the milter.
@@ -158,7 +163,8 @@ func (c *Cable) pass(conn net.Conn) {
 	}
 	defer mta.Close()
 	defer c.join(conn, mta)()
-	var deaf atomic.Bool // the milter hears nothing more
+	var deaf atomic.Bool                   // the milter hears nothing more
+	var held atomic.Pointer[chan struct{}] // the milter hears nothing before this is closed
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -166,6 +172,9 @@ func (c *Cable) pass(conn net.Conn) {
 			line, err := in.ReadString('\n')
 			if err != nil || deaf.Load() {
 				break
+			}
+			if until := held.Load(); until != nil {
+				<-*until
 			}
 			if _, err := io.WriteString(conn, line); err != nil {
 				break
@@ -202,8 +211,14 @@ func (c *Cable) pass(conn net.Conn) {
 			}
 			text = at == AtText
 		}
-		if at == AtDot && c.breaks(AfterDot) != nil {
-			deaf.Store(true)
+		if at == AtDot {
+			switch b := c.breaks(AfterDot); {
+			case b == nil:
+			case b.Hang:
+				held.Store(c.untilMended())
+			default:
+				deaf.Store(true)
+			}
 		}
 		if _, err := io.WriteString(mta, line); err != nil {
 			return
