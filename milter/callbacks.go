@@ -140,7 +140,9 @@ func (s *session) Body(*lib.Modifier) (lib.Response, error) {
 	var answer reply
 	if err == nil {
 		err = guard(func() (err error) {
-			answer, err = tx.apply(edit, s.conn.send)
+			if answer, err = tx.apply(edit, s.conn.send); err == nil {
+				answering(edit)
+			}
 			return err
 		})
 	}

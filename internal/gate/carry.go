@@ -36,7 +36,14 @@ func (g *Gate) carry(ctx context.Context, m *mail.Message, plan *Plan, identity 
 	for _, d := range plan.Decisions {
 		g.logDecision(m.Envelope, d, d.Why, slog.Duration("seal", sealed))
 	}
-	edit.Done, ready = done, true
+	ready = true
+	undo := edit.Done
+	edit.Done = func() {
+		if undo != nil {
+			undo()
+		}
+		done()
+	}
 	return edit, nil
 }
 

@@ -93,6 +93,9 @@ func (w *world) toThree(t *testing.T, meanwhile func()) (got []string, err error
 		got = append(got, d.to)
 		w.wantSealed(t, d.to, d.text)
 	}
+	if edit != nil && edit.Answer != nil {
+		edit.Answer()
+	}
 	if edit != nil && edit.Done != nil {
 		edit.Done()
 	}

@@ -38,7 +38,7 @@ func (g *Gate) refuseAll(ctx context.Context, m *mail.Message, origin Origin, id
 	}
 	g.Log.Info("message refused, and not left to the MTA to return", "queue_id", m.Envelope.QueueID, "user", m.Envelope.User,
 		"from", m.Envelope.Sender.String(), "notice_to", to.String(), "why", why.Text)
-	return &mail.Edit{Discard: true}, nil
+	return &mail.Edit{Discard: true, Answer: attempt.Answered, Done: attempt.Unanswered}, nil
 }
 
 // noticeAddress returns where a sender reads that a message was refused. An envelope sender that is not a local user's

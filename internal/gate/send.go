@@ -69,10 +69,12 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 	if err := attempt.Finish(ctx); err != nil {
 		return nil, err
 	}
-	if stay == nil {
-		return &mail.Edit{Discard: true}, nil
+	edit := &mail.Edit{Discard: true}
+	if stay != nil {
+		edit = g.inPlace(m, *stay)
 	}
-	return g.inPlace(m, *stay), nil
+	edit.Answer, edit.Done = attempt.Answered, attempt.Unanswered
+	return edit, nil
 }
 
 // choose returns the copy that the message itself becomes, nil if there is none, and those for the outbox. The message

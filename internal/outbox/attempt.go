@@ -36,6 +36,8 @@ type Attempt struct {
 	session  *session
 	// unflushed says that records of this attempt may not survive the loss of power yet.
 	unflushed bool
+	// forget ends what the witness knows of a message that was finished, nil before and when that has been called.
+	forget func()
 	// recordable says that the ledger has taken a record of this attempt.
 	recordable bool
 }
@@ -187,12 +189,14 @@ func (a *Attempt) transmit(ctx context.Context, env *mail.Envelope, c Copy, name
 }
 
 // Finish notes that every copy has been taken care of, before the client is told so. The note survives the loss of power
-// when Finish returns nil. It is the last step: the longer a message without a Message-ID is forgotten before its client
-// hears of it, the more often is it sent once more.
+// when Finish returns nil. It is the last step but Answered and Unanswered: a message without a Message-ID is forgotten here.
 func (a *Attempt) Finish(ctx context.Context) error {
 	a.hangUp()
 	if len(a.sent) == 0 {
 		return nil
+	}
+	if !a.identity.named {
+		a.forget = a.remember()
 	}
 	err := a.close(ctx)
 	if err == nil {
@@ -201,6 +205,7 @@ func (a *Attempt) Finish(ctx context.Context) error {
 	}
 	if err != nil {
 		a.reopen()
+		a.Answered()
 	}
 	return err
 }

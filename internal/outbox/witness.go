@@ -1,7 +1,9 @@
 package outbox
 
 import (
+	"maps"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -12,6 +14,9 @@ type Witness interface {
 	// written to by nobody else and read by nobody, until the returned function is called: with the MTA's answer
 	// still in the socket, and the copy recorded, if it was accepted, as a copy of a message until a time.
 	Watch(conn *net.TCPConn, octets int, message string, copies []string, expires time.Time) (forget func())
+	// Remember is called when records are to be deleted. They are made again if this process dies before it calls the
+	// returned function.
+	Remember(message string, copies []string, expires time.Time) (forget func())
 }
 
 // watch has the witness know of a copy, if there is one.
@@ -21,4 +26,13 @@ func (a *Attempt) watch(octets int, names []string) (forget func()) {
 		return func() {}
 	}
 	return o.Witness.Watch(a.session.tcp, octets, a.identity.digest, names, o.now().Add(a.identity.openFor()))
+}
+
+// remember has the witness know of the records of a message that are to be deleted, if there is a witness.
+func (a *Attempt) remember() (forget func()) {
+	o := a.outbox
+	if o.Witness == nil {
+		return func() {}
+	}
+	return o.Witness.Remember(a.identity.digest, slices.Collect(maps.Keys(a.sent)), o.now().Add(a.identity.openFor()))
 }

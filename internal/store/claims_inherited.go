@@ -23,15 +23,18 @@ func (s *Store) ClaimsFile() (*os.File, error) {
 	return c.file, nil
 }
 
-// HoldClaims gives up all claims that are held through an inherited file but those of some messages. The process that the
-// file was inherited from must have ended.
+// HoldClaims has an inherited file hold the claims of some messages and of no others, whatever it held before. A message that
+// another process has claimed in the meantime stays that one's. The process that the file was inherited from must have ended.
 func HoldClaims(file *os.File, messages []string) error {
+	c := hostClaims{path: file.Name(), file: file}
 	octets := make([]int64, 0, len(messages)+1)
 	for _, m := range messages {
+		if _, err := c.take(m); err != nil {
+			return claimError(err)
+		}
 		octets = append(octets, octetOf(m))
 	}
 	slices.Sort(octets)
-	c := hostClaims{path: file.Name(), file: file}
 	from := int64(0)
 	for _, o := range append(octets, math.MaxInt64) {
 		if o > from {

@@ -53,10 +53,11 @@ func TestInheritedClaims(t *testing.T) {
 		claims(second, "kept", false)
 		claims(second, "freed", false)
 		claims(second, "new", true)
-		if err := store.HoldClaims(inherited, []string{"kept"}); err != nil {
+		if err := store.HoldClaims(inherited, []string{"kept", "released before", "new"}); err != nil {
 			t.Fatal(err)
 		}
 		claims(second, "kept", false)
+		claims(second, "released before", false)
 		claims(second, "freed", true)
 		claims(second, "freed as well", true)
 		if err := inherited.Close(); err != nil {

@@ -71,11 +71,12 @@ type bequest struct {
 	left    map[uint64]*legacy
 }
 
-// legacy is one copy, as far as the milter has told of it.
+// legacy is one copy, or the deleted records of a message, as far as the milter has told of it.
 type legacy struct {
 	record record
 	octets uint64
-	conn   int // a file descriptor, none until all is told
+	conn   int  // a file descriptor, none until all is told
+	whole  bool // all is told
 }
 
 // maxLegacies bounds the copies in work, far beyond the connections of any milter.
@@ -100,6 +101,12 @@ func (b *bequest) note(p packet, descriptor int) error {
 	case part:
 		_, err := b.add(p)
 		return err
+	case remember:
+		l, err := b.add(p)
+		if err == nil {
+			l.whole = true
+		}
+		return err
 	case forget:
 		// One that is not known was told of to a witness before this one.
 		if l := b.left[p.Number]; l != nil {
@@ -122,7 +129,7 @@ func (b *bequest) watch(p packet, descriptor int) error {
 		closeDescriptor(descriptor)
 		return err
 	}
-	l.octets, l.conn = p.Octets, descriptor
+	l.octets, l.conn, l.whole = p.Octets, descriptor, true
 	return nil
 }
 
@@ -136,7 +143,7 @@ func (b *bequest) add(p packet) (*legacy, error) {
 		l = &legacy{conn: none}
 		b.left[p.Number] = l
 	}
-	if l.conn != none {
+	if l.whole {
 		return nil, fmt.Errorf("copy %d is told of twice", p.Number)
 	}
 	copies := append(l.record.Copies, p.Record.Copies...)

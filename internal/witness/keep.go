@@ -63,7 +63,7 @@ func (w *Witness) wait(l *line) error {
 	return errors.Join(errors.New("it ended"), err, l.conn.Close())
 }
 
-// connect starts a process, and tells it of the copies in work.
+// connect starts a process, and tells it of what is under way.
 func (w *Witness) connect() (*line, error) {
 	conn, theirs, err := socketpair()
 	if err != nil {
@@ -79,8 +79,8 @@ func (w *Witness) connect() (*line, error) {
 	defer w.mu.Unlock()
 	w.line = l
 	l.try(l.send(packet{Kind: greeting, Note: w.options.Note}, none))
-	for number, c := range w.watched {
-		l.try(l.watch(number, c))
+	for number, t := range w.trusts {
+		l.try(l.tell(number, t))
 	}
 	return l, nil
 }

@@ -20,7 +20,9 @@ const (
 	part
 	// watch brings a connection, and is the last one about a copy before its final dot.
 	watch
-	// forget says that a copy is recorded, or was not sent.
+	// remember is the last packet about records that are about to be deleted.
+	remember
+	// forget says that a copy is recorded, or was not sent, or that records may stay deleted.
 	forget
 )
 

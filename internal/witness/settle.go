@@ -27,20 +27,20 @@ const (
 
 // settle takes care of what the milter has left behind.
 func (b *bequest) settle(ctx context.Context, claims *os.File, duty Duty) error {
-	var sent []*legacy
+	var due []*legacy
 	for number, l := range b.left {
-		if !l.sent() {
+		if !l.due() {
 			closeDescriptor(l.conn) // before the messages are free again
 			delete(b.left, number)
 			continue
 		}
-		sent = append(sent, l)
+		due = append(due, l)
 	}
-	if len(sent) == 0 {
+	if len(due) == 0 {
 		return nil
 	}
-	duty.Log.Warn("the milter has ended while copies were on their way; the witness waits for the mail server's answers", "copies", len(sent))
-	e := &executor{duty: duty, claims: claims, waiting: sent}
+	duty.Log.Warn("the milter has ended in the middle of messages; the witness records which of their copies are sent", "cases", len(due))
+	e := &executor{duty: duty, claims: claims, waiting: slices.Clone(due)}
 	if err := e.hold(); err != nil {
 		duty.Log.Error("messages stay claimed until the witness ends", "err", err)
 	}
@@ -54,9 +54,9 @@ func (b *bequest) settle(ctx context.Context, claims *os.File, duty Duty) error 
 	renewing, stop := context.WithCancel(ctx)
 	var renewed sync.WaitGroup
 	renewed.Go(func() { e.renew(renewing) })
-	failures := make([]error, len(sent))
+	failures := make([]error, len(due))
 	var all sync.WaitGroup
-	for i, l := range sent {
+	for i, l := range due {
 		all.Go(func() { failures[i] = e.execute(ctx, l) })
 	}
 	all.Wait()
@@ -65,16 +65,16 @@ func (b *bequest) settle(ctx context.Context, claims *os.File, duty Duty) error 
 	return errors.Join(append(failures, e.ledger.Close())...)
 }
 
-// sent reports whether the final dot was written.
-func (l *legacy) sent() bool {
-	if l.conn == none {
-		return false
+// due reports whether there is something to record: copies whose final dot was written, or records that were deleted.
+func (l *legacy) due() bool {
+	if !l.whole || l.conn == none {
+		return l.whole
 	}
 	n, err := written(l.conn)
 	return err == nil && n >= l.octets
 }
 
-// executor takes care of copies whose final dot was written.
+// executor takes care of what is due.
 type executor struct {
 	duty   Duty
 	claims *os.File
@@ -85,8 +85,11 @@ type executor struct {
 }
 
 // execute waits for the answer about a copy, records it if it was accepted, and gives its message free.
-func (e *executor) execute(ctx context.Context, l *legacy) error {
-	accepted, err := l.answer(time.Now().Add(answerTimeout))
+func (e *executor) execute(ctx context.Context, l *legacy) (err error) {
+	accepted := true
+	if l.conn != none {
+		accepted, err = l.answer(time.Now().Add(answerTimeout))
+	}
 	if accepted {
 		err = e.patiently(ctx, func(ctx context.Context) error {
 			if err := e.ledger.RecordSent(ctx, l.record.Message, l.record.Copies, l.record.Expires); err != nil {
@@ -101,7 +104,7 @@ func (e *executor) execute(ctx context.Context, l *legacy) error {
 	e.mu.Lock()
 	e.waiting = slices.DeleteFunc(e.waiting, func(other *legacy) bool { return other == l })
 	e.mu.Unlock()
-	e.duty.Log.Info("a copy was on its way when the milter ended", "accepted", accepted, "err", err)
+	e.duty.Log.Info("settled what the milter was doing", "recorded", accepted && err == nil, "copies", len(l.record.Copies), "err", err)
 	return errors.Join(err, e.hold())
 }
 

@@ -40,12 +40,12 @@ type Witness struct {
 	mu   sync.Mutex
 	line *line // nil while no process runs
 	last uint64
-	// watched are the copies between their final dot and their record.
-	watched map[uint64]*copyInWork
+	// trusts are what the witness knows of.
+	trusts map[uint64]*trust
 }
 
-// copyInWork is one copy, and the connection that it is written to.
-type copyInWork struct {
+// trust is one copy with the connection that it is written to, or records that are about to be deleted, without one.
+type trust struct {
 	record record
 	octets uint64
 	conn   *net.TCPConn
@@ -64,7 +64,7 @@ const sendTimeout = 2 * time.Second
 // sends mail all the same; the log says so once a minute, and what to do.
 func Start(options Options) *Witness {
 	ctx, end := context.WithCancel(context.Background())
-	w := &Witness{options: options, end: end, ended: make(chan struct{}), watched: map[uint64]*copyInWork{}}
+	w := &Witness{options: options, end: end, ended: make(chan struct{}), trusts: map[uint64]*trust{}}
 	first, err := w.connect()
 	go func() {
 		defer close(w.ended)
@@ -78,7 +78,7 @@ func Start(options Options) *Witness {
 func (w *Witness) Close() {
 	w.end()
 	w.mu.Lock()
-	busy, l := len(w.watched) > 0, w.line
+	busy, l := len(w.trusts) > 0, w.line
 	w.mu.Unlock()
 	if busy {
 		return
@@ -97,14 +97,23 @@ func (w *Witness) Watch(conn *net.TCPConn, octets int, message string, copies []
 	if err != nil {
 		return func() {} // the connection is closed, and the final dot will fail
 	}
+	return w.entrust(&trust{record{message, copies, expires}, before + uint64(octets), conn})
+}
+
+// Remember tells the witness of records that are about to be deleted, since the message is done with. If this process dies
+// before it calls the returned function, they are made again.
+func (w *Witness) Remember(message string, copies []string, expires time.Time) (forget func()) {
+	return w.entrust(&trust{record: record{message, copies, expires}})
+}
+
+func (w *Witness) entrust(t *trust) (forget func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last++
 	number := w.last
-	c := &copyInWork{record: record{Message: message, Copies: copies, Expires: expires}, octets: before + uint64(octets), conn: conn}
-	w.watched[number] = c
+	w.trusts[number] = t
 	if w.line != nil {
-		w.line.try(w.line.watch(number, c))
+		w.line.try(w.line.tell(number, t))
 	}
 	return func() { w.forget(number) }
 }
@@ -112,7 +121,7 @@ func (w *Witness) Watch(conn *net.TCPConn, octets int, message string, copies []
 func (w *Witness) forget(number uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.watched, number)
+	delete(w.trusts, number)
 	if w.line != nil {
 		w.line.try(w.line.send(packet{Kind: forget, Number: number}, none))
 	}
@@ -132,9 +141,9 @@ func (l *line) send(p packet, descriptor int) error {
 	return send(l.conn, p, descriptor)
 }
 
-// watch tells a witness of one copy.
-func (l *line) watch(number uint64, c *copyInWork) error {
-	rest := c.record
+// tell tells a witness of one trust.
+func (l *line) tell(number uint64, t *trust) error {
+	rest := t.record
 	for len(rest.Copies) > maxNames {
 		some := record{Copies: rest.Copies[:maxNames]}
 		if err := l.send(packet{Kind: part, Number: number, Record: some}, none); err != nil {
@@ -142,13 +151,16 @@ func (l *line) watch(number uint64, c *copyInWork) error {
 		}
 		rest.Copies = rest.Copies[maxNames:]
 	}
-	raw, err := c.conn.SyscallConn()
+	if t.conn == nil {
+		return l.send(packet{Kind: remember, Number: number, Record: rest}, none)
+	}
+	raw, err := t.conn.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var sent error
 	err = raw.Control(func(descriptor uintptr) {
-		sent = l.send(packet{Kind: watch, Number: number, Record: rest, Octets: c.octets}, int(descriptor))
+		sent = l.send(packet{Kind: watch, Number: number, Record: rest, Octets: t.octets}, int(descriptor))
 	})
 	return errors.Join(err, sent)
 }

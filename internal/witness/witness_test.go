@@ -280,6 +280,26 @@ func TestFreedWhenRecorded(t *testing.T) {
 	}
 }
 
+// TestDeletedRecords has the milter die when it has deleted the records of a message: before its client is being told, they
+// are made again, and with that the message is claimed that the milter had given free.
+func TestDeletedRecords(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		s := newScene(t)
+		forget := s.Remember("m", []string{"bob", "dave"}, until)
+		var want, held []string
+		if told {
+			forget()
+		} else {
+			want = []string{"m [bob dave] 2000000000"}
+			held = []string{"[m] with 0 on record", "[] with 1 on record"}
+		}
+		<-s.die()
+		if !slices.Equal(s.book.entries, want) || !slices.Equal(s.book.held, held) {
+			t.Errorf("told %t: on record are %q, held were %q", told, s.book.entries, s.book.held)
+		}
+	}
+}
+
 // TestBusyLedger has the ledger refuse to be opened, to record and to flush.
 func TestBusyLedger(t *testing.T) {
 	s := newScene(t)
