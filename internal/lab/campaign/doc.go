@@ -7,9 +7,10 @@
 // Mail clients log in and send messages to up to 30 recipients, with and without keys, in To, Cc and Bcc, of up to 2 MB; each
 // tries the same octets again on 4xx and on a lost connection, until it hears 250 or 5xx. Programs hand in mail with
 // sendmail(1), some of it several times on purpose. The next hop keeps every copy, which the real gpg opens. Two sources of
-// faults draw from the seed: one kills (SIGKILL) the milter, Postfix's smtpd(8) in front and behind the loopback listener,
-// and cleanup(8), each a drawn time after a drawn moment, but for a third of the kills, which are those of the milter at any time; the
-// other one takes the loopback listener away or freezes it,
+// faults draw from the seed: one kills (SIGKILL) the milter, now and then its witness or both of them together, Postfix's smtpd(8) in
+// front and behind the loopback listener, and cleanup(8), each a drawn time after a drawn moment, but for a third of the kills, which
+// are those of the milter at any time. A milter that could not write to its ledger is not killed together with its witness, since what
+// it owes the ledger is nowhere else. The other source takes the loopback listener away or freezes it,
 // fills the milter's disk or makes it slow, locks its database, breaks the recipients' key directory, sends SIGHUP with
 // changed configurations, or SIGTERM. A milter that ends is started again at once. At the end all faults stop, every client
 // comes to its end and the queue is emptied.
@@ -30,15 +31,17 @@
 // A duplicate is a copy beyond the number that was meant. A copy, known by its queue file, is excused if it was in flight at a
 // kill:
 //
-//   - It came through the loopback listener, and the milter was killed after the smtpd(8) had opened the queue file and before
-//     that process logged anything of the connection's end or of another file.
+//   - It came through the loopback listener, and the milter was killed together with its witness after the smtpd(8) had opened the
+//     queue file and before that process logged anything of the connection's end or of another file.
 //   - The smtpd(8) that took it was killed within the same lines. This goes for the message that is a copy itself, too.
 //   - The cleanup(8) that wrote it was killed before it logged another message.
 //   - The message has no Message-ID of its client's, and one of the last two holds for the message that the copy was made of, or
-//     the milter was killed before that message was answered, but when all its copies had been handed in. Postfix makes another
+//     the milter was killed with its witness before that message was answered, but when all its copies had been handed in. Postfix makes another
 //     Message-ID at each try, which tells what message that was. The milter forgets such a message before it answers, since the next
 //     one with the same text may be meant: then all copies are sent once more, those of earlier
 //     tries among them.
+//
+// A kill of the milter alone, or of its witness alone, excuses nothing.
 //
 // Of several copies for one recipient, each excused one but the last, in the order in which queue files were opened, explains
 // one duplicate, which counts as inside the in-flight window. All others are outside, also those that are explained by a fault

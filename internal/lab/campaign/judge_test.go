@@ -74,18 +74,20 @@ func TestJudgeDuplicates(t *testing.T) {
 		name, log, want string
 	}{
 		{"no kill", firstTry + firstEnds + secondTry, outside},
-		{"milter killed in flight", firstTry + killMark("milter", 5) + firstEnds + secondTry, inside},
-		{"milter killed later", firstTry + firstEnds + killMark("milter", 5) + secondTry, outside},
-		{"milter killed before", killMark("milter", 5) + firstTry + firstEnds + secondTry, outside},
-		{"milter killed when the next copy was on its way", firstTry + `postfix/sealmilter/smtpd[11]: AAAAC9: client=localhost[127.0.0.1]
-			` + killMark("milter", 5) + firstEnds + secondTry, outside},
+		{"milter killed in flight", firstTry + killMark("milter", 5) + firstEnds + secondTry, outside},
+		{"witness killed in flight", firstTry + killMark("witness", 5) + firstEnds + secondTry, outside},
+		{"milter and witness killed in flight", firstTry + killMark("milter-and-witness", 5) + firstEnds + secondTry, inside},
+		{"milter and witness killed later", firstTry + firstEnds + killMark("milter-and-witness", 5) + secondTry, outside},
+		{"milter and witness killed before", killMark("milter-and-witness", 5) + firstTry + firstEnds + secondTry, outside},
+		{"milter and witness killed when the next copy was on its way", firstTry + `postfix/sealmilter/smtpd[11]: AAAAC9: client=localhost[127.0.0.1]
+			` + killMark("milter-and-witness", 5) + firstEnds + secondTry, outside},
 		{"listener killed", firstTry + killMark("smtpd", 11) + secondTry, inside},
 		{"another listener killed", firstTry + killMark("smtpd", 19) + firstEnds + secondTry, outside},
 		{"front listener killed, not the one of the copy", firstTry + killMark("smtpd", 10) + firstEnds + secondTry, outside},
 		{"cleanup killed", firstTry + killMark("cleanup", 21) + firstEnds + secondTry, inside},
 		{"cleanup killed with another message", firstTry + `postfix/cleanup[21]: AAAAM1: message-id=<b@client.example>
 			` + killMark("cleanup", 21) + firstEnds + secondTry, outside},
-		{"the last copy in flight", firstTry + firstEnds + strings.Replace(secondTry, "postfix/sealmilter/smtpd[13]: disc", killMark("milter", 5)+"postfix/sealmilter/smtpd[13]: disc", 1), outside},
+		{"the last copy in flight", firstTry + firstEnds + strings.Replace(secondTry, "postfix/sealmilter/smtpd[13]: disc", killMark("milter-and-witness", 5)+"postfix/sealmilter/smtpd[13]: disc", 1), outside},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHistory(c.log)
@@ -107,6 +109,7 @@ func TestJudgeMessageItself(t *testing.T) {
 		name, kill, want string
 	}{
 		{"milter", killMark("milter", 5), outside},
+		{"milter and witness", killMark("milter-and-witness", 5), outside},
 		{"listener", killMark("smtpd", 10), inside},
 		{"cleanup", killMark("cleanup", 20), inside},
 		{"loopback listener", killMark("smtpd", 11), outside},
@@ -148,16 +151,17 @@ func TestJudgeNameless(t *testing.T) {
 	}
 }
 
-// TestJudgeNamelessForgotten has the milter killed when it has forgotten such a letter, and nobody was told that it is sent.
+// TestJudgeNamelessForgotten has the milter and its witness killed when it has forgotten such a letter, and nobody was told that it is sent.
 func TestJudgeNamelessForgotten(t *testing.T) {
 	again := strings.ReplaceAll(secondTry, "<a@client.example>", "<b@mx.lab.test>")
 	const queued = "postfix/qmgr[1]: AAAAM1: from=<a@lab.test>, size=1, nrcpt=1 (queue active)\n"
-	beforeAnswer := strings.Replace(firstEnds, "postfix/smtpd", killMark("milter", 5)+"postfix/smtpd", 1)
+	beforeAnswer := strings.Replace(firstEnds, "postfix/smtpd", killMark("milter-and-witness", 5)+"postfix/smtpd", 1)
 	for _, c := range []struct {
 		name, log, id, want string
 	}{
 		{"before the answer", firstTry + beforeAnswer + again, "", "lost 0 leaked 0 outside 0 inside 1 refused 0 unanswered 0"},
-		{"after the answer", firstTry + firstEnds + killMark("milter", 5) + again, "", "lost 0 leaked 0 outside 1 inside 0 refused 0 unanswered 0"},
+		{"of the milter alone", firstTry + strings.ReplaceAll(beforeAnswer, "milter-and-witness", "milter") + again, "", "lost 0 leaked 0 outside 1 inside 0 refused 0 unanswered 0"},
+		{"after the answer", firstTry + firstEnds + killMark("milter-and-witness", 5) + again, "", "lost 0 leaked 0 outside 1 inside 0 refused 0 unanswered 0"},
 		{"when the message was queued", firstTry + queued + beforeAnswer + again, "", "lost 0 leaked 0 outside 1 inside 0 refused 0 unanswered 0"},
 		{"with a name", firstTry + beforeAnswer + again, "<a@client.example>", "lost 0 leaked 0 outside 1 inside 0 refused 0 unanswered 0"},
 		{"with a copy to come", firstTry + beforeAnswer + again, "", "lost 1 leaked 0 outside 1 inside 0 refused 0 unanswered 0"},

@@ -25,16 +25,23 @@ type victim string
 
 const (
 	milterProcess  victim = "milter"
+	witnessProcess victim = "witness" // that stands by to record what a dead milter could not
+	bothProcesses  victim = "milter-and-witness"
 	frontListener  victim = "smtpd"
 	copiesListener victim = "sealmilter/smtpd"
 	queueWriter    victim = "cleanup"
 )
 
+// milterMoments are those that a kill of the milter follows.
+var milterMoments = []moment{clientConnected, clientData, clientDot, clientAnswered, frontOpened, copyOpened, copyOpened, copyRead, copyRead,
+	copyRead, messageRead, copyQueued, copyQueued, copyQueued, messageQueued, milterSpoke, delivered}
+
 // when are the moments after which somebody is killed. For a process of Postfix they are those that tell which one has
 // something in flight.
 var when = map[victim][]moment{
-	milterProcess: {clientConnected, clientData, clientDot, clientAnswered, frontOpened, copyOpened, copyOpened, copyRead, copyRead,
-		copyRead, messageRead, copyQueued, copyQueued, copyQueued, messageQueued, milterSpoke, delivered},
+	milterProcess:  milterMoments,
+	witnessProcess: milterMoments,
+	bothProcesses:  milterMoments,
 	frontListener:  {frontOpened, messageRead, messageQueued},
 	copiesListener: {copyOpened, copyRead, copyQueued},
 	queueWriter:    {copyRead, messageRead, copyQueued, messageQueued},
@@ -44,8 +51,12 @@ var when = map[victim][]moment{
 func drawStrike(random *rand.Rand) strike {
 	var s strike
 	switch n := random.IntN(100); {
-	case n < 70:
+	case n < 60:
 		s.target = milterProcess
+	case n < 65:
+		s.target = witnessProcess
+	case n < 70:
+		s.target = bothProcesses
 	case n < 80:
 		s.target = frontListener
 	case n < 90:
@@ -100,12 +111,9 @@ func (k *killer) strike(ctx context.Context, s strike) (bool, error) {
 		met, _ = k.moments.next(waiting, s.after)
 		pause(ctx, s.delay)
 	}
-	if s.target == milterProcess {
-		p := k.daemon.running()
-		if p == nil {
-			return false, nil
-		}
-		return true, k.kill(s, p.PID(), p.Kill)
+	switch s.target {
+	case milterProcess, witnessProcess, bothProcesses:
+		return k.strikeDaemon(ctx, s)
 	}
 	process := met.listener
 	if s.target == queueWriter {
@@ -126,6 +134,63 @@ func (k *killer) strike(ctx context.Context, s strike) (bool, error) {
 		}
 		return nil
 	})
+}
+
+// strikeDaemon kills the milter, its witness or both, and reports whether there was somebody to kill.
+func (k *killer) strikeDaemon(ctx context.Context, s strike) (bool, error) {
+	p := k.daemon.running()
+	if p == nil {
+		return false, nil
+	}
+	if s.target == bothProcesses && k.daemon.owes(p) {
+		s.target = milterProcess
+	}
+	if s.target == milterProcess {
+		return true, k.kill(s, p.PID(), p.Kill)
+	}
+	witness, err := witnessOf(p.PID())
+	if err != nil || witness == 0 {
+		return false, err
+	}
+	return true, k.kill(s, witness, func() error {
+		if err := syscall.Kill(witness, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+			return fmt.Errorf("kill %s: %w", s.target, err)
+		}
+		if s.target == bothProcesses {
+			return p.Kill()
+		}
+		// The milter is watched again when the next witness runs. Before that, a kill would be one of both.
+		for isChild(witness, p.PID()) && pause(ctx, time.Millisecond) {
+		}
+		for next := 0; next == 0 && k.daemon.running() == p && pause(ctx, time.Millisecond); {
+			if next, err = witnessOf(p.PID()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// witnessOf returns the process that stands by a milter, 0 if there is none.
+func witnessOf(milter int) (int, error) {
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return 0, err
+	}
+	for _, path := range lines {
+		text, err := os.ReadFile(path)
+		if err != nil || !strings.HasSuffix(string(text), "\x00witness\x00") {
+			continue // it has ended, or is another one
+		}
+		process, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			return 0, err
+		}
+		if isChild(process, milter) {
+			return process, nil
+		}
+	}
+	return 0, nil
 }
 
 // kill marks a kill in the log, before and after.

@@ -24,6 +24,9 @@ type daemon struct {
 
 	mu      sync.Mutex
 	current *lab.Process // nil while there is none
+	// unwritable says that nothing can be written to the ledger, and unwritten which milter has lived in such a time.
+	unwritable bool
+	unwritten  *lab.Process
 	starts  int
 	stopped chan struct{} // closed when keep has returned
 	cancel  context.CancelFunc
@@ -90,6 +93,20 @@ func (d *daemon) running() *lab.Process {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.current
+}
+
+// ledger notes that from now on the ledger can be written to or not.
+func (d *daemon) ledger(writable bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unwritable, d.unwritten = !writable, d.current
+}
+
+// owes reports whether a milter may know of copies that it could not write down.
+func (d *daemon) owes(p *lab.Process) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.unwritable || d.unwritten == p
 }
 
 // signal sends a signal to the milter, if there is one.

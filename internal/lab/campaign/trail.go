@@ -33,8 +33,9 @@ const never = math.MaxInt
 
 // kill is one kill -9. It happened after the line begun and before the line done.
 type kill struct {
-	number      int
-	milter      bool
+	number int
+	// ours says that it was one of the milter or its witness, and both that it was one of the two together.
+	ours, both  bool
 	process     int
 	aim         string // what it was aimed at, in words
 	begun, done int
@@ -182,7 +183,14 @@ func (t *trail) addMark(text string) {
 	}
 	if n == len(t.kills)+1 {
 		process, _ := strconv.Atoi(m[4]) // the pattern has digits alone
-		t.kills = append(t.kills, &kill{number: n, milter: m[3] == string(milterProcess), process: process, aim: m[5], begun: t.line, done: never})
+		k := &kill{number: n, process: process, aim: m[5], begun: t.line, done: never}
+		switch victim(m[3]) {
+		case bothProcesses:
+			k.ours, k.both = true, true
+		case milterProcess, witnessProcess:
+			k.ours = true
+		}
+		t.kills = append(t.kills, k)
 	}
 	if m[2] == "done" {
 		t.kills[n-1].done = t.line
@@ -200,13 +208,13 @@ func (t *trail) killedIn(from, to int, concerned func(*kill) bool) *kill {
 }
 
 // struck returns a kill that met a file in flight, nil if none did: that of its listener or its cleanup, and for a copy that
-// of the milter, who hands it in.
+// of the milter, who hands it in, together with its witness.
 func (t *trail) struck(f *queueFile) *kill {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	k := t.killedIn(f.opened, f.left, func(k *kill) bool { return k.milter && f.isCopy || !k.milter && k.process == f.listener })
+	k := t.killedIn(f.opened, f.left, func(k *kill) bool { return k.both && f.isCopy || !k.ours && k.process == f.listener })
 	if k == nil && f.cleanup != 0 {
-		k = t.killedIn(f.opened, f.closed, func(k *kill) bool { return !k.milter && k.process == f.cleanup })
+		k = t.killedIn(f.opened, f.closed, func(k *kill) bool { return !k.ours && k.process == f.cleanup })
 	}
 	return k
 }
@@ -227,7 +235,7 @@ func (t *trail) attempts(messageIDs map[string]bool) []*queueFile {
 }
 
 // struckWhole returns a kill by which no copy of a letter without a Message-ID can be known as sent any more: that of the
-// MTA's part of the message that the copy was made of, or of the milter when it had handed in all copies but the one that
+// MTA's part of the message that the copy was made of, or of the milter with its witness when it had handed in all copies but the one that
 // the message becomes, and had not answered. Copies that an earlier try has handed in are among them. Nil if there is none.
 func (t *trail) struckWhole(copy *queueFile, attempts []*queueFile, recipients int) *kill {
 	handedIn, begun := 0, false
@@ -237,7 +245,7 @@ func (t *trail) struckWhole(copy *queueFile, attempts []*queueFile, recipients i
 		handedIn += t.copies[try.messageID]
 		var k *kill
 		if !try.queued && handedIn >= recipients-1 {
-			k = t.killedIn(try.opened, try.left, func(k *kill) bool { return k.milter })
+			k = t.killedIn(try.opened, try.left, func(k *kill) bool { return k.both })
 		}
 		t.mu.Unlock()
 		if begun {

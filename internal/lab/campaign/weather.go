@@ -133,13 +133,17 @@ func (w *weather) fillDisk(context.Context) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.daemon.ledger(false)
 	for err == nil {
 		_, err = file.Write(make([]byte, 4<<10))
 	}
 	if !errors.Is(err, syscall.ENOSPC) {
 		return nil, errors.Join(err, file.Close())
 	}
-	return func() error { return os.Remove(ballast) }, file.Close()
+	return func() error {
+		defer w.daemon.ledger(true)
+		return os.Remove(ballast)
+	}, file.Close()
 }
 
 // slowDisk makes every flush of the milter slow, by a tracer.
@@ -177,7 +181,11 @@ func (w *weather) lockDatabase(context.Context) (func() error, error) {
 	if err := unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLKW, &lock); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return file.Close, nil
+	w.daemon.ledger(false)
+	return func() error {
+		defer w.daemon.ledger(true)
+		return file.Close()
+	}, nil
 }
 
 // breakDirectory makes the Web Key Directory answer every question in one way.
