@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -130,5 +131,36 @@ func TestEagerListener(t *testing.T) {
 	err = a.Send(t.Context(), m.Envelope, c)
 	if failure := mail.AsFailure(err); err == nil || !failure.Temporary() || a.Sent(to) || q.copies() != "" {
 		t.Errorf("%v, sent %t, copies went to %q", err, a.Sent(to), q.copies())
+	}
+}
+
+// TestWitnessOfLateRecords has the ledger fail to record a copy that was sent: the witness is to do so if the process dies before
+// that works.
+func TestWitnessOfLateRecords(t *testing.T) {
+	q := newMTA(t, nil)
+	w := &standby{mta: q}
+	ledger := &fullLedger{Ledger: newLedger(t)}
+	o := outbox.New(q.addr, ledger, time.Now)
+	o.Witness = w
+	m, to := message(t, "Message-ID: <1@x>\n"), recipient(t, "bob@example.net")
+	a, err := o.Begin(t.Context(), outbox.Identify(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := copyTo(to)
+	c.Body = halfway(func() { ledger.full = true })
+	if err := a.Send(t.Context(), m.Envelope, c); !errors.Is(err, errFull) {
+		t.Fatal(err)
+	}
+	a.End()
+	if want := []string{"watch with ", "remember", "forget with bob@example.net"}; !slices.Equal(w.told, want) {
+		t.Errorf("the witness was told %q, want %q", w.told, want)
+	}
+	ledger.full = false
+	if err := deliver(t, o, m, []mail.Recipient{to}); err != nil || q.copies() != "bob@example.net" {
+		t.Errorf("%v, copies went to %q", err, q.copies())
+	}
+	if last := w.told[len(w.told)-1]; last != "answered" {
+		t.Errorf("the witness was last told %q", last)
 	}
 }

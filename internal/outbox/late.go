@@ -11,6 +11,8 @@ import (
 type lateRecord struct {
 	copies  []string
 	expires time.Time
+	// forget are to be called when it is recorded, as the witness then need not do it if the process dies.
+	forget []func()
 }
 
 // remember keeps what the ledger has not taken. Nothing is kept of a message without a Message-ID: when another host has
@@ -19,9 +21,11 @@ func (o *Outbox) remember(id Identity, copies []string, expires time.Time) {
 	if !id.named {
 		return
 	}
+	forget := o.entrust(id, copies, expires)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.late[id.digest] = lateRecord{append(o.late[id.digest].copies, copies...), expires}
+	late := o.late[id.digest]
+	o.late[id.digest] = lateRecord{append(late.copies, copies...), expires, append(late.forget, forget)}
 }
 
 // remembered returns the copies of a message that count as recorded at a time.
@@ -47,13 +51,18 @@ func (o *Outbox) catchUp(ctx context.Context) error {
 	if err := o.ledger.Flush(ctx); err != nil {
 		return err
 	}
+	var recorded []func()
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	for message, late := range all {
 		// An attempt may have added another one.
 		if len(o.late[message].copies) == len(late.copies) {
+			recorded = append(recorded, o.late[message].forget...)
 			delete(o.late, message)
 		}
+	}
+	o.mu.Unlock()
+	for _, forget := range recorded {
+		forget()
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ type Witness interface {
 	// written to by nobody else and read by nobody, until the returned function is called: with the MTA's answer
 	// still in the socket, and the copy recorded, if it was accepted, as a copy of a message until a time.
 	Watch(conn *net.TCPConn, octets int, message string, copies []string, expires time.Time) (forget func())
-	// Remember is called when records are to be deleted. They are made again if this process dies before it calls the
-	// returned function.
+	// Remember is called when records are to be deleted, or could not be made so far. They are made if this process dies before
+	// it calls the returned function.
 	Remember(message string, copies []string, expires time.Time) (forget func())
 }
 
@@ -28,11 +28,15 @@ func (a *Attempt) watch(octets int, names []string) (forget func()) {
 	return o.Witness.Watch(a.session.tcp, octets, a.identity.digest, names, o.now().Add(a.identity.openFor()))
 }
 
-// remember has the witness know of the records of a message that are to be deleted, if there is a witness.
+// remember has the witness know of the records of a message that are to be deleted.
 func (a *Attempt) remember() (forget func()) {
-	o := a.outbox
+	return a.outbox.entrust(a.identity, slices.Collect(maps.Keys(a.sent)), a.outbox.now().Add(a.identity.openFor()))
+}
+
+// entrust has the witness make records if this process dies, if there is a witness.
+func (o *Outbox) entrust(id Identity, copies []string, expires time.Time) (forget func()) {
 	if o.Witness == nil {
 		return func() {}
 	}
-	return o.Witness.Remember(a.identity.digest, slices.Collect(maps.Keys(a.sent)), o.now().Add(a.identity.openFor()))
+	return o.Witness.Remember(id.digest, copies, expires)
 }

@@ -26,6 +26,8 @@ type book struct {
 	entries, unflushed []string
 	// held are the messages that are held, as often as that has changed.
 	held []string
+	// taken says that another host has the messages.
+	taken bool
 }
 
 var errBusy = errors.New("the ledger is busy")
@@ -60,8 +62,13 @@ func (b *book) Flush(context.Context) error {
 	return nil
 }
 
-func (b *book) KeepClaim(context.Context, string) (bool, error) { return true, nil }
-func (b *book) Close() error                                    { return nil }
+func (b *book) KeepClaim(context.Context, string) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.taken, nil
+}
+
+func (b *book) Close() error { return nil }
 
 // hold notes what was on record when a message was given free.
 func (b *book) hold(_ *os.File, messages []string) error {
@@ -313,6 +320,24 @@ func TestBusyLedger(t *testing.T) {
 	<-s.die()
 	if len(s.book.entries) != 1 || s.book.fails != 0 {
 		t.Errorf("on record are %q, %d failures are left", s.book.entries, s.book.fails)
+	}
+}
+
+// TestTakenOver has another host take over a message before the answer comes. It has sent the copy once more, and what it has
+// written down since is not to be changed.
+func TestTakenOver(t *testing.T) {
+	s := newScene(t)
+	conn, mta := connection(t)
+	s.Watch(conn, 3, "m", []string{"bob"}, until)
+	say(t, conn, ".\r\n")
+	s.book.mu.Lock()
+	s.book.taken = true
+	s.book.mu.Unlock()
+	ended := s.die()
+	say(t, mta, "250 2.0.0 Ok\r\n")
+	<-ended
+	if a := <-s.attended; len(s.book.entries) != 0 || !errors.Is(a.err, errTaken) {
+		t.Errorf("%v, on record are %q", a.err, s.book.entries)
 	}
 }
 

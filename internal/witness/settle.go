@@ -2,6 +2,7 @@ package witness
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,14 +85,22 @@ type executor struct {
 	waiting []*legacy
 }
 
+// errTaken is about a message that was in work here.
+var errTaken = errors.New("another host has taken over its message")
+
 // execute waits for the answer about a copy, records it if it was accepted, and gives its message free.
 func (e *executor) execute(ctx context.Context, l *legacy) (err error) {
-	accepted := true
-	if l.conn != none {
+	accepted, onTheWay := true, l.conn != none
+	if onTheWay {
 		accepted, err = l.answer(time.Now().Add(answerTimeout))
 	}
 	if accepted {
 		err = e.patiently(ctx, func(ctx context.Context) error {
+			// Another host that could take over the message may have finished it, and what is recorded of it then would make the
+			// next one like it look sent. Of a finished message the milter had given up the claim.
+			if kept, err := e.ledger.KeepClaim(ctx, l.record.Message); onTheWay && (err != nil || !kept) {
+				return cmp.Or(err, errTaken)
+			}
 			if err := e.ledger.RecordSent(ctx, l.record.Message, l.record.Copies, l.record.Expires); err != nil {
 				return err
 			}
@@ -138,13 +147,13 @@ func (e *executor) renew(ctx context.Context) {
 	}
 }
 
-// patiently does something until it succeeds, or recordTimeout is over.
+// patiently does something until it succeeds, the message is taken, or recordTimeout is over.
 func (e *executor) patiently(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	for {
 		err := do(ctx)
-		if err == nil || e.duty.Wait(ctx, recordPause) != nil {
+		if err == nil || errors.Is(err, errTaken) || e.duty.Wait(ctx, recordPause) != nil {
 			return err
 		}
 	}

@@ -27,9 +27,9 @@ type daemon struct {
 	// unwritable says that nothing can be written to the ledger, and unwritten which milter has lived in such a time.
 	unwritable bool
 	unwritten  *lab.Process
-	starts  int
-	stopped chan struct{} // closed when keep has returned
-	cancel  context.CancelFunc
+	starts     int
+	stopped    chan struct{} // closed when keep has returned
+	cancel     context.CancelFunc
 }
 
 // startDaemon starts the milter, and returns when it listens.
