@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealmilter/internal/config"
 	"sealmilter/internal/store"
 	"sealmilter/internal/witness"
 )
@@ -18,24 +19,26 @@ import (
 const witnessCommand = "witness"
 
 func newWitness() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:    witnessCommand,
 		Short:  "Record what a serve that has crashed could not; run by serve alone",
 		Hidden: true,
 		Args:   cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			// Who stops the service signals all of its processes. This one ends with the milter, and not before it; and the log
-			// may have no reader any more.
-			signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-			conn, claims := witness.Inherited()
-			return witness.Attend(context.WithoutCancel(cmd.Context()), conn, claims, witness.Duty{
-				Open: func(ctx context.Context, note []byte) (witness.Ledger, error) { return openLedger(ctx, note) },
-				Hold: store.HoldClaims,
-				Log:  slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)),
-				Wait: wait,
-			})
-		},
 	}
+	format := cmd.Flags().String("log", "", "as [log] format")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		// Who stops the service signals all of its processes. This one ends with the milter, and not before it; and the log may
+		// have no reader any more.
+		signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+		conn, claims := witness.Inherited()
+		return witness.Attend(context.WithoutCancel(cmd.Context()), conn, claims, witness.Duty{
+			Open: openLedger,
+			Hold: store.HoldClaims,
+			Log:  newLogger(cmd.ErrOrStderr(), config.Log{Format: *format}),
+			Wait: wait,
+		})
+	}
+	return cmd
 }
 
 // ledgerNote tells the witness where the ledger is. The configuration file may have changed by the time.
@@ -65,6 +68,6 @@ func (i *installation) startWitness(log *slog.Logger) (*witness.Witness, error) 
 		Note:   note,
 		Log:    log,
 		Wait:   wait,
-		Spawn:  witness.Spawner(witnessCommand),
+		Spawn:  witness.Spawner(witnessCommand, "--log="+i.config.Log.Format),
 	}), nil
 }

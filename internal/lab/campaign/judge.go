@@ -28,9 +28,10 @@ type Verdict struct {
 	Messages, Copies, Kills int
 	// Lost copies, Leaked deliveries, and duplicates Outside and Inside the in-flight window.
 	Lost, Leaked, Outside, Inside int
-	// KillsAnyTime are the kills of the milter that were not aimed at a moment, InsideAnyTime the duplicates by them,
-	// InsideNameless those of messages without a Message-ID.
-	KillsAnyTime, InsideAnyTime, InsideNameless int
+	// KillsMilter are the kills of the milter or its witness alone, by which there is no duplicate inside, KillsBoth those of the
+	// two together, and InsideBoth the duplicates by these. All others are by kills of Postfix's processes. InsideNameless are
+	// those of messages without a Message-ID.
+	KillsMilter, KillsBoth, InsideBoth, InsideNameless int
 	// FalseRefusals are messages or recipients that were refused for good without a reason, Unanswered those that were
 	// never accepted though every fault was over.
 	FalseRefusals, Unanswered int
@@ -62,8 +63,11 @@ func (v *Verdict) add(n *int, f Finding) {
 func judge(r *register, t *trail) *Verdict {
 	v := &Verdict{Messages: len(r.order), Copies: len(r.arrivals), Kills: len(t.kills)}
 	for _, k := range t.kills {
-		if k.aim == anyTimeAim {
-			v.KillsAnyTime++
+		switch {
+		case k.both:
+			v.KillsBoth++
+		case k.ours:
+			v.KillsMilter++
 		}
 	}
 	arrivals := map[[2]string][]arrival{} // by letter and recipient
@@ -142,9 +146,9 @@ func (v *Verdict) judgeReader(rec *record, reader recipient, attempts []*queueFi
 			v.add(&v.Outside, Finding{"outside", rec.marker, reader.addr, seen})
 			continue
 		}
-		v.add(&v.Inside, Finding{"inside", rec.marker, reader.addr, seen + ", " + excuses[i].aim})
-		if excuses[i].aim == anyTimeAim {
-			v.InsideAnyTime++
+		v.add(&v.Inside, Finding{"inside", rec.marker, reader.addr, fmt.Sprintf("%s, %s killed %s", seen, excuses[i].victim, excuses[i].aim)})
+		if excuses[i].both {
+			v.InsideBoth++
 		}
 		if rec.id == "" {
 			v.InsideNameless++

@@ -179,7 +179,7 @@ func witnessOf(milter int) (int, error) {
 	}
 	for _, path := range lines {
 		text, err := os.ReadFile(path)
-		if err != nil || !strings.HasSuffix(string(text), "\x00witness\x00") {
+		if err != nil || !strings.Contains(string(text), "\x00witness\x00") {
 			continue // it has ended, or is another one
 		}
 		process, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
@@ -205,13 +205,10 @@ func (k *killer) kill(s strike, process int, work func() error) error {
 	return k.marks.write("kill %d done %s %d %s", k.done, s.target, process, s.aim())
 }
 
-// anyTimeAim is the aim of a strike that waits for nothing.
-const anyTimeAim = "at any time"
-
 // aim says in words what a strike was aimed at.
 func (s strike) aim() string {
 	if s.after == anyTime {
-		return anyTimeAim
+		return "at any time"
 	}
 	return fmt.Sprintf("%v after %s", s.delay.Round(10*time.Microsecond), s.after)
 }

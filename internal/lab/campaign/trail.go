@@ -34,6 +34,7 @@ const never = math.MaxInt
 // kill is one kill -9. It happened after the line begun and before the line done.
 type kill struct {
 	number int
+	victim victim
 	// ours says that it was one of the milter or its witness, and both that it was one of the two together.
 	ours, both  bool
 	process     int
@@ -183,8 +184,8 @@ func (t *trail) addMark(text string) {
 	}
 	if n == len(t.kills)+1 {
 		process, _ := strconv.Atoi(m[4]) // the pattern has digits alone
-		k := &kill{number: n, process: process, aim: m[5], begun: t.line, done: never}
-		switch victim(m[3]) {
+		k := &kill{number: n, victim: victim(m[3]), process: process, aim: m[5], begun: t.line, done: never}
+		switch k.victim {
 		case bothProcesses:
 			k.ours, k.both = true, true
 		case milterProcess, witnessProcess:

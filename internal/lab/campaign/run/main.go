@@ -64,10 +64,9 @@ func run(ctx context.Context, program string, kills int, seed uint64) error {
 		}
 		fmt.Fprintln(os.Stderr, f)
 	}
-	aimed := verdict.Kills - verdict.KillsAnyTime
-	fmt.Fprintf(os.Stderr, "duplicates inside the in-flight window: %d by %d kills of the milter at any time, %d by %d aimed at the window and around it; "+
-		"%d are of messages without a Message-ID\n", verdict.InsideAnyTime, verdict.KillsAnyTime, verdict.Inside-verdict.InsideAnyTime, aimed,
-		verdict.InsideNameless)
+	fmt.Fprintf(os.Stderr, "duplicates inside the in-flight window: 0 by %d kills of the milter or its witness, %d by %d of both together, %d by %d of Postfix's "+
+		"processes; %d are of messages without a Message-ID\n", verdict.KillsMilter, verdict.InsideBoth, verdict.KillsBoth,
+		verdict.Inside-verdict.InsideBoth, verdict.Kills-verdict.KillsMilter-verdict.KillsBoth, verdict.InsideNameless)
 	fmt.Println(verdict)
 	if !verdict.Kept() {
 		return errBroken
