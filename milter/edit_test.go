@@ -174,3 +174,54 @@ func TestBodyFailsHalfWay(t *testing.T) {
 		})
 	}
 }
+
+// TestAnswering follows when whoever made an edit is told that it is carried out: with all sent but the last packet, and not if it
+// could not be.
+func TestAnswering(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		edit    mail.Edit
+		want    string
+		answers []string
+	}{
+		{"body", mail.Edit{Body: strings.NewReader("new")}, "[answer done]", []string{"bnew", "c"}},
+		{"discard", mail.Edit{Discard: true}, "[answer done]", []string{"d"}},
+		{"broken body", mail.Edit{Body: bodyFunc(func(io.Writer) (int64, error) { return 0, errors.New("broken") })}, "[done]", nil},
+		{"nobody left", mail.Edit{Delete: []mail.Recipient{{Raw: "<bob@example.org>"}}}, "[done]", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var told []string
+			asked, goOn := make(chan struct{}), make(chan struct{})
+			tc.edit.Answer = func() {
+				told = append(told, "answer")
+				close(asked)
+				<-goOn
+			}
+			done := make(chan struct{})
+			tc.edit.Done = func() {
+				told = append(told, "done")
+				close(done)
+			}
+			m := connect(t, serve(t, &milter.Server{Begin: edits(&tc.edit), Log: slog.New(slog.DiscardHandler)}))
+			m.envelope("<bob@example.org>")
+			m.content(nil, "text\r\n")
+			m.say('E')
+			select {
+			case <-asked:
+				for i, want := range tc.answers {
+					if i == len(tc.answers)-1 {
+						close(goOn)
+					}
+					if got := m.receive(); got != want {
+						t.Errorf("got %q, want %q", got, want)
+					}
+				}
+			case <-done:
+			}
+			<-done
+			if fmt.Sprint(told) != tc.want {
+				t.Errorf("told %v, want %s", told, tc.want)
+			}
+		})
+	}
+}

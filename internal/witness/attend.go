@@ -45,8 +45,8 @@ func Attend(ctx context.Context, conn, claims *os.File, duty Duty) error {
 	defer milter.Close()
 	b := bequest{left: map[uint64]*legacy{}}
 	defer b.close()
-	for {
-		p, descriptor, err := receive(milter)
+	for text := make([]byte, maxPacket); ; {
+		p, descriptor, err := receive(milter, text)
 		if err == nil {
 			err = b.note(p, descriptor)
 		} else {

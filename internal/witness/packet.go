@@ -73,9 +73,9 @@ func send(conn *net.UnixConn, p packet, descriptor int) error {
 const none = -1
 
 // receive reads a packet, and the file descriptor that came with it, or none. It is not one of the runtime's files: the witness
-// would be woken by all that happens on the connection. The caller closes it, after an error as well.
-func receive(conn *net.UnixConn) (p packet, descriptor int, err error) {
-	text, rights := make([]byte, maxPacket), make([]byte, unix.CmsgSpace(4))
+// would be woken by all that happens on the connection. The caller closes it, after an error as well. Text has room for a packet.
+func receive(conn *net.UnixConn, text []byte) (p packet, descriptor int, err error) {
+	rights := make([]byte, unix.CmsgSpace(4))
 	n, m, flags, _, err := conn.ReadMsgUnix(text, rights)
 	if err != nil {
 		return packet{}, none, err
