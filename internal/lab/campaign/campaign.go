@@ -18,7 +18,7 @@ import (
 type Config struct {
 	// Program is the milter, built from cmd/sealmilter.
 	Program string
-	// Kills is how many times something is killed, and Seed what all chance comes from.
+	// Kills is how many times the milter, its witness or both are killed, and Seed what all chance comes from.
 	Kills int
 	Seed  uint64
 	// Evidence is the folder in which the folder of a campaign lies that broke a promise; "" is the one for temporary files.

@@ -6,14 +6,15 @@
 //
 // Mail clients log in and send messages to up to 30 recipients, with and without keys, in To, Cc and Bcc, of up to 2 MB; each
 // tries the same octets again on 4xx and on a lost connection, until it hears 250 or 5xx. Programs hand in mail with
-// sendmail(1), some of it several times on purpose. The next hop keeps every copy, which the real gpg opens. Two sources of
-// faults draw from the seed: one kills (SIGKILL) the milter, now and then its witness or both of them together, Postfix's smtpd(8) in
-// front and behind the loopback listener, and cleanup(8), each a drawn time after a drawn moment, but for a third of the kills, which
-// are those of the milter at any time. A milter that could not write to its ledger is not killed together with its witness, since what
-// it owes the ledger is nowhere else. The other source takes the loopback listener away or freezes it,
-// fills the milter's disk or makes it slow, locks its database, breaks the recipients' key directory, sends SIGHUP with
-// changed configurations, or SIGTERM. A milter that ends is started again at once. At the end all faults stop, every client
-// comes to its end and the queue is emptied.
+// sendmail(1), some of it several times on purpose. The next hop keeps every copy, which the real gpg opens.
+//
+// Two sources of faults draw from the seed. One kills (SIGKILL): the milter, now and then its witness, seldom both of them
+// together, and in between Postfix's smtpd(8) in front and behind the loopback listener, and cleanup(8). A kill follows a drawn
+// moment by a drawn time, but for half of those of the milter, which come at any time. A milter that could not write to its
+// ledger is not killed together with its witness, since what it owes the ledger is nowhere else. The other source takes the
+// loopback listener away or freezes it, fills the milter's disk or makes it slow, locks its database, breaks the recipients'
+// key directory, sends SIGHUP with changed configurations, or SIGTERM. A milter that ends is started again at once. At the
+// end all faults stop, every client comes to its end and the queue is emptied.
 //
 // # What is counted
 //
@@ -44,7 +45,8 @@
 // A kill of the milter alone, or of its witness alone, excuses nothing.
 //
 // Of several copies for one recipient, each excused one but the last, in the order in which queue files were opened, explains
-// one duplicate, which counts as inside the in-flight window. All others are outside, also those that are explained by a fault
+// one duplicate, which counts as inside the in-flight window: of a kill of milter and witness or, counted for itself like the
+// kills, of one of Postfix's processes. All others are outside, also those that are explained by a fault
 // that is no kill, and those of one queue file that was delivered twice.
 //
 // A false refusal is a 5xx to a whole message, or to a recipient who may get mail: there is no reason for one in a campaign. So is

@@ -24,14 +24,17 @@ func (f Finding) String() string {
 
 // Verdict is what a campaign has shown.
 type Verdict struct {
-	Seed                    uint64
-	Messages, Copies, Kills int
-	// Lost copies, Leaked deliveries, and duplicates Outside and Inside the in-flight window.
-	Lost, Leaked, Outside, Inside int
-	// KillsMilter are the kills of the milter or its witness alone, by which there is no duplicate inside, KillsBoth those of the
-	// two together, and InsideBoth the duplicates by these. All others are by kills of Postfix's processes. InsideNameless are
-	// those of messages without a Message-ID.
-	KillsMilter, KillsBoth, InsideBoth, InsideNameless int
+	Seed             uint64
+	Messages, Copies int
+	// Kills are those of the milter, of its witness, and, KillsBoth of them, of the two together. KillsPostfix are those of
+	// Postfix's processes.
+	Kills, KillsBoth, KillsPostfix int
+	// Lost copies, Leaked deliveries, and duplicates Outside the in-flight window.
+	Lost, Leaked, Outside int
+	// Inside are duplicates inside the in-flight window of a kill of milter and witness together, for one of them alone is no
+	// excuse, and InsidePostfix those by kills of Postfix's processes. InsideNameless of both are of messages without a
+	// Message-ID.
+	Inside, InsidePostfix, InsideNameless int
 	// FalseRefusals are messages or recipients that were refused for good without a reason, Unanswered those that were
 	// never accepted though every fault was over.
 	FalseRefusals, Unanswered int
@@ -45,8 +48,8 @@ func (v *Verdict) Kept() bool {
 
 // String is the one line.
 func (v *Verdict) String() string {
-	line := fmt.Sprintf("messages %d copies %d kills %d lost %d leaked %d duplicates outside %d inside %d seed %d",
-		v.Messages, v.Copies, v.Kills, v.Lost, v.Leaked, v.Outside, v.Inside, v.Seed)
+	line := fmt.Sprintf("messages %d copies %d kills %d lost %d leaked %d duplicates outside %d inside %d (by %d kills of Postfix's processes %d) seed %d",
+		v.Messages, v.Copies, v.Kills, v.Lost, v.Leaked, v.Outside, v.Inside, v.KillsPostfix, v.InsidePostfix, v.Seed)
 	if v.FalseRefusals > 0 || v.Unanswered > 0 {
 		line += fmt.Sprintf(" (and false refusals %d unanswered %d)", v.FalseRefusals, v.Unanswered)
 	}
@@ -61,13 +64,16 @@ func (v *Verdict) add(n *int, f Finding) {
 // judge compares what was accepted with what has arrived, by the rules in the documentation of the package. Nobody uses
 // the register any more.
 func judge(r *register, t *trail) *Verdict {
-	v := &Verdict{Messages: len(r.order), Copies: len(r.arrivals), Kills: len(t.kills)}
+	v := &Verdict{Messages: len(r.order), Copies: len(r.arrivals)}
 	for _, k := range t.kills {
 		switch {
 		case k.both:
+			v.Kills++
 			v.KillsBoth++
 		case k.ours:
-			v.KillsMilter++
+			v.Kills++
+		default:
+			v.KillsPostfix++
 		}
 	}
 	arrivals := map[[2]string][]arrival{} // by letter and recipient
@@ -146,10 +152,11 @@ func (v *Verdict) judgeReader(rec *record, reader recipient, attempts []*queueFi
 			v.add(&v.Outside, Finding{"outside", rec.marker, reader.addr, seen})
 			continue
 		}
-		v.add(&v.Inside, Finding{"inside", rec.marker, reader.addr, fmt.Sprintf("%s, %s killed %s", seen, excuses[i].victim, excuses[i].aim)})
+		inside := &v.InsidePostfix
 		if excuses[i].both {
-			v.InsideBoth++
+			inside = &v.Inside
 		}
+		v.add(inside, Finding{"inside", rec.marker, reader.addr, fmt.Sprintf("%s, %s killed %s", seen, excuses[i].victim, excuses[i].aim)})
 		if rec.id == "" {
 			v.InsideNameless++
 		}

@@ -42,7 +42,7 @@ func (h *history) arrive(to recipient, queueID, messageID string) {
 // verdict shortens a verdict to what must be so.
 func (h *history) verdict() string {
 	v := judge(&h.register, h.trail)
-	return fmt.Sprintf("lost %d leaked %d outside %d inside %d refused %d unanswered %d", v.Lost, v.Leaked, v.Outside, v.Inside, v.FalseRefusals, v.Unanswered)
+	return fmt.Sprintf("lost %d leaked %d outside %d inside %d refused %d unanswered %d", v.Lost, v.Leaked, v.Outside, v.Inside+v.InsidePostfix, v.FalseRefusals, v.Unanswered)
 }
 
 // The first try sends ada's copy C1; the second one sends it again as C2, and ned's in place as M2.

@@ -47,31 +47,47 @@ var when = map[victim][]moment{
 	queueWriter:    {copyRead, messageRead, copyQueued, messageQueued},
 }
 
-// drawStrike draws a kill. Short delays are as likely as long ones: much happens within a millisecond.
+// drawStrike draws a kill of the milter, of its witness or, seldom, of both at once.
 func drawStrike(random *rand.Rand) strike {
+	s := strike{target: milterProcess}
+	switch n := random.IntN(100); {
+	case n < 1:
+		s.target = bothProcesses
+	case n < 10:
+		s.target = witnessProcess
+	}
+	s.after = when[s.target][random.IntN(len(when[s.target]))]
+	if s.target != witnessProcess && chance(random, 50) {
+		s.after = anyTime
+	}
+	s.delay = drawDelay(random)
+	return s
+}
+
+// drawPostfixStrike draws a kill of one of Postfix's processes.
+func drawPostfixStrike(random *rand.Rand) strike {
 	var s strike
 	switch n := random.IntN(100); {
-	case n < 60:
-		s.target = milterProcess
-	case n < 65:
-		s.target = witnessProcess
-	case n < 70:
-		s.target = bothProcesses
-	case n < 80:
+	case n < 40:
 		s.target = frontListener
-	case n < 90:
+	case n < 80:
 		s.target = copiesListener
 	default:
 		s.target = queueWriter
 	}
 	s.after = when[s.target][random.IntN(len(when[s.target]))]
-	if s.target == milterProcess && chance(random, 50) {
-		s.after = anyTime
-	}
-	if longest := 0.05; !chance(random, 20) { // seconds
-		s.delay = time.Duration(longest * math.Pow(10, -3*random.Float64()) * float64(time.Second))
-	}
+	s.delay = drawDelay(random)
 	return s
+}
+
+// drawDelay draws how long after its moment somebody is killed. Short delays are as likely as long ones: much happens
+// within a millisecond.
+func drawDelay(random *rand.Rand) time.Duration {
+	const longest = 0.05 // seconds
+	if chance(random, 20) {
+		return 0
+	}
+	return time.Duration(longest * math.Pow(10, -3*random.Float64()) * float64(time.Second))
 }
 
 // killer kills.
@@ -84,16 +100,26 @@ type killer struct {
 	done    int
 }
 
-// run kills so many times, or until ctx ends, and calls killed after each.
+// run kills the milter, its witness or both so many times, or until ctx ends, and calls killed after each. Processes of
+// Postfix are killed in between, which does not count.
 func (k *killer) run(ctx context.Context, kills int, killed func()) error {
-	for k.done < kills && ctx.Err() == nil {
-		s, rest := drawStrike(k.random), time.Duration(k.random.IntN(1200))*time.Millisecond
-		done, err := k.strike(ctx, s)
+	for done := 0; done < kills && ctx.Err() == nil; {
+		const postfix = 25 // of a hundred
+		ours := !chance(k.random, postfix)
+		s := drawPostfixStrike(k.random)
+		if ours {
+			s = drawStrike(k.random)
+		}
+		rest := time.Duration(k.random.IntN(1200)) * time.Millisecond
+		struck, err := k.strike(ctx, s)
 		if err != nil {
 			return err
 		}
-		if done {
+		if struck && ours {
+			done++
 			killed()
+		}
+		if struck {
 			pause(ctx, rest)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	kills := flag.Int("kills", 100, "how many times something is killed")
+	kills := flag.Int("kills", 100, "how many times the milter, its witness or both are killed")
 	seed := flag.Uint64("seed", 1, "what all chance comes from")
 	program := flag.String("program", "", "the sealmilter to try, built anew if it is not given")
 	flag.Parse()
@@ -64,9 +64,9 @@ func run(ctx context.Context, program string, kills int, seed uint64) error {
 		}
 		fmt.Fprintln(os.Stderr, f)
 	}
-	fmt.Fprintf(os.Stderr, "duplicates inside the in-flight window: 0 by %d kills of the milter or its witness, %d by %d of both together, %d by %d of Postfix's "+
-		"processes; %d are of messages without a Message-ID\n", verdict.KillsMilter, verdict.InsideBoth, verdict.KillsBoth,
-		verdict.Inside-verdict.InsideBoth, verdict.Kills-verdict.KillsMilter-verdict.KillsBoth, verdict.InsideNameless)
+	fmt.Fprintf(os.Stderr, "duplicates inside the in-flight window: 0 by %d kills of the milter or its witness alone, %d by %d of both together, %d by %d of "+
+		"Postfix's processes; %d of them are of messages without a Message-ID\n", verdict.Kills-verdict.KillsBoth, verdict.Inside, verdict.KillsBoth,
+		verdict.InsidePostfix, verdict.KillsPostfix, verdict.InsideNameless)
 	fmt.Println(verdict)
 	if !verdict.Kept() {
 		return errBroken
