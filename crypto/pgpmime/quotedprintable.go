@@ -8,6 +8,8 @@ import "bytes"
 // maxEncodedLine is the longest line of an encoded body (RFC 2045, section 6.7, rule 5, and section 6.8).
 const maxEncodedLine = 76
 
+const hexDigits = "0123456789ABCDEF"
+
 // quotedLine writes the physical lines of one line of quoted-printable.
 type quotedLine struct {
 	dst    []byte
@@ -34,30 +36,39 @@ func (q *quotedLine) put(c byte, escape bool, after []byte) {
 		q.column++
 		return
 	}
-	const hex = "0123456789ABCDEF"
-	q.dst = append(q.dst, '=', hex[c>>4], hex[c&15])
+	q.dst = append(q.dst, '=', hexDigits[c>>4], hexDigits[c&15])
 	q.column += 3
 }
 
-// literals appends the first octets of s that stand for themselves and need no thought, and returns how many.
-func (q *quotedLine) literals(s []byte) int {
+// ordinary appends the first octets of s that need no thought, since they are neither at an end of a physical line nor of
+// those that are literal in some places only, and returns how many.
+func (q *quotedLine) ordinary(s []byte) int {
 	if q.column == 0 {
 		return 0
 	}
-	s = s[:min(len(s), maxEncodedLine-1-q.column)]
+	dst, room := q.dst, maxEncodedLine-1-q.column
 	n := 0
-	for n < len(s) && isLiteral(s[n]) {
+	for n < len(s) {
+		c := s[n]
+		if isLiteral(c) && room >= 1 {
+			dst = append(dst, c)
+			room--
+		} else if c >= 0x80 && room >= 3 {
+			dst = append(dst, '=', hexDigits[c>>4], hexDigits[c&15])
+			room -= 3
+		} else {
+			break
+		}
 		n++
 	}
-	q.dst = append(q.dst, s[:n]...)
-	q.column += n
+	q.dst, q.column = dst, maxEncodedLine-1-room
 	return n
 }
 
 // putText appends octets of a line of text from at on, and returns where it got to.
 func (q *quotedLine) putText(line []byte, at int) int {
 	last := len(line) - 1
-	if n := q.literals(line[at:last]); n > 0 {
+	if n := q.ordinary(line[at:last]); n > 0 {
 		return at + n
 	}
 	c := line[at]
@@ -67,7 +78,7 @@ func (q *quotedLine) putText(line []byte, at int) int {
 
 // putQuoted does so with a line that is in quoted-printable already.
 func (q *quotedLine) putQuoted(line []byte, at int) int {
-	if n := q.literals(line[at:]); n > 0 {
+	if n := q.ordinary(line[at:]); n > 0 {
 		return at + n
 	}
 	c := line[at]
