@@ -205,6 +205,7 @@ func TestMilterDies(t *testing.T) {
 		{name: "before the witness is told"},
 		{name: "before the final dot", watched: true},
 		{name: "in the middle of the final dot", watched: true, dot: "tail\r\n."},
+		{name: "an octet before its end", watched: true, dot: "tail\r\n.\r", before: "250 2.0.0 Ok\r\n"},
 		{name: "before the answer", watched: true, dot: "tail\r\n.\r\n", after: "250 2.0.0 Ok\r\n", want: []string{recorded}},
 		{name: "before a long answer", watched: true, dot: "tail\r\n.\r\n", before: "250-2.0.0 O", after: "k\r\n250 2.0.0 queued\r\n", want: []string{recorded}},
 		{name: "with the answer there", watched: true, dot: "tail\r\n.\r\n", before: "250 2.0.0 Ok\r\n", want: []string{recorded}},
