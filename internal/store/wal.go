@@ -33,21 +33,29 @@ type logFile struct {
 const logRoom = 2 << 20
 
 // reserve makes sure that the log can grow although the disk gets full. A record comes when its copy is with the MTA, and
-// must not fail then. What can be asked for in front of that is asked for here; a file system that knows no reservations
-// says so, and goes without.
+// must not fail then. The room is for such records alone: when there is none beyond it, that is an error. A file system
+// that knows no reservations says so, and goes without.
 func (l *logFile) reserve() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.follow(); err != nil {
 		return err
 	}
-	info, err := l.file.Stat()
-	if err != nil {
-		return err
+	err := l.extend()
+	if err == nil && isFull(l.file) {
+		err = syscall.ENOSPC
 	}
-	end := info.Size() + logRoom
-	if l.reserved >= end {
-		return nil
+	if err != nil {
+		return fmt.Errorf("reserve room for records in %s: %w; check the disk and its free space", l.path, err)
+	}
+	return nil
+}
+
+// extend asks for more room if less than logRoom is left. The caller holds the mutex.
+func (l *logFile) extend() error {
+	info, err := l.file.Stat()
+	if err != nil || l.reserved >= info.Size()+logRoom {
+		return err
 	}
 	const keepSize = 1 // FALLOC_FL_KEEP_SIZE
 	for {
@@ -57,9 +65,21 @@ func (l *logFile) reserve() error {
 			l.reserved = info.Size() + 2*logRoom
 			return nil
 		case !errors.Is(err, syscall.EINTR):
-			return fmt.Errorf("reserve room for records in %s: %w; check the disk and its free space", l.path, err)
+			return err
 		}
 	}
+}
+
+// isFull reports whether the file system of a file has no free block for this process, as far as it tells.
+func isFull(f *os.File) bool {
+	var s syscall.Statfs_t
+	if syscall.Fstatfs(int(f.Fd()), &s) != nil || s.Blocks == 0 {
+		return false
+	}
+	if os.Geteuid() == 0 {
+		return s.Bfree == 0
+	}
+	return s.Bavail == 0
 }
 
 // flush returns when everything in the log is on stable storage. The file stays open, so that the system reports an error
