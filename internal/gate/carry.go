@@ -13,9 +13,14 @@ import (
 // every copy is ready, and no error after that lets the message pass: the client is told to try again, and the ledger
 // knows what it need not get twice.
 func (g *Gate) carry(ctx context.Context, m *mail.Message, plan *Plan, identity outbox.Identity) (*mail.Edit, error) {
-	refused, err := g.refusals(m.Envelope, plan)
-	if err != nil {
+	refused, first := refusals(plan)
+	goOn, err := g.goesOn(ctx, m, plan, identity, first)
+	switch {
+	case err != nil:
 		return nil, err
+	case !goOn:
+		g.logRefusals(m.Envelope, refused)
+		return nil, first
 	}
 	started := g.Now()
 	copies, done, err := g.seal(ctx, m, plan)
@@ -47,12 +52,9 @@ func (g *Gate) carry(ctx context.Context, m *mail.Message, plan *Plan, identity 
 	return edit, nil
 }
 
-// refusals returns the decisions that send nothing, if the others can go on without them, which they can only in mail
-// from local programs. Otherwise the first of them is the answer to the whole message; a deferral comes before the
-// rejections, which another try may not confirm.
-func (g *Gate) refusals(env *mail.Envelope, plan *Plan) ([]Decision, error) {
-	var refused []Decision
-	var first *mail.Failure
+// refusals returns the decisions that send nothing, and what a client would be told of them, nil if there are none: a
+// deferral comes before the rejections, which another try may not confirm.
+func refusals(plan *Plan) (refused []Decision, first *mail.Failure) {
 	for _, d := range plan.Decisions {
 		failure := d.failure(plan.Author)
 		if failure == nil {
@@ -63,16 +65,29 @@ func (g *Gate) refusals(env *mail.Envelope, plan *Plan) ([]Decision, error) {
 			first = failure
 		}
 	}
-	if first == nil {
-		return nil, nil
+	return refused, first
+}
+
+// goesOn reports whether the other recipients get the message although some are refused, of whom the sender gets a notice
+// then. That is so in mail from local programs, and when an earlier try has sent a copy: nobody could be told any more that
+// the message was refused.
+func (g *Gate) goesOn(ctx context.Context, m *mail.Message, plan *Plan, identity outbox.Identity, first *mail.Failure) (bool, error) {
+	switch {
+	case first == nil:
+		return true, nil
+	case first.Temporary():
+		return false, nil
+	case plan.Origin == NonSMTP:
+		return true, nil
+	default:
+		return g.Outbox.Begun(ctx, identity, m.Envelope.Recipients)
 	}
-	if plan.Origin == NonSMTP && !first.Temporary() {
-		return refused, nil
-	}
+}
+
+func (g *Gate) logRefusals(env *mail.Envelope, refused []Decision) {
 	for _, d := range refused {
 		g.logDecision(env, d, d.Why)
 	}
-	return nil, first
 }
 
 // logDecision is the event of one recipient. It tells nothing of the message's content.

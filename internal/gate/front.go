@@ -69,8 +69,9 @@ func (t *Transaction) rehearse(ctx context.Context, m *mail.Message) error {
 	if err != nil {
 		return err
 	}
-	if _, err := g.refusals(&env, plan); err != nil {
-		return err
+	if refused, first := refusals(plan); first != nil && (first.Temporary() || t.origin != NonSMTP) {
+		g.logRefusals(&env, refused)
+		return first
 	}
 	for _, d := range plan.Decisions {
 		if d.Do == Encrypt {

@@ -10,9 +10,11 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
 	"sealmilter/internal/store"
+	"sealmilter/keys"
 )
 
 // unclosedLedger does not let a message be finished.
@@ -82,5 +84,41 @@ func TestWhoeverIsToldOfIsSettled(t *testing.T) {
 	}
 	if len(edit.Delete) != 3 {
 		t.Errorf("%d recipients are deleted", len(edit.Delete))
+	}
+}
+
+// TestKeyLostBetweenTwoTries has a key go after the first try has sent a copy to somebody else. The message cannot be
+// refused any more, for that copy is out: the sender gets a notice of the one recipient who is left without. Nothing of
+// that goes for a message that nobody has yet.
+func TestKeyLostBetweenTwoTries(t *testing.T) {
+	for _, begun := range []bool{true, false} {
+		w := newWorld(t)
+		w.Config.Policy.Mode = config.Require
+		erin := w.answers["bob@example.net"]
+		w.answers["erin@example.com"] = erin
+		try := func(meanwhile func()) (*mail.Edit, error) {
+			return w.submit(t, message(t, "alice@example.org"), meanwhile, "bob@example.net", "dave@example.net", "erin@example.com")
+		}
+		if begun {
+			w.refuse["erin@example.com"] = &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "later"}
+			if _, err := try(nil); code(err) != 451 && code(err) != 452 || len(w.queue) != 1 || w.queue[0].to != "dave@example.net" {
+				t.Fatalf("the first try: %v, queue %+v", err, w.queue)
+			}
+		}
+		edit, err := try(func() { w.answers["erin@example.com"] = keys.Answer{Status: keys.None, Why: "no source has a key"} })
+		if !begun {
+			if code(err) != 550 || len(w.queue) != 0 {
+				t.Errorf("nobody has it: %v, queue %+v", err, w.queue)
+			}
+			continue
+		}
+		if err != nil || edit.Discard {
+			t.Fatalf("the second try: %v, %+v", err, edit)
+		}
+		notices := w.notices()
+		if len(w.queue) != 2 || len(notices) != 1 || notices[0].to != "alice@example.org" {
+			t.Fatalf("queue %+v", w.queue)
+		}
+		checkReport(t, notices[0].text, "erin@example.com")
 	}
 }

@@ -87,6 +87,12 @@ func (o *Outbox) Recorded(ctx context.Context, id Identity, to mail.Recipient) (
 	return slices.Contains(names, id.copyName(to, "")) || slices.Contains(names, id.copyName(to, toldOf)), err
 }
 
+// Begun reports whether a copy to one of the recipients is on record as sent.
+func (o *Outbox) Begun(ctx context.Context, id Identity, recipients []mail.Recipient) (bool, error) {
+	names, err := o.sentCopies(ctx, id, o.now())
+	return slices.ContainsFunc(recipients, func(to mail.Recipient) bool { return slices.Contains(names, id.copyName(to, "")) }), err
+}
+
 func (o *Outbox) sentCopies(ctx context.Context, id Identity, at time.Time) ([]string, error) {
 	names, err := o.ledger.SentCopies(ctx, id.digest, at, id.latest(at))
 	if err != nil {
