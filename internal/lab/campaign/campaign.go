@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,6 +97,7 @@ func (c *campaign) run(ctx context.Context) (verdict *Verdict, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.site.Close()) }()
+	c.site.crowded = func() bool { return len(arrivals) == cap(arrivals) }
 	if c.daemon, err = startDaemon(ctx, c.site); err != nil {
 		return nil, err
 	}
@@ -220,19 +222,23 @@ func (c *campaign) kick(ctx context.Context) error {
 	return nil
 }
 
-// drain waits until Postfix has delivered everything, and returns what is left in its queue. What a killed cleanup(8) has
-// not finished is no message.
+// drain waits until Postfix has delivered everything, or delivers nothing any more, and returns what is left in its queue.
+// What a killed cleanup(8) has not finished is no message.
 func (c *campaign) drain(ctx context.Context) ([]lab.QueueEntry, error) {
 	c.tell("emptying the queue", "")
 	if err := c.site.postfix.Flush(ctx); err != nil {
 		return nil, err
 	}
-	inTime, cancel := context.WithTimeout(ctx, calmLimit)
-	defer cancel()
-	for {
+	for least, stuck := math.MaxInt, time.Now().Add(calmLimit); ; {
 		queue, err := c.site.postfix.Queue(ctx)
-		if err != nil || len(queue) == 0 || !pause(inTime, 200*time.Millisecond) {
+		if err != nil || len(queue) == 0 {
 			return queue, err
+		}
+		if len(queue) < least {
+			least, stuck = len(queue), time.Now().Add(calmLimit)
+		}
+		if time.Now().After(stuck) || !pause(ctx, 200*time.Millisecond) {
+			return queue, nil
 		}
 	}
 }

@@ -30,7 +30,14 @@ func (c *client) run(ctx, writing context.Context) {
 	for n := 1; writing.Err() == nil; n++ {
 		rec := c.register.begin(drawLetter(c.random, c.name, n, c.site.people, false))
 		c.deliver(ctx, rec)
-		pause(writing, time.Duration(c.random.IntN(200))*time.Millisecond)
+		c.site.rest(writing, time.Duration(c.random.IntN(200))*time.Millisecond)
+	}
+}
+
+// rest waits between two letters, and longer while more arrives than can be opened.
+func (s *site) rest(ctx context.Context, d time.Duration) {
+	for pause(ctx, d) && s.crowded() {
+		d = 50 * time.Millisecond
 	}
 }
 

@@ -21,7 +21,7 @@ func (p *program) run(ctx, writing context.Context) {
 	for n := 1; writing.Err() == nil; n++ {
 		rec := p.register.begin(drawLetter(p.random, p.name, n, p.site.people, true))
 		p.handIn(ctx, rec)
-		pause(writing, time.Duration(200+p.random.IntN(800))*time.Millisecond)
+		p.site.rest(writing, time.Duration(200+p.random.IntN(800))*time.Millisecond)
 	}
 }
 
