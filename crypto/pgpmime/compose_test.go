@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 type stubSealer struct {
 	payload []byte
 	options []crypto.EncryptOptions
+	readers []int // how many in each call of Encrypt
 	err     error
 }
 
@@ -28,7 +30,7 @@ func (s *stubSealer) Encrypt(payload crypto.Payload, _ *crypto.Signer, to []*cry
 	[]*crypto.Ciphertext, error,
 ) {
 	s.payload = octetsOf(payload)
-	s.options = append(s.options, o)
+	s.options, s.readers = append(s.options, o), append(s.readers, len(to))
 	return make([]*crypto.Ciphertext, len(to)), s.err
 }
 
@@ -79,11 +81,11 @@ func prepare(t *testing.T, m *mail.Message) (signed, encrypted string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := draft.Sign(nil); err != nil {
+	if _, err := draft.Sign(nil, false); err != nil {
 		t.Fatal(err)
 	}
 	signed = string(sealer.payload)
-	if _, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, crypto.EncryptOptions{}); err != nil {
+	if _, err := draft.Encrypt(nil, make([]pgpmime.Reader, 1), crypto.EncryptOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return signed, string(sealer.payload)
@@ -95,13 +97,13 @@ func TestSignedCopyIsRepeatableAndKeepsItsPayload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := draft.Sign(nil)
+	signed, err := draft.Sign(nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	payload, first := string(sealer.payload), render(t, signed)
 	// Both payloads use the same memory.
-	if _, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, crypto.EncryptOptions{}); err != nil {
+	if _, err := draft.Encrypt(nil, make([]pgpmime.Reader, 1), crypto.EncryptOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if again := render(t, signed); again != first {
@@ -119,18 +121,19 @@ func TestEncryptKeepsHiddenRecipientsApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	visible, hidden, err := draft.Encrypt(nil, make([]*crypto.Cert, 3), make([]*crypto.Cert, 2), crypto.EncryptOptions{Share: true})
-	if err != nil || len(visible) != 3 || len(hidden) != 2 {
-		t.Fatalf("%d visible and %d hidden copies, %v", len(visible), len(hidden), err)
+	readers := []pgpmime.Reader{{}, {Hidden: true}, {}, {Hidden: true}, {}}
+	copies, err := draft.Encrypt(nil, readers, crypto.EncryptOptions{Share: true})
+	if err != nil || len(copies) != 5 || slices.Contains(copies, nil) {
+		t.Fatalf("copies %v, %v", copies, err)
 	}
 	// Both calls keep their data on one shelf, so that no more than one data packet is in memory.
 	shelf := sealer.options[0].Shelf
-	if len(sealer.options) != 2 || shelf == nil || sealer.options[0] != (crypto.EncryptOptions{Share: true, Shelf: shelf}) ||
+	if len(sealer.options) != 2 || !slices.Equal(sealer.readers, []int{3, 2}) || shelf == nil || sealer.options[0] != (crypto.EncryptOptions{Share: true, Shelf: shelf}) ||
 		sealer.options[1] != (crypto.EncryptOptions{Share: true, Hidden: true, Shelf: shelf}) {
 		t.Errorf("sealed with %+v", sealer.options)
 	}
-	if visible, hidden, err := draft.Encrypt(nil, nil, nil, crypto.EncryptOptions{Share: true}); err != nil || visible != nil || hidden != nil {
-		t.Errorf("nobody to encrypt to: %v, %v, %v", visible, hidden, err)
+	if copies, err := draft.Encrypt(nil, nil, crypto.EncryptOptions{Share: true}); err != nil || len(copies) > 0 {
+		t.Errorf("nobody to encrypt to: %v, %v", copies, err)
 	}
 }
 
@@ -140,13 +143,13 @@ func TestNoCopyWithoutSeal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := draft.Sign(nil); c != nil || !errors.Is(err, broken) {
+	if c, err := draft.Sign(nil, false); c != nil || !errors.Is(err, broken) {
 		t.Errorf("Sign: %v, %v", c, err)
 	}
-	for _, hidden := range []int{0, 1} {
-		v, h, err := draft.Encrypt(nil, make([]*crypto.Cert, 1-hidden), make([]*crypto.Cert, hidden), crypto.EncryptOptions{})
-		if v != nil || h != nil || !errors.Is(err, broken) {
-			t.Errorf("Encrypt: %v, %v, %v", v, h, err)
+	for _, hidden := range []bool{false, true} {
+		copies, err := draft.Encrypt(nil, []pgpmime.Reader{{Hidden: hidden}}, crypto.EncryptOptions{})
+		if copies != nil || !errors.Is(err, broken) {
+			t.Errorf("Encrypt: %v, %v", copies, err)
 		}
 	}
 }
@@ -157,7 +160,7 @@ func TestBoundaryIsRefusedIfItCannotServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := draft.Sign(nil); err == nil {
+	if c, err := draft.Sign(nil, false); err == nil {
 		t.Errorf("the boundary occurs in the payload:\n%s", render(t, c))
 	}
 	c := composer(&stubSealer{})
@@ -166,7 +169,7 @@ func TestBoundaryIsRefusedIfItCannotServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := draft.Sign(nil); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := draft.Sign(nil, false); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("without enough randomness: %v", err)
 	}
 }

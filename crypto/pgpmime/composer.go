@@ -24,6 +24,11 @@ type Composer struct {
 	Rand io.Reader
 	// Strip names the header fields that no copy has, inside or outside, beside those that never stay, such as Bcc.
 	Strip []string
+	// Confidentiality says which header fields an encrypted copy hides.
+	Confidentiality Confidentiality
+	// LegacyDisplay repeats hidden fields in the text of encrypted copies, for programs that know nothing of header
+	// protection (RFC 9788, section 2.1.2).
+	LegacyDisplay bool
 }
 
 // Copy is one message made of a Draft.
@@ -52,6 +57,8 @@ type Draft struct {
 	content  mail.Header    // the Content-* fields of the payload
 	body     crypto.Payload // without the header, the same for all copies
 	shelf    crypto.Shelf
+
+	introduction Introduction
 }
 
 // Prepare brings a message into the canonical form. It does not change m. The draft and its copies keep the
@@ -96,26 +103,13 @@ func contentFields(h mail.Header) mail.Header {
 	return content
 }
 
-// payloadHeader returns the header of the payload with the empty line, for hp as RFC 9788, section 2.1.1, has it.
-func (d *Draft) payloadHeader(hp string) []byte {
-	var b []byte
-	for _, f := range d.content {
-		if f.Is("Content-Type") {
-			f.Value = withProtection(f.Value, hp)
-		}
-		b = mail.Header{f}.AppendTo(b)
+// Sign makes a multipart/signed message (RFC 3156, section 5), with the author's certificate attached if attachKey is set
+// and the draft was given one.
+func (d *Draft) Sign(by *crypto.Signer, attachKey bool) (*Copy, error) {
+	payload, err := d.payload(edition{attachKey: attachKey})
+	if err != nil {
+		return nil, err
 	}
-	b = d.header.inside.AppendTo(b)
-	if hp == "cipher" {
-		b = d.header.hpOuter.AppendTo(b)
-	}
-	return append(b, '\r', '\n')
-}
-
-// Sign makes a multipart/signed message (RFC 3156, section 5).
-func (d *Draft) Sign(by *crypto.Signer) (*Copy, error) {
-	header := d.payloadHeader("clear")
-	payload := crypto.Payload{crypto.Octets(header), d.body}
 	signature, err := d.composer.Sealer.Sign(payload, by)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
@@ -130,50 +124,64 @@ func (d *Draft) Sign(by *crypto.Signer) (*Copy, error) {
 	}, nil
 }
 
-// Encrypt makes one multipart/encrypted message (RFC 3156, section 6.2) for each certificate, in their order; by is
-// nil for unsigned ones. The copies of the hidden recipients, those in Bcc, tell nobody of any recipient, and their
-// existence is not told to the visible ones. With o.Share, visible copies have one session key, and hidden ones another.
-// The copies are encrypted when they are written, until the draft is closed. o.Hidden and o.Shelf do not count.
-func (d *Draft) Encrypt(by *crypto.Signer, visible, hidden []*crypto.Cert, o crypto.EncryptOptions) (
-	visibleCopies, hiddenCopies []*Copy, err error,
-) {
-	payload := crypto.Payload{crypto.Octets(d.payloadHeader("cipher")), d.body}
-	o.Shelf = &d.shelf
-	o.Hidden = false
-	visibleCopies, err = d.encrypt(payload, by, visible, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	o.Hidden = true
-	hiddenCopies, err = d.encrypt(payload, by, hidden, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	return visibleCopies, hiddenCopies, nil
+// Reader is one recipient of an encrypted copy.
+type Reader struct {
+	Cert *crypto.Cert
+	// Hidden is a recipient in Bcc: the copy tells nobody of any recipient, and its existence is not told to the others.
+	Hidden bool
+	// AttachKey attaches the author's certificate, if the draft was given one.
+	AttachKey bool
 }
 
-func (d *Draft) encrypt(payload crypto.Payload, by *crypto.Signer, to []*crypto.Cert, o crypto.EncryptOptions) ([]*Copy, error) {
-	if len(to) == 0 {
-		return nil, nil
+// Encrypt makes one multipart/encrypted message (RFC 3156, section 6.2) for each reader, in their order; by is nil for
+// unsigned ones. With o.Share, copies of the same edition have one session key.
+// The copies are encrypted when they are written, until the draft is closed. o.Hidden and o.Shelf do not count.
+func (d *Draft) Encrypt(by *crypto.Signer, to []Reader, o crypto.EncryptOptions) ([]*Copy, error) {
+	groups := make(map[edition][]int)
+	var order []edition
+	for i, r := range to {
+		e := edition{encrypted: true, hidden: r.Hidden, attachKey: r.AttachKey}
+		if groups[e] == nil {
+			order = append(order, e)
+		}
+		groups[e] = append(groups[e], i)
 	}
-	ciphertexts, err := d.composer.Sealer.Encrypt(payload, by, to, o)
-	if err != nil {
-		return nil, fmt.Errorf("encrypt: %w", err)
-	}
-	if len(ciphertexts) != len(to) {
-		return nil, errors.New("encrypt: not one ciphertext for each certificate")
-	}
-	copies := make([]*Copy, len(ciphertexts))
-	for i, ciphertext := range ciphertexts {
-		boundary, err := d.composer.boundary(nil)
+	copies := make([]*Copy, len(to))
+	o.Shelf = &d.shelf
+	for _, e := range order {
+		payload, err := d.payload(e)
 		if err != nil {
 			return nil, err
 		}
-		copies[i] = &Copy{
-			Header:     slices.Concat(d.header.outsideEncrypted, encryptedFields(boundary)),
-			Body:       encryptedBody(boundary, ciphertext),
-			ciphertext: ciphertext,
+		certs := make([]*crypto.Cert, len(groups[e]))
+		for i, at := range groups[e] {
+			certs[i] = to[at].Cert
+		}
+		o.Hidden = e.hidden
+		ciphertexts, err := d.composer.Sealer.Encrypt(payload, by, certs, o)
+		if err != nil {
+			return nil, fmt.Errorf("encrypt: %w", err)
+		}
+		if len(ciphertexts) != len(certs) {
+			return nil, errors.New("encrypt: not one ciphertext for each certificate")
+		}
+		for i, ciphertext := range ciphertexts {
+			if copies[groups[e][i]], err = d.encryptedCopy(ciphertext); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return copies, nil
+}
+
+func (d *Draft) encryptedCopy(ciphertext *crypto.Ciphertext) (*Copy, error) {
+	boundary, err := d.composer.boundary(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Copy{
+		Header:     slices.Concat(d.header.outsideEncrypted, encryptedFields(boundary)),
+		Body:       encryptedBody(boundary, ciphertext),
+		ciphertext: ciphertext,
+	}, nil
 }

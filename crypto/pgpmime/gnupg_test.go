@@ -122,11 +122,12 @@ func TestGnuPGReadsCopies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			signed, err := draft.Sign(signer(t, alice))
+			signed, err := draft.Sign(signer(t, alice), false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			visible, hidden, err := draft.Encrypt(signer(t, alice), []*crypto.Cert{bob.Cert()}, []*crypto.Cert{eve.Cert()}, crypto.EncryptOptions{Share: true})
+			encrypted, err := draft.Encrypt(signer(t, alice),
+				[]pgpmime.Reader{{Cert: bob.Cert()}, {Cert: eve.Cert(), Hidden: true}}, crypto.EncryptOptions{Share: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -153,7 +154,7 @@ func TestGnuPGReadsCopies(t *testing.T) {
 			for _, tc := range []struct {
 				gnupg  labtest.GnuPG
 				copies []*pgpmime.Copy
-			}{{bobs, visible}, {eves, hidden}} {
+			}{{bobs, encrypted[:1]}, {eves, encrypted[1:]}} {
 				parts := container(t, tc.copies[0], "multipart/encrypted", map[string]string{"protocol": "application/pgp-encrypted"})
 				if !strings.HasPrefix(parts[0], "Content-Type: application/pgp-encrypted\r\n") ||
 					!strings.HasSuffix(parts[0], "\r\n\r\nVersion: 1\r\n") {

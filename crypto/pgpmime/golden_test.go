@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sealmilter/crypto"
+	"sealmilter/crypto/pgpmime"
 	"sealmilter/internal/mail"
 )
 
@@ -56,12 +57,12 @@ func golden(t *testing.T, m *mail.Message) string {
 	if err != nil {
 		return fmt.Sprintf("#### refused\n%v\n", err)
 	}
-	signed, err := draft.Sign(nil)
+	signed, err := draft.Sign(nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, signedBody, _ := strings.Cut(string(sealer.payload), "\r\n\r\n")
-	encrypted, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, crypto.EncryptOptions{})
+	encrypted, err := draft.Encrypt(nil, make([]pgpmime.Reader, 1), crypto.EncryptOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

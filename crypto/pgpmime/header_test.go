@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"sealmilter/crypto"
+	"sealmilter/crypto/pgpmime"
 	"sealmilter/internal/mail"
 )
 
@@ -117,7 +118,7 @@ func TestHeaderProtection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	encrypted, _, err := draft.Encrypt(nil, make([]*crypto.Cert, 1), nil, crypto.EncryptOptions{})
+	encrypted, err := draft.Encrypt(nil, make([]pgpmime.Reader, 1), crypto.EncryptOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

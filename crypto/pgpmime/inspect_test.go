@@ -17,7 +17,7 @@ func TestInspectOwnCopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copies, _, err := draft.Encrypt(signer(t, alice), []*crypto.Cert{bob.Cert()}, nil, crypto.EncryptOptions{Share: true})
+	copies, err := draft.Encrypt(signer(t, alice), []pgpmime.Reader{{Cert: bob.Cert()}}, crypto.EncryptOptions{Share: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestInspectOwnCopy(t *testing.T) {
 		t.Errorf("encrypted %t, for Bob %t, for Eve %t, for Alice %t",
 			p.Encrypted(), p.For(bob.Cert()), p.For(eve.Cert()), p.For(alice.Cert()))
 	}
-	signed, err := draft.Sign(signer(t, alice))
+	signed, err := draft.Sign(signer(t, alice), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,16 +63,16 @@ func sealCopies(t *testing.T, m *mail.Message, who correspondents) (sealedCopies
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := draft.Sign(signer(t, who.alice))
+	signed, err := draft.Sign(signer(t, who.alice), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	visible, hidden, err := draft.Encrypt(signer(t, who.alice), []*crypto.Cert{who.bob.Cert()}, []*crypto.Cert{who.eve.Cert()},
-		crypto.EncryptOptions{Share: true})
+	encrypted, err := draft.Encrypt(signer(t, who.alice),
+		[]pgpmime.Reader{{Cert: who.bob.Cert()}, {Cert: who.eve.Cert(), Hidden: true}}, crypto.EncryptOptions{Share: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sealedCopies{signed, visible[0], hidden[0]}, true
+	return sealedCopies{signed, encrypted[0], encrypted[1]}, true
 }
 
 // inPlace is a copy as it arrives if the message in the MTA's hands becomes it: the body goes to the MTA with LF, and on

@@ -54,6 +54,32 @@ type Policy struct {
 	Rules []Rule
 	// Aliases are the recipients that the MTA of a split replaces by others before they are decided about.
 	Aliases []mail.Pattern
+	// Together refuses a message whole if some of its recipients would get it encrypted and others not.
+	Together bool
+	// AlreadyEncrypted says what becomes, in mode prefer, of a message that came encrypted, but not to this recipient.
+	AlreadyEncrypted AlreadyEncrypted
+	// Request lets authors ask for a mode for one message.
+	Request Request
+}
+
+// AlreadyEncrypted is what to do with a message that is encrypted to others. The zero value is none of the choices, and
+// nothing leaves by it.
+type AlreadyEncrypted string
+
+// The choices for messages that are encrypted to others.
+const (
+	PassEncrypted   AlreadyEncrypted = "pass"    // leave them as they are
+	EncryptOnceMore AlreadyEncrypted = "encrypt" // encrypt the whole message where a key is known
+)
+
+// Request is how the author of a message asks for a mode.
+type Request struct {
+	// Header is the name of a field whose value is a mode; "" for none.
+	Header string
+	// Subject has texts that ask for a mode where they stand in the Subject.
+	Subject map[string]Mode
+	// Less lets authors ask for a mode that is less strict than the policy's.
+	Less bool
 }
 
 // Mode is a policy mode. The zero Mode is none of them, and no mail leaves by it.
@@ -75,6 +101,10 @@ type Rule struct {
 	// MinLevel is how far a recipient's certificate must be believed at least, one of [Levels]; "" for any. One that
 	// is believed less counts as no key.
 	MinLevel string
+	// Together is that of [Policy], for messages with a recipient of this rule.
+	Together bool
+	// Firm keeps authors from asking for a less strict mode.
+	Firm bool
 }
 
 // Levels are the names of the levels of trust, the lowest first.
@@ -101,6 +131,16 @@ type Senders struct {
 	// Logins has the addresses that a login or a local user may use. A login that is not in it may use itself, if it is an
 	// address, and a local user the own name at the MTA's host.
 	Logins map[string][]mail.Pattern
+	// SiteKeys are in the order of the file: the first that matches wins.
+	SiteKeys []SiteKey
+}
+
+// SiteKey names the key that signs for authors who have none, such as programs.
+type SiteKey struct {
+	// From selects the authors.
+	From []mail.Pattern
+	// Key is the address whose secret key signs.
+	Key mail.Addr
 }
 
 // MissingKey is what to do for a sender without a secret key. The zero value is none of the choices, and nothing
@@ -143,6 +183,9 @@ type Keys struct {
 	CAFile string
 	// Map leads from addresses, as [mail.Addr.Key], or "@domain" to the address or "@domain" under which the key is found.
 	Map map[string]string
+	// SMIME is a folder with X.509 certificates of recipients, "" for none. Nothing is encrypted to them: they tell whether
+	// a message that came encrypted by S/MIME is meant for a recipient.
+	SMIME string
 
 	WKD  WKD
 	VKS  Keyserver
@@ -187,13 +230,54 @@ type Crypto struct {
 	Share bool
 	// AllSubkeys encrypts to every valid encryption subkey of a certificate, not just the newest.
 	AllSubkeys bool
+	// EncryptToSelf makes every encrypted copy readable to its author.
+	EncryptToSelf bool
+	// ArchiveCertificate is a file with a certificate to which every copy is encrypted, too; "" for none.
+	ArchiveCertificate string
+	// AttachKey says which copies have the author's certificate attached.
+	AttachKey AttachKey
 }
+
+// AttachKey is when the author's certificate is attached to a copy. The zero value is none of the choices and means never.
+type AttachKey string
+
+// The choices for the author's certificate.
+const (
+	AttachNever  AttachKey = "never"
+	AttachSigned AttachKey = "signed" // to copies in clear text
+	AttachAlways AttachKey = "always"
+	// AttachUntilEncrypted attaches it until the recipient has sent the author an encrypted message.
+	AttachUntilEncrypted AttachKey = "until-encrypted"
+)
 
 // Headers is about header fields.
 type Headers struct {
 	// Strip names the fields that no copy keeps. Bcc is never kept.
 	Strip []string
+	// Confidentiality says what of the header an encrypted copy hides.
+	Confidentiality Confidentiality
+	// LegacyDisplay repeats the hidden fields in the text of encrypted copies.
+	LegacyDisplay bool
+	// Autocrypt adds the author's certificate as an Autocrypt field, and PreferEncrypt the wish for encrypted answers to it.
+	Autocrypt, PreferEncrypt bool
+	// Gossip adds Autocrypt-Gossip fields to encrypted copies for several visible recipients.
+	Gossip bool
+	// OpenPGP adds an OpenPGP field, and OpenPGPURL is the template of where it says that the certificate can be had; ""
+	// for no such place.
+	OpenPGP    bool
+	OpenPGPURL string
 }
+
+// Confidentiality is a header confidentiality policy (RFC 9788, section 3.2). The zero value is none of the choices, and
+// means the one that hides most.
+type Confidentiality string
+
+// The header confidentiality policies.
+const (
+	Baseline          Confidentiality = "baseline"
+	Shy               Confidentiality = "shy"
+	NoConfidentiality Confidentiality = "none"
+)
 
 // Limits bounds the use of memory and time.
 type Limits struct {
@@ -222,7 +306,7 @@ func Default() *Config {
 		MTAUsers: []string{"root", "postfix", "smmta"},
 		State:    "/var/lib/sealmilter",
 		Admin:    "127.0.0.1:8895",
-		Policy:   Policy{Mode: Prefer},
+		Policy:   Policy{Mode: Prefer, AlreadyEncrypted: PassEncrypted},
 		Senders: Senders{
 			Trust:       []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			MissingKey:  RejectSender,
@@ -241,8 +325,9 @@ func Default() *Config {
 			WKD:     WKD{Port: 443},
 			VKS:     Keyserver{Server: "https://keys.openpgp.org"},
 		},
-		Crypto:  Crypto{Share: true, AllSubkeys: true},
-		Headers: Headers{Strip: []string{"User-Agent", "X-Mailer", "X-Originating-IP"}},
+		Crypto: Crypto{Share: true, AllSubkeys: true, AttachKey: AttachNever},
+		Headers: Headers{Strip: []string{"User-Agent", "X-Mailer", "X-Originating-IP"}, Confidentiality: Baseline,
+			Autocrypt: true, Gossip: true, OpenPGP: true},
 		Limits: Limits{Message: 50 << 20, InFlight: 512 << 20, Recipients: maxRecipients, Connections: 1000,
 			Duration: 9 * time.Minute},
 		Log: Log{Format: "text", Level: slog.LevelInfo},

@@ -28,6 +28,7 @@ func TestExample(t *testing.T) {
 	}
 	want := config.Default()
 	want.Senders.Logins = map[string][]mail.Pattern{}
+	want.Policy.Request.Subject = map[string]config.Mode{}
 	want.Policy.Aliases = []mail.Pattern{}
 	want.Keys.Private, want.Keys.Map = []netip.Prefix{}, map[string]string{}
 	if !reflect.DeepEqual(c, want) {
@@ -69,9 +70,13 @@ func TestLoad(t *testing.T) {
 			Rules: []config.Rule{
 				{From: patterns(t, "ci@example.org"), Mode: config.Pass},
 				{From: patterns(t), To: patterns(t, "@bank.example", "*@*.bank.example"), Mode: config.Require},
-				{Mode: config.Prefer, MinLevel: "provider-trust"},
+				{Mode: config.Prefer, MinLevel: "provider-trust", Together: true, Firm: true},
 			},
-			Aliases: patterns(t, "@lists.example"),
+			Aliases:          patterns(t, "@lists.example"),
+			Together:         true,
+			AlreadyEncrypted: config.EncryptOnceMore,
+			Request: config.Request{Header: "X-Seal", Less: true,
+				Subject: map[string]config.Mode{"[encrypt]": config.Require, "(clear)": config.Sign}},
 		},
 		Senders: config.Senders{
 			Trust:          []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
@@ -80,6 +85,7 @@ func TestLoad(t *testing.T) {
 			KeyLifetime:    24 * time.Hour,
 			Secrets:        config.SecretDatabase,
 			Submitter:      "mailqueue",
+			SiteKeys:       []config.SiteKey{{From: patterns(t, "root@*", "@monitor.example"), Key: address(t, "relay@example.org")}},
 			Logins: map[string][]mail.Pattern{
 				"alice":           patterns(t, "alice@example.org", "@alice.example"),
 				"bob@example.org": patterns(t),
@@ -95,6 +101,7 @@ func TestLoad(t *testing.T) {
 			Resolver: "tls://[2001:db8::1]:853#dns.example",
 			Private:  []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 			CAFile:   "testdata/ca.pem",
+			SMIME:    "testdata/smime",
 			Map: map[string]string{"sales@example.org": "alice@example.org", "@xn--bcher-kva.example": "@books.example",
 				"@all.example": "gate@all.example"},
 			WKD: config.WKD{Port: 8443},
@@ -104,13 +111,23 @@ func TestLoad(t *testing.T) {
 				PasswordFile: "/etc/ldap.secret", Filter: "(mail=%s)", Attribute: "pgpKey"},
 		},
 		Publish: config.Publish{Listen: "127.0.0.1:8896"},
-		Headers: config.Headers{Strip: []string{}},
-		Limits:  config.Limits{Message: 1000, InFlight: 1 << 30, Recipients: 16, Connections: 20, Duration: 90 * time.Second},
-		Log:     config.Log{Format: "json", Level: -4},
+		Crypto:  config.Crypto{EncryptToSelf: true, ArchiveCertificate: "testdata/archive.asc", AttachKey: config.AttachUntilEncrypted},
+		Headers: config.Headers{Strip: []string{}, Confidentiality: config.Shy, LegacyDisplay: true, PreferEncrypt: true,
+			OpenPGPURL: "https://keys.example/{fingerprint}.asc"},
+		Limits: config.Limits{Message: 1000, InFlight: 1 << 30, Recipients: 16, Connections: 20, Duration: 90 * time.Second},
+		Log:    config.Log{Format: "json", Level: -4},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("%+v\nwant\n%+v", c, want)
 	}
+}
+
+func address(t *testing.T, s string) mail.Addr {
+	a, err := mail.ParseAddr(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 func patterns(t *testing.T, all ...string) []mail.Pattern {

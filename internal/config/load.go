@@ -57,7 +57,7 @@ func Parse(file string, b []byte) (*Config, error) {
 		return nil, err
 	}
 	c.State = beside(file, c.State)
-	for _, path := range []*string{&c.Senders.PassphraseFile, &c.Keys.CAFile, &c.Keys.LDAP.PasswordFile} {
+	for _, path := range []*string{&c.Senders.PassphraseFile, &c.Keys.CAFile, &c.Keys.LDAP.PasswordFile, &c.Keys.SMIME, &c.Crypto.ArchiveCertificate} {
 		*path = beside(file, *path)
 	}
 	if c.Listen.Network == "unix" {

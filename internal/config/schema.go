@@ -23,6 +23,13 @@ func (c *Config) fields() reader {
 			field{"mode", readMode(&c.Policy.Mode)},
 			field{"rule", tables("[[policy.rule]]", c.rule)},
 			field{"aliases", list(&c.Policy.Aliases, wantPattern, mail.ParsePattern)},
+			field{"together", flag(&c.Policy.Together)},
+			field{"already_encrypted", word(&c.Policy.AlreadyEncrypted, PassEncrypted, EncryptOnceMore)},
+			field{"request", table(
+				field{"header", text(&c.Policy.Request.Header, wantField+` or ""`, parseOptional(parseField))},
+				field{"subject", c.requestSubjects},
+				field{"less", flag(&c.Policy.Request.Less)},
+			)},
 		)},
 		field{"senders", table(
 			field{"trust", list(&c.Senders.Trust, wantPrefix, parsePrefix)},
@@ -32,6 +39,7 @@ func (c *Config) fields() reader {
 			field{"extend", text(&c.Senders.Extend, wantExtension, parseExtension)},
 			field{"secrets", word(&c.Senders.Secrets, SecretFiles, SecretDatabase)},
 			field{"submitter", text(&c.Senders.Submitter, wantText, parseText)},
+			field{"site_key", tables("[[senders.site_key]]", c.siteKey)},
 			field{"logins", mapping(&c.Senders.Logins, wantPattern, mail.ParsePattern)},
 		)},
 		field{"keys", table(
@@ -45,6 +53,7 @@ func (c *Config) fields() reader {
 			field{"private", list(&c.Keys.Private, wantPrefix, parsePrefix)},
 			field{"ca_file", text(&c.Keys.CAFile, wantPath, parseOptional(parsePath))},
 			field{"map", c.keyMap},
+			field{"smime", text(&c.Keys.SMIME, wantPath, parseOptional(parsePath))},
 			field{"wkd", table(
 				field{"port", count(&c.Keys.WKD.Port, 1, 65535)},
 			)},
@@ -69,9 +78,19 @@ func (c *Config) fields() reader {
 		field{"crypto", table(
 			field{"share", flag(&c.Crypto.Share)},
 			field{"all_subkeys", flag(&c.Crypto.AllSubkeys)},
+			field{"encrypt_to_self", flag(&c.Crypto.EncryptToSelf)},
+			field{"archive_certificate", text(&c.Crypto.ArchiveCertificate, wantPath, parseOptional(parsePath))},
+			field{"attach_key", word(&c.Crypto.AttachKey, AttachNever, AttachSigned, AttachAlways, AttachUntilEncrypted)},
 		)},
 		field{"headers", table(
 			field{"strip", list(&c.Headers.Strip, wantField, parseField)},
+			field{"confidentiality", word(&c.Headers.Confidentiality, Baseline, Shy, NoConfidentiality)},
+			field{"legacy_display", flag(&c.Headers.LegacyDisplay)},
+			field{"autocrypt", flag(&c.Headers.Autocrypt)},
+			field{"prefer_encrypt", flag(&c.Headers.PreferEncrypt)},
+			field{"gossip", flag(&c.Headers.Gossip)},
+			field{"openpgp", flag(&c.Headers.OpenPGP)},
+			field{"openpgp_url", text(&c.Headers.OpenPGPURL, wantTemplate+` or ""`, parseOptional(parseTemplate))},
 		)},
 		field{"limits", table(
 			field{"message", octets(&c.Limits.Message)},
@@ -103,11 +122,49 @@ func (c *Config) rule(errs *errorList, n *node, path string) {
 		field{"to", list(&r.To, wantPattern, mail.ParsePattern)},
 		field{"mode", readMode(&r.Mode)},
 		field{"min_level", word(&r.MinLevel, Levels...)},
+		field{"together", flag(&r.Together)},
+		field{"firm", flag(&r.Firm)},
 	)(errs, n, path)
 	if r.Mode == "" && len(errs.all) == before {
 		errs.add(n.key, "%s has no mode; it wants one of require, prefer, sign, pass", path)
 	}
 	c.Policy.Rules = append(c.Policy.Rules, r)
+}
+
+// siteKey reads one [[senders.site_key]].
+func (c *Config) siteKey(errs *errorList, n *node, path string) {
+	var s SiteKey
+	before := len(errs.all)
+	table(
+		field{"from", list(&s.From, wantPattern, mail.ParsePattern)},
+		field{"key", text(&s.Key, wantAddress, mail.ParseAddr)},
+	)(errs, n, path)
+	if len(errs.all) == before {
+		if s.Key.IsNull() {
+			errs.add(n.key, "%s has no key; it wants %s", path, wantAddress)
+		}
+		if len(s.From) == 0 {
+			errs.add(n.key, `%s has no from: name the senders whose mail is signed with it, such as from = ["root@*"]`, path)
+		}
+	}
+	c.Senders.SiteKeys = append(c.Senders.SiteKeys, s)
+}
+
+// requestSubjects reads [policy.request.subject].
+func (c *Config) requestSubjects(errs *errorList, n *node, path string) {
+	if n.kind != unstable.Table {
+		wrongKind(errs, n, path, "a table")
+		return
+	}
+	c.Policy.Request.Subject = make(map[string]Mode, len(n.keys))
+	for _, tag := range n.keys {
+		var mode Mode
+		readMode(&mode)(errs, n.values[tag], fmt.Sprintf("%s.%q", path, tag))
+		if err := checkTag(tag); err != nil {
+			errs.add(n.values[tag].key, "%s: %v", path, err)
+		}
+		c.Policy.Request.Subject[tag] = mode
+	}
 }
 
 // sources reads the list of sources, each of which can be asked once.

@@ -30,6 +30,8 @@ const (
 	wantField     = `the name of a header field such as "X-Mailer"`
 	wantExtension = `a time of more than 60 days such as "365d", or "0s"`
 	wantText      = `a string`
+	wantAddress   = `an address such as "relay@example.org"`
+	wantTemplate  = `an address on the web such as "https://example.org/keys/{fingerprint}.asc"`
 	wantMapped    = `an address or "@domain"`
 	wantResolver  = `an address such as "127.0.0.1", "127.0.0.1:5353" or "tls://192.0.2.1#dns.example.org"`
 )
@@ -288,6 +290,24 @@ func parseField(s string) (string, error) {
 	}
 	if slices.Contains(neverStripped, strings.ToLower(s)) {
 		return "", fmt.Errorf("%q cannot be stripped: the message would not be one without it", s)
+	}
+	return s, nil
+}
+
+// checkTag wants printable US-ASCII without white space at its ends: a text that shows in a Subject as it was typed.
+func checkTag(tag string) error {
+	if tag == "" || tag != strings.TrimSpace(tag) || strings.ContainsFunc(tag, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return fmt.Errorf("%q is no text to look for in a Subject; an example is \"[encrypt]\"", clip(tag))
+	}
+	return nil
+}
+
+// parseTemplate reads a URL in which {fingerprint}, {address}, {local} and {domain} may stand for what they say.
+func parseTemplate(s string) (string, error) {
+	filled := strings.NewReplacer("{fingerprint}", "f", "{address}", "a", "{local}", "l", "{domain}", "d").Replace(s)
+	u, err := url.Parse(filled)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(filled, "{}\" \t;") {
+		return "", fmt.Errorf("%q is not %s; {fingerprint}, {address}, {local} and {domain} can stand in it", clip(s), wantTemplate)
 	}
 	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sealmilter/crypto"
+	"sealmilter/crypto/pgpmime"
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
 )
@@ -18,7 +19,7 @@ func TestAlreadyEncrypted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copies, _, err := draft.Encrypt(w.signers["alice@example.org"], []*crypto.Cert{bob}, nil, crypto.EncryptOptions{Share: true})
+	copies, err := draft.Encrypt(w.signers["alice@example.org"], []pgpmime.Reader{{Cert: bob}}, crypto.EncryptOptions{Share: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,8 @@ func TestAlreadyEncrypted(t *testing.T) {
 	}{
 		{"to bob, whose key it is encrypted to", config.Prefer, "bob@example.net", false, true, 250},
 		{"to bob in require", config.Require, "bob@example.net", false, true, 250},
-		{"to dave, who could not read it", config.Prefer, "dave@example.net", false, false, 250},
+		{"to dave, who could not read it", config.Prefer, "dave@example.net", false, true, 250},
+		{"to dave in require", config.Require, "dave@example.net", false, false, 550},
 		{"to erin, who has no key", config.Prefer, "erin@example.com", false, true, 250},
 		{"to erin in require", config.Require, "erin@example.com", false, false, 550},
 		{"clear text that claims to be encrypted", config.Require, "bob@example.net", true, false, 250},

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"sealmilter/crypto"
+	"sealmilter/crypto/pgpmime"
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
@@ -74,7 +75,7 @@ func (g *Gate) sealNotice(header mail.Header, body octets, to *crypto.Cert) (mai
 		return nil, nil, fmt.Errorf("seal a notice: %w", err)
 	}
 	options := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
-	copies, _, err := draft.Encrypt(nil, []*crypto.Cert{to}, nil, options)
+	copies, err := draft.Encrypt(nil, []pgpmime.Reader{{Cert: to}}, options)
 	if err != nil {
 		return nil, nil, fmt.Errorf("seal a notice: %w", err)
 	}

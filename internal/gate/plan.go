@@ -81,7 +81,8 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 	state, authorErr := g.authorKey(ctx, p, automatic)
 	protection := pgpmime.Inspect(m)
 	for _, d := range g.questions(ctx, m.Envelope, p.Author) {
-		f := facts{author: state, mode: d.Mode, promised: promised[d.To.Addr.Key()]}
+		f := facts{author: state, mode: d.Mode, promised: promised[d.To.Addr.Key()],
+			onceMore: g.Config.Policy.AlreadyEncrypted == config.EncryptOnceMore}
 		f.key, f.expected = d.answer.Status, d.answer.SeenBefore || d.answer.Announced
 		switch {
 		case !protection.Encrypted():
@@ -186,7 +187,9 @@ func (d Decision) reason(author mail.Addr) string {
 	case alreadyTheirs:
 		return "the message is encrypted to this recipient already"
 	case alreadyEncrypted:
-		return "the message is encrypted already"
+		return "the message is encrypted already, though not to a key that is known of this recipient"
+	case notTheirs:
+		return "the message is encrypted already, and not to a key that is known of this recipient"
 	case keyFound:
 		return fmt.Sprintf("key %s from %s", d.answer.Cert.Fingerprint(), d.answer.Source)
 	case noKey, lookupFailed:
@@ -214,6 +217,10 @@ func (d Decision) failure(author mail.Addr) *mail.Failure {
 			return mail.Reject("5.7.1", fmt.Sprintf("There is no OpenPGP key to sign for %s, so nothing is sent. The postmaster can make one: sealmilter keys generate %s",
 				author, author), nil)
 		}
+		if d.verdict == notTheirs {
+			return mail.Reject("5.7.1", fmt.Sprintf("Mail to %s must be encrypted to them. This message is encrypted already, but not to a key of theirs that is known here. Encrypt it to %s, or send it unencrypted to have it encrypted here.",
+				d.To.Addr, d.theirKey()), nil)
+		}
 		return mail.Reject("5.7.1", fmt.Sprintf("Mail to %s must be encrypted, and that is not possible: %s. Ask them for a valid OpenPGP certificate and give it to the postmaster.",
 			d.To.Addr, d.answer.Why), nil)
 	default:
@@ -222,4 +229,12 @@ func (d Decision) failure(author mail.Addr) *mail.Failure {
 		}
 		return mail.Defer("4.7.5", fmt.Sprintf("It cannot be found out at the moment whether mail to %s can be encrypted. Please try again later.", d.To.Addr), nil)
 	}
+}
+
+// theirKey names the recipient's key for a sender.
+func (d Decision) theirKey() string {
+	if d.answer.Cert == nil {
+		return "their key"
+	}
+	return "their key " + d.answer.Cert.Fingerprint()
 }

@@ -77,6 +77,8 @@ type facts struct {
 	// promised means that the recipient's key was found at RCPT TO.
 	promised bool
 	message  encryption
+	// onceMore means that mode prefer encrypts what is encrypted to others once more.
+	onceMore bool
 	author   signing
 }
 
@@ -87,7 +89,8 @@ const (
 	undecided         verdict = iota
 	byMode                    // the mode says so whatever the keys
 	alreadyTheirs             // encrypted to this recipient already
-	alreadyEncrypted          // encrypted already; no key to encrypt with
+	alreadyEncrypted          // encrypted already, if not to them
+	notTheirs                 // encrypted already, and not to them
 	keyFound                  // their key is known
 	noKey                     // they have no key
 	lookupFailed              // it is not known whether they have a key
@@ -141,8 +144,12 @@ func decideForRecipient(f facts) (Action, verdict) {
 	}
 	require := f.mode == config.Require
 	switch {
-	case f.key == keys.Found && f.message == toThem:
+	case f.message == toThem:
 		return Pass, alreadyTheirs
+	case f.message != clearText && require && f.key != keys.Unknown:
+		return Reject, notTheirs
+	case f.message != clearText && !require && !f.onceMore:
+		return Pass, alreadyEncrypted
 	case f.key == keys.Found:
 		return Encrypt, keyFound
 	case f.key == keys.None && require:

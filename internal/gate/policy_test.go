@@ -19,8 +19,8 @@ func TestDecideEveryCombination(t *testing.T) {
 		for _, key := range []keys.Status{keys.Unknown, keys.None, keys.Found, 9} {
 			for _, message := range []encryption{clearText, toOthers, toThem} {
 				for _, author := range []signing{signingUnknown, signingMissing, signingUnneeded, signingWaived, signingReady, 9} {
-					for bits := range 4 {
-						f := facts{mode: mode, key: key, message: message, author: author, expected: bits&1 != 0, promised: bits&2 != 0}
+					for bits := range 8 {
+						f := facts{mode: mode, key: key, message: message, author: author, expected: bits&1 != 0, promised: bits&2 != 0, onceMore: bits&4 != 0}
 						got, _ := decide(f)
 						if want := expected(f); got != want {
 							t.Errorf("%+v: %v, want %v", f, got, want)
@@ -48,13 +48,22 @@ func expected(f facts) Action {
 	if f.mode == config.Sign {
 		return canSign
 	}
-	if f.key == keys.Found {
-		if f.message == toThem {
-			return Pass
+	if f.message == toThem {
+		return Pass
+	}
+	unknown := f.key != keys.None && f.key != keys.Found
+	if f.message == toOthers && f.mode == config.Require {
+		if f.key == keys.Unknown {
+			return Defer
 		}
+		return Reject
+	}
+	if f.message == toOthers && !f.onceMore {
+		return Pass
+	}
+	if f.key == keys.Found {
 		return canEncrypt
 	}
-	unknown := f.key != keys.None
 	if f.mode == config.Require {
 		if unknown {
 			return Defer

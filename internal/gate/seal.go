@@ -40,21 +40,16 @@ func (c sealedCopy) outgoing(m *mail.Message) outbox.Copy {
 func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []sealedCopy, done func(), err error) {
 	done = func() {}
 	named := namedRecipients(m.Header)
-	var visible, hidden []*crypto.Cert
-	sign := false
+	sign := slices.ContainsFunc(plan.Decisions, func(d Decision) bool { return d.Do == SignOnly })
+	var readers []pgpmime.Reader
 	for _, d := range plan.Decisions {
-		switch {
-		case d.Do == Encrypt && named[d.To.Addr.Key()]:
-			visible = append(visible, d.Cert)
-		case d.Do == Encrypt:
-			hidden = append(hidden, d.Cert)
-		case d.Do == SignOnly:
-			sign = true
+		if d.Do == Encrypt {
+			readers = append(readers, pgpmime.Reader{Cert: d.Cert, Hidden: !named[d.To.Addr.Key()]})
 		}
 	}
-	var visibleCopies, hiddenCopies []*pgpmime.Copy
+	var encrypted []*pgpmime.Copy
 	var signed *pgpmime.Copy
-	if sign || len(visible)+len(hidden) > 0 {
+	if sign || len(readers) > 0 {
 		signer, err := g.signer(ctx, plan)
 		if err != nil {
 			return nil, done, err
@@ -65,14 +60,14 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []
 		}
 		done = draft.Close
 		options := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
-		if visibleCopies, hiddenCopies, err = draft.Encrypt(signer, visible, hidden, options); err != nil {
+		if encrypted, err = draft.Encrypt(signer, readers, options); err != nil {
 			return nil, done, err
 		}
 		if sign {
 			if signer == nil {
 				return nil, done, errors.New("a copy in clear text without a signature was asked for")
 			}
-			if signed, err = draft.Sign(signer); err != nil {
+			if signed, err = draft.Sign(signer, false); err != nil {
 				return nil, done, err
 			}
 		}
@@ -80,14 +75,12 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []
 	for _, d := range plan.Decisions {
 		c := sealedCopy{to: d.To, visible: named[d.To.Addr.Key()]}
 		var made *pgpmime.Copy
-		switch {
-		case d.Do == Encrypt && c.visible:
-			made, visibleCopies = visibleCopies[0], visibleCopies[1:]
-		case d.Do == Encrypt:
-			made, hiddenCopies = hiddenCopies[0], hiddenCopies[1:]
-		case d.Do == SignOnly:
+		switch d.Do {
+		case Encrypt:
+			made, encrypted = encrypted[0], encrypted[1:]
+		case SignOnly:
 			made = signed
-		case d.Do == Pass:
+		case Pass:
 			// A Bcc field would tell everybody, and so would rspamd, which names recipients in its own.
 			c.header = m.Header.Without("Bcc", "Resent-Bcc", "X-Spamd-Result")
 		default:

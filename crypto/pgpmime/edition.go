@@ -1,0 +1,41 @@
+package pgpmime
+
+import (
+	"sealmilter/crypto"
+	"sealmilter/internal/mail"
+)
+
+// edition names one of the payloads that a draft has. Readers of one edition may have the same octets.
+type edition struct {
+	// encrypted is the payload of encrypted copies, the others are of signed ones.
+	encrypted bool
+	// hidden is that of recipients who are not named in the header.
+	hidden bool
+	// attachKey has the author's certificate attached.
+	attachKey bool
+}
+
+// payload returns the header and body of an edition. All of them have the octets of the body in common.
+func (d *Draft) payload(e edition) (crypto.Payload, error) {
+	return crypto.Payload{crypto.Octets(d.payloadHeader(e)), d.body}, nil
+}
+
+// payloadHeader returns the header of the payload with the empty line (RFC 9788, section 2.1.1).
+func (d *Draft) payloadHeader(e edition) []byte {
+	hp := "clear"
+	if e.encrypted {
+		hp = "cipher"
+	}
+	var b []byte
+	for _, f := range d.content {
+		if f.Is("Content-Type") {
+			f.Value = withProtection(f.Value, hp)
+		}
+		b = mail.Header{f}.AppendTo(b)
+	}
+	b = d.header.inside.AppendTo(b)
+	if e.encrypted {
+		b = d.header.hpOuter.AppendTo(b)
+	}
+	return append(b, '\r', '\n')
+}

@@ -1,0 +1,19 @@
+package pgpmime
+
+import (
+	"sealmilter/crypto"
+	"sealmilter/internal/mail"
+)
+
+// Introduction is what copies tell of keys, so that their readers can answer encrypted.
+type Introduction struct {
+	// Outside are fields beside the others of the header, in clear text: Autocrypt and OpenPGP.
+	Outside mail.Header
+	// Gossip are the Autocrypt-Gossip fields of encrypted copies for recipients who are named in the header.
+	Gossip mail.Header
+	// Attached is the author's certificate for copies that have it attached; nil for none.
+	Attached *crypto.Cert
+}
+
+// Introduce has the copies that are made from now on introduce keys.
+func (d *Draft) Introduce(i Introduction) { d.introduction = i }
