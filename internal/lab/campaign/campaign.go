@@ -179,7 +179,8 @@ func (c *campaign) lead(ctx context.Context, strace lab.Tree) error {
 	}
 	storm, endStorm := context.WithCancel(ctx)
 	defer endStorm()
-	w := &weather{random: actor(c.Seed, "weather"), site: c.site, daemon: c.daemon, strace: strace, told: func(fault string) { c.tell("", fault) }}
+	w := &weather{random: actor(c.Seed, "weather"), site: c.site, daemon: c.daemon, marks: c.marks, strace: strace,
+		told: func(fault string) { c.tell("", fault) }}
 	bad.start(func() error { return w.run(storm) })
 	c.tell("killing", "")
 	k := &killer{random: actor(c.Seed, "killer"), site: c.site, daemon: c.daemon, moments: &c.moments, marks: c.marks}

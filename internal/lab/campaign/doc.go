@@ -35,6 +35,8 @@
 //   - It came through the loopback listener, and the milter was killed together with its witness after the smtpd(8) had opened the
 //     queue file and before that process logged anything of the connection's end or of another file.
 //   - The smtpd(8) that took it was killed within the same lines. This goes for the message that is a copy itself, too.
+//   - It came through the loopback listener, which was taken out of master.cf within the same lines: master(8) ends its processes
+//     then. That counts as a kill of one of Postfix's processes.
 //   - The cleanup(8) that wrote it was killed before it logged another message.
 //   - The message has no Message-ID of its client's, and one of the last two holds for the message that the copy was made of, or
 //     the milter was killed with its witness before that message was answered, but when all its copies had been handed in. Postfix makes another

@@ -84,6 +84,8 @@ func TestJudgeDuplicates(t *testing.T) {
 		{"listener killed", firstTry + killMark("smtpd", 11) + secondTry, inside},
 		{"another listener killed", firstTry + killMark("smtpd", 19) + firstEnds + secondTry, outside},
 		{"front listener killed, not the one of the copy", firstTry + killMark("smtpd", 10) + firstEnds + secondTry, outside},
+		{"listener taken away in flight", firstTry + markAuthor + ": " + removalBegins + "\n" + markAuthor + ": " + removalDone + "\n" + secondTry, inside},
+		{"listener taken away later", firstTry + firstEnds + markAuthor + ": " + removalBegins + "\n" + markAuthor + ": " + removalDone + "\n" + secondTry, outside},
 		{"cleanup killed", firstTry + killMark("cleanup", 21) + firstEnds + secondTry, inside},
 		{"cleanup killed with another message", firstTry + `postfix/cleanup[21]: AAAAM1: message-id=<b@client.example>
 			` + killMark("cleanup", 21) + firstEnds + secondTry, outside},

@@ -52,12 +52,19 @@ type trail struct {
 	listening map[int]*queueFile      // by listener, while in flight
 	writing   map[int]*queueFile      // by cleanup, while in flight
 	kills     []*kill
+	removals  []*kill // of the loopback listener, whose processes master(8) ends
 }
 
 func newTrail() *trail {
 	return &trail{files: map[string][]*queueFile{}, messages: map[string][]*queueFile{}, copies: map[string]int{},
 		listening: map[int]*queueFile{}, writing: map[int]*queueFile{}}
 }
+
+// What the marks say of a removal of the loopback listener.
+const (
+	removalBegins = "listener removal begins"
+	removalDone   = "listener removal done"
+)
 
 // markAuthor is who writes the marks, in the form of Postfix's own programs.
 const markAuthor = "campaign[1]"
@@ -174,6 +181,16 @@ func (t *trail) find(id, messageID string) *queueFile {
 }
 
 func (t *trail) addMark(text string) {
+	switch text {
+	case removalBegins:
+		t.removals = append(t.removals, &kill{victim: copiesListener, aim: "by master(8), when it was taken out of master.cf", begun: t.line, done: never})
+		return
+	case removalDone:
+		if last := len(t.removals) - 1; last >= 0 {
+			t.removals[last].done = t.line
+		}
+		return
+	}
 	m := mark.FindStringSubmatch(text)
 	if m == nil {
 		return
@@ -200,7 +217,11 @@ func (t *trail) addMark(text string) {
 
 // killedIn returns a kill between two lines that concerns somebody, nil if there was none.
 func (t *trail) killedIn(from, to int, concerned func(*kill) bool) *kill {
-	for _, k := range t.kills {
+	return between(t.kills, from, to, concerned)
+}
+
+func between(kills []*kill, from, to int, concerned func(*kill) bool) *kill {
+	for _, k := range kills {
 		if k.done >= from && k.begun <= to && concerned(k) {
 			return k
 		}
@@ -216,6 +237,9 @@ func (t *trail) struck(f *queueFile) *kill {
 	k := t.killedIn(f.opened, f.left, func(k *kill) bool { return k.both && f.isCopy || !k.ours && k.process == f.listener })
 	if k == nil && f.cleanup != 0 {
 		k = t.killedIn(f.opened, f.closed, func(k *kill) bool { return !k.ours && k.process == f.cleanup })
+	}
+	if k == nil && f.isCopy {
+		k = between(t.removals, f.opened, f.left, func(*kill) bool { return true })
 	}
 	return k
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +28,7 @@ type weather struct {
 	random *rand.Rand
 	site   *site
 	daemon *daemon
+	marks  *marks
 	// strace is where the program is.
 	strace lab.Tree
 	// told gets the name of a fault when it begins, and "" when it ends.
@@ -77,7 +79,8 @@ func (w *weather) run(ctx context.Context) error {
 	return nil
 }
 
-// removeListener takes the loopback listener out of master.cf.
+// removeListener takes the loopback listener out of master.cf. With the next reload master(8) ends its processes, whatever they
+// are doing.
 func (w *weather) removeListener(ctx context.Context) (func() error, error) {
 	file := filepath.Join(w.site.postfix.Folder(), "conf/master.cf")
 	whole, err := os.ReadFile(file)
@@ -93,6 +96,10 @@ func (w *weather) removeListener(ctx context.Context) (func() error, error) {
 	if rest < 0 {
 		return nil, fmt.Errorf("%s does not go on behind %s", file, w.site.reinject)
 	}
+	ending, err := w.site.copyListeners()
+	if err != nil {
+		return nil, err
+	}
 	change := func(text string) error {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			return err
@@ -102,7 +109,20 @@ func (w *weather) removeListener(ctx context.Context) (func() error, error) {
 		}
 		return nil
 	}
-	return func() error { return change(string(whole)) }, change(before + after[rest:])
+	if err := w.marks.write(removalBegins); err != nil {
+		return nil, err
+	}
+	if err := change(before + after[rest:]); err != nil {
+		return nil, err
+	}
+	master, err := w.site.masterID()
+	if err != nil {
+		return nil, err
+	}
+	for len(ending) > 0 && pause(ctx, time.Millisecond) {
+		ending = slices.DeleteFunc(ending, func(process int) bool { return !isChild(process, master) })
+	}
+	return func() error { return change(string(whole)) }, w.marks.write(removalDone)
 }
 
 // freezeListener stops the processes behind the loopback listener.
