@@ -54,9 +54,10 @@ func (c *Copy) Class() int {
 type Draft struct {
 	composer *Composer
 	header   protectedHeader
-	content  mail.Header    // the Content-* fields of the payload
-	body     crypto.Payload // without the header, the same for all copies
-	shelf    crypto.Shelf
+	content  content // of signed copies
+	// displayed is that of encrypted copies: the same, or with legacy display elements.
+	displayed content
+	shelf     crypto.Shelf
 
 	introduction Introduction
 }
@@ -79,7 +80,9 @@ func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
 	}
 	var body rendered
 	root.renderBody(&body)
-	return &Draft{composer: c, header: header, content: root.header, body: body.payload()}, nil
+	d := &Draft{composer: c, header: header, content: content{fields: root.header, body: body.payload()}}
+	d.displayed = d.content
+	return d, nil
 }
 
 // Close ends the use of all encrypted copies, whose session keys are forgotten.
@@ -106,7 +109,8 @@ func contentFields(h mail.Header) mail.Header {
 // Sign makes a multipart/signed message (RFC 3156, section 5), with the author's certificate attached if attachKey is set
 // and the draft was given one.
 func (d *Draft) Sign(by *crypto.Signer, attachKey bool) (*Copy, error) {
-	payload, err := d.payload(edition{attachKey: attachKey})
+	e := edition{attachKey: attachKey}
+	payload, err := d.payload(e)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +123,7 @@ func (d *Draft) Sign(by *crypto.Signer, attachKey bool) (*Copy, error) {
 		return nil, err
 	}
 	return &Copy{
-		Header: slices.Concat(d.header.outsideSigned, signedFields(boundary, signature.MicAlg)),
+		Header: slices.Concat(d.outside(e), signedFields(boundary, signature.MicAlg)),
 		Body:   signedBody(boundary, payload, signature.Armored),
 	}, nil
 }
@@ -166,7 +170,7 @@ func (d *Draft) Encrypt(by *crypto.Signer, to []Reader, o crypto.EncryptOptions)
 			return nil, errors.New("encrypt: not one ciphertext for each certificate")
 		}
 		for i, ciphertext := range ciphertexts {
-			if copies[groups[e][i]], err = d.encryptedCopy(ciphertext); err != nil {
+			if copies[groups[e][i]], err = d.encryptedCopy(e, ciphertext); err != nil {
 				return nil, err
 			}
 		}
@@ -174,13 +178,13 @@ func (d *Draft) Encrypt(by *crypto.Signer, to []Reader, o crypto.EncryptOptions)
 	return copies, nil
 }
 
-func (d *Draft) encryptedCopy(ciphertext *crypto.Ciphertext) (*Copy, error) {
+func (d *Draft) encryptedCopy(e edition, ciphertext *crypto.Ciphertext) (*Copy, error) {
 	boundary, err := d.composer.boundary(nil)
 	if err != nil {
 		return nil, err
 	}
 	return &Copy{
-		Header:     slices.Concat(d.header.outsideEncrypted, encryptedFields(boundary)),
+		Header:     slices.Concat(d.outside(e), encryptedFields(boundary)),
 		Body:       encryptedBody(boundary, ciphertext),
 		ciphertext: ciphertext,
 	}, nil

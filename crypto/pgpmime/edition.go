@@ -15,19 +15,29 @@ type edition struct {
 	attachKey bool
 }
 
-// payload returns the header and body of an edition. All of them have the octets of the body in common.
+// content is the message without the header fields that are not about its body.
+type content struct {
+	fields mail.Header    // Content-*
+	body   crypto.Payload // without any header
+}
+
+// payload returns the header and body of an edition. Editions have the octets of the body in common where they can.
 func (d *Draft) payload(e edition) (crypto.Payload, error) {
-	return crypto.Payload{crypto.Octets(d.payloadHeader(e)), d.body}, nil
+	c := d.content
+	if e.encrypted {
+		c = d.displayed
+	}
+	return crypto.Payload{crypto.Octets(d.payloadHeader(e, c.fields)), c.body}, nil
 }
 
 // payloadHeader returns the header of the payload with the empty line (RFC 9788, section 2.1.1).
-func (d *Draft) payloadHeader(e edition) []byte {
+func (d *Draft) payloadHeader(e edition, fields mail.Header) []byte {
 	hp := "clear"
 	if e.encrypted {
 		hp = "cipher"
 	}
 	var b []byte
-	for _, f := range d.content {
+	for _, f := range fields {
 		if f.Is("Content-Type") {
 			f.Value = withProtection(f.Value, hp)
 		}
@@ -38,4 +48,12 @@ func (d *Draft) payloadHeader(e edition) []byte {
 		b = d.header.hpOuter.AppendTo(b)
 	}
 	return append(b, '\r', '\n')
+}
+
+// outside returns the header of the copies of an edition, without MIME fields.
+func (d *Draft) outside(e edition) mail.Header {
+	if e.encrypted {
+		return d.header.outsideEncrypted
+	}
+	return d.header.outsideSigned
 }

@@ -22,7 +22,7 @@ func renderedBody(t testing.TB, header string, body []byte) crypto.Payload {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d.body
+	return d.content.body
 }
 
 // octetsOf returns what a piece writes.
