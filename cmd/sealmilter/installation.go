@@ -115,12 +115,27 @@ func (i *installation) gate(c *config.Config, certificates *keys.Directory, out 
 			Sealer: &crypto.Sealer{Now: time.Now, Rand: rand.Reader},
 			Rand:   rand.Reader,
 			Strip:  c.Headers.Strip,
+
+			Confidentiality: confidentialityOf(c),
+			LegacyDisplay:   c.Headers.LegacyDisplay,
 		},
 		Outbox: out,
 		Passes: i.store,
 		Now:    time.Now,
 		Rand:   rand.Reader,
 		Log:    log,
+	}
+}
+
+// confidentialityOf returns what encrypted copies hide of the header. What is none of the choices hides most.
+func confidentialityOf(c *config.Config) pgpmime.Confidentiality {
+	switch c.Headers.Confidentiality {
+	case config.Baseline:
+		return pgpmime.Baseline
+	case config.NoConfidentiality:
+		return pgpmime.NoConfidentiality
+	default:
+		return pgpmime.Shy
 	}
 }
 

@@ -53,13 +53,17 @@ func textInBase64(texts ...[]byte) form {
 	}
 }
 
-// rewrappedBase64 has a base64 body in new lines.
-func rewrappedBase64(b []byte) form {
+// rewrappedBase64 has a base64 body, which may be in pieces, in new lines.
+func rewrappedBase64(pieces ...[]byte) form {
 	return func(yield func([]byte) bool) {
-		made, column := make([]byte, 0, base64Size(min(len(b), stride))), 0
-		for text := range slices.Chunk(b, stride) {
-			if made, column = appendRewrapped(made[:0], text, column); !yield(made) {
-				return
+		var made []byte
+		column := 0
+		for _, b := range pieces {
+			for text := range slices.Chunk(b, stride) {
+				made = slices.Grow(made[:0], base64Size(len(text)))
+				if made, column = appendRewrapped(made, text, column); !yield(made) {
+					return
+				}
 			}
 		}
 		if column > 0 {

@@ -66,7 +66,7 @@ type Draft struct {
 // octets of its body, which must not change either; what has to be encoded anew is so whenever it is used. The errors are a
 // [*MalformedError]: the message cannot be sealed, and no other try will help.
 func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
-	header, err := protect(m.Header, c.Strip)
+	header, err := protect(m.Header, c.Strip, c.Confidentiality)
 	if err != nil {
 		return nil, err
 	}
@@ -75,13 +75,15 @@ func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
 		return nil, err
 	}
 	root.headChanged = true // the fields have to be looked at one by one
+	root.disclaim()
 	if err := root.canonicalize(); err != nil {
 		return nil, err
 	}
-	var body rendered
-	root.renderBody(&body)
-	d := &Draft{composer: c, header: header, content: content{fields: root.header, body: body.payload()}}
+	d := &Draft{composer: c, header: header, content: contentOf(root, false)}
 	d.displayed = d.content
+	if c.LegacyDisplay && root.display(header.displayed) {
+		d.displayed = contentOf(root.inEncrypted(), true)
+	}
 	return d, nil
 }
 

@@ -21,6 +21,13 @@ type content struct {
 	body   crypto.Payload // without any header
 }
 
+// contentOf renders the canonical form of a message.
+func contentOf(root *entity, encrypted bool) content {
+	body := rendered{encrypted: encrypted}
+	root.renderBody(&body)
+	return content{fields: root.header, body: body.payload()}
+}
+
 // payload returns the header and body of an edition. Editions have the octets of the body in common where they can.
 func (d *Draft) payload(e edition) (crypto.Payload, error) {
 	c := d.content
@@ -45,6 +52,7 @@ func (d *Draft) payloadHeader(e edition, fields mail.Header) []byte {
 	}
 	b = d.header.inside.AppendTo(b)
 	if e.encrypted {
+		b = d.header.whispered.AppendTo(b)
 		b = d.header.hpOuter.AppendTo(b)
 	}
 	return append(b, '\r', '\n')

@@ -27,6 +27,10 @@ type entity struct {
 	headFaults, bodyFaults faults
 	headChanged            bool
 	rendering              rendering
+
+	displayed *entity    // the leaf as encrypted copies have it, nil if as the others
+	displays  bool       // there is such a leaf below
+	insertion *insertion // what is not in the body yet, nil for nothing
 }
 
 // holdsMessage reports whether the body is a message that can be read as it stands.

@@ -25,6 +25,8 @@ const (
 	mislabelled     // a transfer encoding other than 7bit where the content is 7bit, or may be nothing else
 	paddedDelimiter // white space behind a multipart's delimiter
 	unclosed        // a multipart without close delimiter
+
+	claiming // a part says of itself what only the composer may say
 )
 
 // breaking are the faults that break a signature in transit. Trailing blanks and "From " lines get through both

@@ -10,39 +10,44 @@ import (
 type place uint8
 
 const (
-	both     place = iota // into the payload, and it stays outside
-	obscured              // into the payload; outside an encrypted one it becomes "[...]"
-	inside                // into the payload; outside an encrypted one it is missing
-	outside               // it stays outside, unprotected: it is about the transport or the mailbox
+	both      place = iota // into the payload, and it stays outside
+	obscured               // into the payload; outside an encrypted one it becomes "[...]"
+	inside                 // into the payload; outside an encrypted one it is missing
+	whispered              // into an encrypted payload, and nowhere else
+	outside                // it stays outside, unprotected: it is about the transport or the mailbox
 	nowhere
 )
 
-// placeOf applies hcp_baseline (RFC 9788, section 3.2.1). fromList tells that a mailing list server sent the message:
-// then List-* are its own, added in transit (section 7).
+// placeOf says where a field goes if everything is hidden that can be: hcp_baseline (RFC 9788, section 3.2.1), and more
+// fields that repeat what is in the Subject or in the text. fromList tells that a mailing list server sent the message: then
+// List-* are its own, added in transit (section 7).
 func placeOf(name string, fromList bool) place {
 	name = strings.ToLower(name)
 	switch name {
 	case "subject":
 		return obscured
-	case "comments", "keywords",
-		"thread-topic",     // Outlook repeats the subject in it
-		"x-spam-status",    // SpamAssassin names the rules in it that the text matched
-		"autocrypt-gossip": // Autocrypt Level 1: only in the encrypted payload
+	case "x-message-flag", // Outlook: what is to be done about the message, in words
+		"x-amavis-alert": // names the files
 		return inside
+	case "autocrypt-gossip": // Autocrypt Level 1: only in the encrypted payload
+		return whispered
 	case "received", "received-spf", "authentication-results", "delivered-to", "x-original-to", "archived-at",
 		"autocrypt", "openpgp": // up to 10 KiB about the sender's mailbox
 		return outside
-	case "bcc", "resent-bcc", // RFC 5322, section 3.6.3: the first of the three ways
+	case "bcc", "resent-bcc", "x-bcc", // RFC 5322, section 3.6.3: the first of the three ways
+		"apparently-to", "envelope-to", "x-envelope-to", "x-rcpt-to", "original-recipient", // the envelope recipients, by others
 		"return-path", "content-length", "lines", "status", "x-status", // a mailbox keeps them for itself
+		"x-uid", "x-uidl", "x-imap", "x-imapbase", "fcc",
 		"dkim-signature", "domainkey-signature", // the new body breaks them
-		"apparently-to",                 // old sendmail names the envelope recipients in it
-		"x-spamd-result",                // rspamd does, too
+		"x-spamd-result",                // rspamd names the envelope recipients in it, too
 		"x-spam-report", "x-ham-report", // SpamAssassin quotes from the text in it
 		"hp-outer", // only the composer may say what was outside
 		"mime-version":
 		return nowhere
+	case "x-spam-flag", "x-spam-level", "x-spam-score", "x-spam-checker-version":
+		return both // routing may go by them
 	}
-	switch prefix, _, _ := strings.Cut(name, "-"); prefix {
+	switch prefix, rest, _ := strings.Cut(name, "-"); prefix {
 	case "content", // on the root of the payload
 		"arc": // broken as DKIM-Signature is
 		return nowhere
@@ -52,63 +57,108 @@ func placeOf(name string, fromList bool) place {
 		if fromList {
 			return outside
 		}
+	case "x":
+		switch kind, _, _ := strings.Cut(rest, "-"); kind {
+		case "mozilla":
+			return nowhere // of the sender's own mailbox
+		case "spam":
+			return inside // names rules that the text matched, words of it, or what the Subject was
+		}
+	}
+	if repeats(name) {
+		return inside
 	}
 	return both
 }
 
+// repeats reports whether a field, by its name, repeats or sums up what is to be hidden: Comments and Keywords (RFC 9788,
+// section 3.2.1), Outlook's Thread-Topic, mutt's X-Label, X-Original-Subject, Summary, X-MS-Has-Attach and the like.
+func repeats(name string) bool {
+	for _, word := range []string{"subject", "topic", "summary", "comment", "keyword", "label", "categor", "descri", "attach"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
 // protectedHeader is a message's header, taken apart.
 type protectedHeader struct {
-	inside           mail.Header // into the payload
+	inside           mail.Header // into every payload
+	whispered        mail.Header // into encrypted payloads
 	hpOuter          mail.Header // HP-Outer: what an encrypted payload tells of the fields outside (RFC 9788, section 2.2)
 	outsideSigned    mail.Header // outside a signed payload, without MIME fields
 	outsideEncrypted mail.Header // outside an encrypted payload, without MIME fields
+	// displayed are the fields that the reader of an encrypted copy ought to see and does not if his program knows nothing of
+	// header protection.
+	displayed mail.Header
 }
 
 // protect distributes the fields of a header. Fields named in strip go nowhere.
-func protect(h mail.Header, strip []string) (protectedHeader, error) {
+func protect(h mail.Header, strip []string, hide Confidentiality) (protectedHeader, error) {
 	var p protectedHeader
 	if len(h) > maxFields {
 		return p, tooMuch("has more than %d header fields", maxFields)
 	}
 	fromList := h.Has("List-Id")
 	for _, f := range h.Without(strip...) {
-		where := placeOf(f.Name, fromList)
-		if where == nowhere {
-			continue
-		}
-		if where == outside {
+		switch where := placeOf(f.Name, fromList); where {
+		case both, obscured, inside, whispered:
+			if err := p.add(f, where, hide); err != nil {
+				return p, &MalformedError{Problem: err.Error()}
+			}
+		case outside:
 			p.outsideSigned = append(p.outsideSigned, f)
-			p.outsideEncrypted = append(p.outsideEncrypted, f)
-			continue
+			if f, shown := hide.outsideOnly(f); shown {
+				p.outsideEncrypted = append(p.outsideEncrypted, f)
+			}
 		}
-		f, err := canonicalField(f)
-		if err != nil {
-			return p, &MalformedError{Problem: err.Error()}
-		}
-		p.inside = append(p.inside, f)
-		p.outsideSigned = append(p.outsideSigned, f)
-		if where == inside {
-			continue
-		}
-		if where == obscured {
-			f.Value = " [...]"
-		}
-		p.outsideEncrypted = append(p.outsideEncrypted, f)
-		told, err := canonicalField(mail.Field{Name: "HP-Outer", Value: " " + f.Name + ":" + f.Value})
-		if err != nil {
-			return p, &MalformedError{Problem: err.Error()}
-		}
-		p.hpOuter = append(p.hpOuter, told)
 	}
 	return p, nil
 }
 
-// withProtection marks a Content-Type as that of the root of a payload with header protection (RFC 9788, section
-// 2.1.1). The older parameter is what Thunderbird, K-9 and others read. The sender's own ones go.
-func withProtection(contentType, hp string) string {
-	p := parseParameters(contentType).without("hp", "hp-legacy-display", "protected-headers")
-	if strings.TrimSpace(p.first) == "" {
-		p.first = " text/plain"
+// add distributes a protected field (RFC 9788, section 5.2.1).
+func (p *protectedHeader) add(f mail.Field, where place, hide Confidentiality) error {
+	f, err := canonicalField(f)
+	if err != nil {
+		return err
 	}
-	return p.String() + ";\r\n protected-headers=\"v1\"; hp=\"" + hp + "\""
+	if where == whispered {
+		p.whispered = append(p.whispered, f)
+		return nil
+	}
+	p.inside = append(p.inside, f)
+	p.outsideSigned = append(p.outsideSigned, f)
+	visible, shown := hide.outside(f, where)
+	if isUserFacing(f.Name) && (!shown || visible.Text() != f.Text()) {
+		p.displayed = append(p.displayed, f)
+	}
+	if !shown {
+		return nil
+	}
+	p.outsideEncrypted = append(p.outsideEncrypted, visible)
+	told, err := canonicalField(mail.Field{Name: "HP-Outer", Value: " " + visible.Name + ":" + visible.Value})
+	if err != nil {
+		return err
+	}
+	p.hpOuter = append(p.hpOuter, told)
+	return nil
+}
+
+// isUserFacing reports whether programs show a field to their users (RFC 9788, section 1.1.2).
+func isUserFacing(name string) bool {
+	switch strings.ToLower(name) {
+	case "subject", "from", "to", "cc", "date", "reply-to", "followup-to", "sender":
+		return true
+	}
+	return false
+}
+
+// withProtection marks a Content-Type as that of the root of a payload with header protection (RFC 9788, section
+// 2.1.1). The older parameter is what Thunderbird, K-9 and others read.
+func withProtection(contentType, hp string) string {
+	if strings.TrimSpace(contentType) == "" || strings.HasPrefix(strings.TrimSpace(contentType), ";") {
+		contentType = " text/plain" + strings.TrimSpace(contentType)
+	}
+	return contentType + ";\r\n protected-headers=\"v1\"; hp=\"" + hp + "\""
 }

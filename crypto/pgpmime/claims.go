@@ -1,0 +1,49 @@
+package pgpmime
+
+import (
+	"slices"
+	"strings"
+)
+
+// claims are the parameters of a Content-Type that only the composer may set (RFC 9788, sections 2.1.1 and 2.1.2; the older
+// one is of the drafts before it).
+var claims = []string{"hp", "hp-legacy-display", "protected-headers"}
+
+// withoutClaims drops the claims, and those that a comment stands before.
+func (p parameters) withoutClaims() parameters {
+	kept := parameters{first: p.first}
+	for _, q := range p.list {
+		name := q.name
+		for strings.HasPrefix(name, "(") {
+			name = strings.TrimLeft(name[commentEnd(name):], " \t\r\n")
+		}
+		if end := strings.IndexAny(name, "* \t\r\n("); end >= 0 {
+			name = name[:end]
+		}
+		if !slices.Contains(claims, name) {
+			kept.list = append(kept.list, q)
+		}
+	}
+	return kept
+}
+
+// disclaim takes the claims from an entity and its parts, and reports whether there were any. It leaves what is in signed
+// or encrypted entities and in forwarded messages: that is not the sender's, and no reader heeds it there.
+func (e *entity) disclaim() bool {
+	kept := e.media.parameters.withoutClaims()
+	found := len(kept.list) < len(e.media.parameters.list)
+	if found {
+		e.media.parameters = kept
+		e.setField("Content-Type", kept.String())
+	}
+	if e.isSealed() || e.media.main != "multipart" {
+		return found
+	}
+	for _, part := range e.parts {
+		if part.disclaim() {
+			e.bodyFaults |= claiming
+			found = true
+		}
+	}
+	return found
+}
