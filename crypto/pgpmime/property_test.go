@@ -54,10 +54,20 @@ func canonicalFaults(payload string) []string {
 	return faults
 }
 
+// leaf is what a reader gets of one part without parts.
+type leaf struct {
+	typ, charset, filename, content string
+	legacy                          bool // it says that it has a legacy display element
+}
+
+func (l leaf) String() string {
+	return fmt.Sprintf("%s; charset=%q; filename=%q; legacy=%t\n%s", l.typ, l.charset, l.filename, l.legacy, l.content)
+}
+
 // leaves reads the decoded leaves with a reader that is not ours, messages in messages included.
-func leaves(e *message.Entity) ([]string, error) {
+func leaves(e *message.Entity) ([]leaf, error) {
 	if parts := e.MultipartReader(); parts != nil {
-		var all []string
+		var all []leaf
 		for {
 			part, err := parts.NextPart()
 			if errors.Is(err, io.EOF) {
@@ -89,7 +99,7 @@ func leaves(e *message.Entity) ([]string, error) {
 			return nil, err
 		}
 		below, err := leaves(nested)
-		return append([]string{"message: " + nested.Header.Get("X-Nested")}, below...), err
+		return append([]leaf{{typ: "message: " + nested.Header.Get("X-Nested")}}, below...), err
 	case "text/plain", "text/html", "message/delivery-status":
 		lines = true
 	}
@@ -104,10 +114,10 @@ func leaves(e *message.Entity) ([]string, error) {
 		}
 		filename = disposition["filename"]
 	}
-	return []string{fmt.Sprintf("%s; charset=%q; filename=%q\n%s", typ, params["charset"], filename, content)}, nil
+	return []leaf{{typ, params["charset"], filename, string(content), params["hp-legacy-display"] == "1"}}, nil
 }
 
-func leavesOf(text string) ([]string, error) {
+func leavesOf(text string) ([]leaf, error) {
 	e, err := message.Read(strings.NewReader(text))
 	if err != nil {
 		return nil, err
@@ -191,7 +201,7 @@ func (g *generator) content() string {
 	for range g.IntN(8) {
 		line := g.choose("", "plain", "ends in blanks \t", "From me", "=C3=A4 = ", ".", "-- ", "--b", "--b1.!", "see --b1.",
 			"\xc3\xa4\xc3\xb6", "\xff", "\x00", "a\rb", "\r\rc", strings.Repeat("long ", 199), strings.Repeat("x--b1.", 200),
-			strings.Repeat("From ", 250), "\x1b$B", "\xe4"+strings.Repeat("y", 72)+"--b1.")
+			strings.Repeat("From ", 250), "\x1b$B", "<html><head><title>a<body></title>", "</head><body class='>'>", "<p>", "<!-- <body> -->", "\xe4"+strings.Repeat("y", 72)+"--b1.")
 		b.WriteString(line)
 		if g.IntN(8) > 0 {
 			b.WriteString(g.eol)
