@@ -57,6 +57,7 @@ type Draft struct {
 	content  content // of signed copies
 	// displayed is that of encrypted copies: the same, or with legacy display elements.
 	displayed content
+	root      *entity // what the message was taken apart into
 	shelf     crypto.Shelf
 
 	introduction Introduction
@@ -79,7 +80,7 @@ func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
 	if err := root.canonicalize(); err != nil {
 		return nil, err
 	}
-	d := &Draft{composer: c, header: header, content: contentOf(root, false)}
+	d := &Draft{composer: c, header: header, root: root, content: contentOf(root, false)}
 	d.displayed = d.content
 	if c.LegacyDisplay && root.display(header.displayed) {
 		d.displayed = contentOf(root.inEncrypted(), true)

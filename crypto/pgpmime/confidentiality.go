@@ -19,8 +19,6 @@ const (
 // was is printable US-ASCII (section 3.1), save a local part that has no such form.
 func (c Confidentiality) outside(f mail.Field, where place) (mail.Field, bool) {
 	switch {
-	case where == whispered:
-		return f, false
 	case c == NoConfidentiality:
 		return f, true
 	case where == obscured:

@@ -1,6 +1,8 @@
 package pgpmime
 
 import (
+	"slices"
+
 	"sealmilter/crypto"
 	"sealmilter/internal/mail"
 )
@@ -34,6 +36,12 @@ func (d *Draft) payload(e edition) (crypto.Payload, error) {
 	if e.encrypted {
 		c = d.displayed
 	}
+	if e.attachKey {
+		var err error
+		if c, err = d.withKey(c); err != nil {
+			return nil, err
+		}
+	}
 	return crypto.Payload{crypto.Octets(d.payloadHeader(e, c.fields)), c.body}, nil
 }
 
@@ -52,16 +60,17 @@ func (d *Draft) payloadHeader(e edition, fields mail.Header) []byte {
 	}
 	b = d.header.inside.AppendTo(b)
 	if e.encrypted {
-		b = d.header.whispered.AppendTo(b)
 		b = d.header.hpOuter.AppendTo(b)
 	}
+	b = d.introduction.inside(e).AppendTo(b)
 	return append(b, '\r', '\n')
 }
 
 // outside returns the header of the copies of an edition, without MIME fields.
 func (d *Draft) outside(e edition) mail.Header {
+	h := d.header.outsideSigned
 	if e.encrypted {
-		return d.header.outsideEncrypted
+		h = d.header.outsideEncrypted
 	}
-	return d.header.outsideSigned
+	return slices.Concat(h, d.introduction.Outside)
 }

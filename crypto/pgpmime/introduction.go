@@ -15,5 +15,14 @@ type Introduction struct {
 	Attached *crypto.Cert
 }
 
+// inside are the fields of an edition's payload. A hidden reader learns nothing of the others, and what is signed in clear
+// text is for everybody.
+func (i Introduction) inside(e edition) mail.Header {
+	if e.encrypted && !e.hidden {
+		return i.Gossip
+	}
+	return nil
+}
+
 // Introduce has the copies that are made from now on introduce keys.
 func (d *Draft) Introduce(i Introduction) { d.introduction = i }

@@ -10,11 +10,10 @@ import (
 type place uint8
 
 const (
-	both      place = iota // into the payload, and it stays outside
-	obscured               // into the payload; outside an encrypted one it becomes "[...]"
-	inside                 // into the payload; outside an encrypted one it is missing
-	whispered              // into an encrypted payload, and nowhere else
-	outside                // it stays outside, unprotected: it is about the transport or the mailbox
+	both     place = iota // into the payload, and it stays outside
+	obscured              // into the payload; outside an encrypted one it becomes "[...]"
+	inside                // into the payload; outside an encrypted one it is missing
+	outside               // it stays outside, unprotected: it is about the transport or the mailbox
 	nowhere
 )
 
@@ -29,8 +28,6 @@ func placeOf(name string, fromList bool) place {
 	case "x-message-flag", // Outlook: what is to be done about the message, in words
 		"x-amavis-alert": // names the files
 		return inside
-	case "autocrypt-gossip": // Autocrypt Level 1: only in the encrypted payload
-		return whispered
 	case "received", "received-spf", "authentication-results", "delivered-to", "x-original-to", "archived-at",
 		"autocrypt", "openpgp": // up to 10 KiB about the sender's mailbox
 		return outside
@@ -41,7 +38,8 @@ func placeOf(name string, fromList bool) place {
 		"dkim-signature", "domainkey-signature", // the new body breaks them
 		"x-spamd-result",                // rspamd names the envelope recipients in it, too
 		"x-spam-report", "x-ham-report", // SpamAssassin quotes from the text in it
-		"hp-outer", // only the composer may say what was outside
+		"autocrypt-gossip", // a client's own may name anybody, and would reach everybody
+		"hp-outer",         // only the composer may say what was outside
 		"mime-version":
 		return nowhere
 	case "x-spam-flag", "x-spam-level", "x-spam-score", "x-spam-checker-version":
@@ -85,7 +83,6 @@ func repeats(name string) bool {
 // protectedHeader is a message's header, taken apart.
 type protectedHeader struct {
 	inside           mail.Header // into every payload
-	whispered        mail.Header // into encrypted payloads
 	hpOuter          mail.Header // HP-Outer: what an encrypted payload tells of the fields outside (RFC 9788, section 2.2)
 	outsideSigned    mail.Header // outside a signed payload, without MIME fields
 	outsideEncrypted mail.Header // outside an encrypted payload, without MIME fields
@@ -103,7 +100,7 @@ func protect(h mail.Header, strip []string, hide Confidentiality) (protectedHead
 	fromList := h.Has("List-Id")
 	for _, f := range h.Without(strip...) {
 		switch where := placeOf(f.Name, fromList); where {
-		case both, obscured, inside, whispered:
+		case both, obscured, inside:
 			if err := p.add(f, where, hide); err != nil {
 				return p, &MalformedError{Problem: err.Error()}
 			}
@@ -122,10 +119,6 @@ func (p *protectedHeader) add(f mail.Field, where place, hide Confidentiality) e
 	f, err := canonicalField(f)
 	if err != nil {
 		return err
-	}
-	if where == whispered {
-		p.whispered = append(p.whispered, f)
-		return nil
 	}
 	p.inside = append(p.inside, f)
 	p.outsideSigned = append(p.outsideSigned, f)

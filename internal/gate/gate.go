@@ -40,6 +40,10 @@ type Gate struct {
 	Now    func() time.Time
 	Rand   io.Reader
 	Log    *slog.Logger
+	// Correspondence is asked who has the author's key already; nil for nobody.
+	Correspondence Correspondence
+
+	keyFields keyFields
 }
 
 // Transaction is one message on its way through the gate: what was promised at RCPT TO is remembered until its end.

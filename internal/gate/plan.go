@@ -45,6 +45,8 @@ type Decision struct {
 
 	verdict verdict
 	answer  keys.Answer
+	// attach says that the copy has the author's certificate attached.
+	attach bool
 }
 
 // Trace returns what each key source said of the recipient.

@@ -40,16 +40,9 @@ func (c sealedCopy) outgoing(m *mail.Message) outbox.Copy {
 func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []sealedCopy, done func(), err error) {
 	done = func() {}
 	named := namedRecipients(m.Header)
-	sign := slices.ContainsFunc(plan.Decisions, func(d Decision) bool { return d.Do == SignOnly })
-	var readers []pgpmime.Reader
-	for _, d := range plan.Decisions {
-		if d.Do == Encrypt {
-			readers = append(readers, pgpmime.Reader{Cert: d.Cert, Hidden: !named[d.To.Addr.Key()]})
-		}
-	}
 	var encrypted []*pgpmime.Copy
-	var signed *pgpmime.Copy
-	if sign || len(readers) > 0 {
+	signed := make(map[bool]*pgpmime.Copy) // by whether the author's certificate is attached
+	if slices.ContainsFunc(plan.Decisions, func(d Decision) bool { return d.Do == Encrypt || d.Do == SignOnly }) {
 		signer, err := g.signer(ctx, plan)
 		if err != nil {
 			return nil, done, err
@@ -59,15 +52,25 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []
 			return nil, done, err
 		}
 		done = draft.Close
+		g.introduce(ctx, draft, m, plan, signer)
+		var readers []pgpmime.Reader
+		for _, d := range plan.Decisions {
+			if d.Do == Encrypt {
+				readers = append(readers, pgpmime.Reader{Cert: d.Cert, Hidden: !named[d.To.Addr.Key()], AttachKey: d.attach})
+			}
+		}
 		options := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
 		if encrypted, err = draft.Encrypt(signer, readers, options); err != nil {
 			return nil, done, err
 		}
-		if sign {
+		for _, d := range plan.Decisions {
+			if d.Do != SignOnly || signed[d.attach] != nil {
+				continue
+			}
 			if signer == nil {
 				return nil, done, errors.New("a copy in clear text without a signature was asked for")
 			}
-			if signed, err = draft.Sign(signer, false); err != nil {
+			if signed[d.attach], err = draft.Sign(signer, d.attach); err != nil {
 				return nil, done, err
 			}
 		}
@@ -79,7 +82,7 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []
 		case Encrypt:
 			made, encrypted = encrypted[0], encrypted[1:]
 		case SignOnly:
-			made = signed
+			made = signed[d.attach]
 		case Pass:
 			// A Bcc field would tell everybody, and so would rspamd, which names recipients in its own.
 			c.header = m.Header.Without("Bcc", "Resent-Bcc", "X-Spamd-Result")
