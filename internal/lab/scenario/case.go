@@ -22,14 +22,15 @@ var files embed.FS
 
 // Case is one end-to-end case.
 type Case struct {
-	Name      string
-	Comment   string
-	config    string
-	dialogue  []string
-	messages  map[string][]byte // with CRLF, by section
-	mailboxes map[string][]form
-	hidden    [][2]string         // mailbox, text
-	envelopes map[string][]string // parameters of each message, by mailbox
+	Name       string
+	Comment    string
+	config     string
+	dialogue   []string
+	messages   map[string][]byte // with CRLF, by section
+	mailboxes  map[string][]form
+	hidden     [][2]string         // mailbox, text
+	envelopes  map[string][]string // parameters of each message, by mailbox
+	introduced map[string][]string // what each message tells of keys, by mailbox
 }
 
 // form is what one message in a mailbox must be.
@@ -71,13 +72,13 @@ var errElsewhere = errors.New("the case is played elsewhere")
 func parse(name string, names []string, data []byte) (*Case, error) {
 	archive := txtar.Parse(data)
 	c := &Case{Name: name, Comment: string(archive.Comment), messages: map[string][]byte{}, mailboxes: map[string][]form{},
-		envelopes: map[string][]string{}}
+		envelopes: map[string][]string{}, introduced: map[string][]string{}}
 	var mailboxes string
 	conditional := false // the dialogue has lines, if only for others
 	for _, f := range archive.Files {
 		text := string(f.Data)
 		switch f.Name {
-		case "dialogue", "mailboxes", "hidden", "envelope":
+		case "dialogue", "mailboxes", "hidden", "envelope", "introduced":
 			var err error
 			if text, err = linesFor(names, text); err != nil {
 				return nil, fmt.Errorf("%s: %w", f.Name, err)
@@ -97,6 +98,16 @@ func parse(name string, names []string, data []byte) (*Case, error) {
 					return nil, fmt.Errorf("hidden: %q has no mailbox", line)
 				}
 				c.hidden = append(c.hidden, [2]string{mailbox, hidden})
+			}
+		case "introduced":
+			for _, line := range lines(text) {
+				mailbox, words, _ := strings.Cut(line, ":")
+				c.introduced[mailbox] = []string{}
+				for word := range strings.SplitSeq(words, ",") {
+					if word = strings.TrimSpace(word); word != "" {
+						c.introduced[mailbox] = append(c.introduced[mailbox], word)
+					}
+				}
 			}
 		case "envelope":
 			for _, line := range lines(text) {

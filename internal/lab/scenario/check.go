@@ -101,6 +101,11 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 			return err
 		}
 	}
+	if introduced, told := c.introduced[d.To]; told {
+		if err := w.checkIntroduced(ctx, d, opened, introduced); err != nil {
+			return err
+		}
+	}
 	return compareLeaves(opened.Payload, original)
 }
 

@@ -10,6 +10,9 @@
 //	hidden     "ADDR: TEXT", text that must be nowhere in that mailbox, encrypted or not
 //	envelope   "ADDR: PARAMETERS", the parameters of MAIL and RCPT with which a message reached the mailbox, but for SIZE,
 //	           in any order; one line for each message, if there is one at all
+//	introduced "ADDR: WHAT, WHAT", all that each message in that mailbox tells of keys, whose certificates gpg must take:
+//	           "autocrypt ADDR" and "openpgp TEXT" outside, "gossip ADDR" inside of the encryption, and "attached" for
+//	           alice's certificate; FINGERPRINT stands for that of alice's key
 //
 // The same cases run on every MTA. Where MTAs differ, a line of dialogue, mailboxes, hidden or envelope begins with the
 // name of the one it holds for, as in "[sendmail] < 503", or with "[!sendmail]" for all others, below a comment that says
