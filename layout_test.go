@@ -29,6 +29,7 @@ var imports = map[string][]string{
 	"internal/lab/scripted": {"internal/lab"},
 	"milter":                {"internal/mail"},
 	"crypto":                {"internal/mail"},
+	"crypto/cms":            {},
 	"crypto/pgpmime":        {"internal/mail", "crypto"},
 	"internal/config":       {"internal/mail"},
 	"keys":                  {"internal/mail", "internal/store", "crypto"},
