@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 )
@@ -16,15 +17,15 @@ const (
 	maxArmorHeader  = 200 // octets
 )
 
-// dearmorMessage returns a reader of the contents of one "PGP MESSAGE" block that makes up all of the text (RFC 9580, section 6). go-crypto's
-// decoder passes over text around a block and behind its checksum; where the question is whether anything readable
-// would leave, nothing is passed over. The contents of a large message are not in memory beside the text.
-func dearmorMessage(text []byte) (io.Reader, error) {
-	text, begun := bytes.CutPrefix(bytes.TrimSpace(text), []byte("-----BEGIN "+armorMessage+"-----"))
-	text, ended := bytes.CutSuffix(text, []byte("\n-----END "+armorMessage+"-----"))
+// dearmorWhole returns a reader of the contents of one block with that label that makes up all of the text (RFC 9580, section
+// 6). go-crypto's decoder passes over text around a block and behind its checksum; where the question is whether anything
+// readable would leave, nothing is passed over. The contents of a large message are not in memory beside the text.
+func dearmorWhole(text []byte, label string) (io.Reader, error) {
+	text, begun := bytes.CutPrefix(bytes.TrimSpace(text), []byte("-----BEGIN "+label+"-----"))
+	text, ended := bytes.CutSuffix(text, []byte("\n-----END "+label+"-----"))
 	switch {
 	case !begun:
-		return nil, errors.New("it is neither a binary nor an armored message")
+		return nil, fmt.Errorf("it is neither binary nor an armored %s", label)
 	case !ended:
 		return nil, errors.New("its armor does not end")
 	}

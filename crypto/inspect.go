@@ -14,7 +14,7 @@ import (
 type EncryptedMessage struct {
 	// KeyIDs are the key IDs of the session-key packets, those of version 6 packets taken from their fingerprints.
 	KeyIDs []uint64
-	// Anonymous says that a session-key packet names no key.
+	// Anonymous says that a session-key packet names no key: it may be for anybody.
 	Anonymous bool
 
 	keys []*packet.EncryptedKey
@@ -24,14 +24,14 @@ type EncryptedMessage struct {
 // encrypted session key and then one integrity-protected data packet (SEIPD, or LibrePGP's AEAD) of which the
 // session keys can be meant, with all lengths right up to the last octet and nothing else beside marker and padding
 // packets. White space may stand around the armor and nothing else: no text, and no header but Version, Comment,
-// MessageID, Hash and Charset.
+// MessageID, Hash and Charset. A message that a passphrase opens, too, is refused: nobody knows how easy that is to guess.
 //
 // Errors wrap [ErrNotEncrypted]. That a session key really opens the data cannot be known without the secret key.
 func InspectMessage(b []byte) (*EncryptedMessage, error) {
 	var packets io.Reader = bytes.NewReader(b)
 	if len(b) == 0 || b[0]&0x80 == 0 {
 		var err error
-		if packets, err = dearmorMessage(b); err != nil {
+		if packets, err = dearmorWhole(b, armorMessage); err != nil {
 			return nil, notEncrypted(err)
 		}
 	}
@@ -45,11 +45,8 @@ func InspectMessage(b []byte) (*EncryptedMessage, error) {
 func notEncrypted(err error) error { return fmt.Errorf("%w: %w", ErrNotEncrypted, err) }
 
 // For reports whether a session-key packet names the primary key or a bound subkey of the certificate and is
-// encrypted by its algorithm, or names no key at all and so may be meant for it.
+// encrypted by its algorithm. One that names no key is for nobody: only who has the secret key could tell.
 func (m *EncryptedMessage) For(c *Cert) bool {
-	if m.Anonymous {
-		return true
-	}
 	for _, key := range m.keys {
 		for pub := range c.boundKeys {
 			named := key.KeyId == pub.KeyId
@@ -63,6 +60,9 @@ func (m *EncryptedMessage) For(c *Cert) bool {
 	}
 	return false
 }
+
+// SessionKeys returns the number of public-key encrypted session keys.
+func (m *EncryptedMessage) SessionKeys() int { return len(m.keys) }
 
 func inspectPackets(r *bufio.Reader) (*EncryptedMessage, error) {
 	m := new(EncryptedMessage)

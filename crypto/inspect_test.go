@@ -85,7 +85,8 @@ func TestInspectGnuPG(t *testing.T) {
 		{"binary", encrypt("-r", "ed@example.org"), true, false, false},
 		{"armored", encrypt("-r", "rita@example.org", "--armor"), false, true, false},
 		{"both", encrypt("-r", "rita@example.org", "-r", "ed@example.org", "--armor", "--comment", "made by gpg"), true, true, false},
-		{"hidden", encrypt("-R", "ed@example.org", "--armor", "--emit-version"), true, true, true},
+		{"hidden", encrypt("-R", "ed@example.org", "--armor", "--emit-version"), false, false, true},
+		{"hidden beside one that is named", encrypt("-R", "ed@example.org", "-r", "rita@example.org"), false, true, true},
 		{"CRLF", bytes.ReplaceAll(encrypt("-r", "ed@example.org", "--armor"), []byte("\n"), []byte("\r\n")), true, false, false},
 		{"blanks around", slices.Concat([]byte("\r\n \r\n"), encrypt("-r", "ed@example.org", "--armor"), []byte("\r\n\r\n")), true, false, false},
 	} {
@@ -106,7 +107,7 @@ func TestInspectGnuPG(t *testing.T) {
 		{"by passphrase", encrypt("--symmetric", "--passphrase", "x", "-r", "ed@example.org"), "a packet of type 3 stands before the encrypted data"},
 		{"signed only", g.exported("--local-user", "ed@example.org", "--compress-algo", "none", "--sign"), "a packet of type 4 stands before the encrypted data"},
 		{"a key", g.exported("--export"), "a packet of type 6 stands before the encrypted data"},
-		{"an armored key", g.exported("--armor", "--export"), "it is neither a binary nor an armored message"},
+		{"an armored key", g.exported("--armor", "--export"), "it is neither binary nor an armored PGP MESSAGE"},
 	} {
 		if _, err := crypto.InspectMessage(tc.message); !errors.Is(err, crypto.ErrNotEncrypted) || !strings.Contains(err.Error(), tc.text) {
 			t.Errorf("%s: %v, want %q", tc.name, err, tc.text)
@@ -137,8 +138,8 @@ func TestInspectRefuses(t *testing.T) {
 		b    []byte
 		text string
 	}{
-		{"nothing", nil, "it is neither a binary nor an armored message"},
-		{"words", []byte("hello"), "it is neither a binary nor an armored message"},
+		{"nothing", nil, "it is neither binary nor an armored PGP MESSAGE"},
+		{"words", []byte("hello"), "it is neither binary nor an armored PGP MESSAGE"},
 		{"no data", key, "it ends in the middle of a packet"},
 		{"no key", data, "it is not encrypted to a public key"},
 		{"text after", slices.Concat(raw, literal), "a packet of type 11 follows the encrypted data"},
@@ -156,7 +157,7 @@ func TestInspectRefuses(t *testing.T) {
 		{"a huge key", slices.Concat(rawPacket(1, append(ps[0].Contents, make([]byte, 1<<20)...)), data), "its session keys are too large or too many"},
 		{"a key in pieces", slices.Concat([]byte{0xc1, 0xe0, 3, 1, 3}, data), "comes in pieces"},
 		{"padding in pieces", slices.Concat(raw, []byte{0xd5, 0xe0, 3, 1, 3}), "comes in pieces"},
-		{"text before the armor", []byte("secret\r\n" + text), "it is neither a binary nor an armored message"},
+		{"text before the armor", []byte("secret\r\n" + text), "it is neither binary nor an armored PGP MESSAGE"},
 		{"text after the armor", []byte(text + "secret\r\n"), "its armor does not end"},
 		{"two blocks", []byte(text + text), "text follows the checksum of its armor"},
 		{"text in the first line", inText("-----BEGIN PGP MESSAGE-----", "-----BEGIN PGP MESSAGE-----secret"), "text follows the first line of its armor"},
