@@ -30,7 +30,7 @@ var imports = map[string][]string{
 	"milter":                {"internal/mail"},
 	"crypto":                {"internal/mail"},
 	"crypto/cms":            {},
-	"crypto/pgpmime":        {"internal/mail", "crypto"},
+	"crypto/pgpmime":        {"internal/mail", "crypto", "crypto/cms"},
 	"internal/config":       {"internal/mail"},
 	"keys":                  {"internal/mail", "internal/store", "crypto"},
 	"internal/outbox":       {"internal/mail", "internal/store"},

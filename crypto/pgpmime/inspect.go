@@ -1,122 +1,159 @@
 package pgpmime
 
 import (
-	"bytes"
-	"encoding/base64"
+	"crypto/x509"
 	"errors"
-	"io"
-	"mime/quotedprintable"
 	"strings"
 
 	"sealmilter/crypto"
+	"sealmilter/crypto/cms"
 	"sealmilter/internal/mail"
 )
 
-// Protection is what a message is protected by before anything is done to it.
+// Protection is what a message is protected by before anything is done to it. The zero value is none.
 type Protection struct {
-	message *crypto.EncryptedMessage // nil if it is not encrypted
+	messages  []*crypto.EncryptedMessage // all that can be read of an OpenPGP message
+	enveloped *cms.Enveloped             // S/MIME
 }
 
-// Encrypted reports whether all of the message's content is one OpenPGP encrypted message.
-func (p *Protection) Encrypted() bool { return p.message != nil }
+// Encrypted reports whether all of the message's content is encrypted, by OpenPGP or S/MIME.
+func (p *Protection) Encrypted() bool { return len(p.messages) > 0 || p.enveloped != nil }
 
-// For reports whether the message is encrypted to the certificate.
-func (p *Protection) For(c *crypto.Cert) bool { return p.message != nil && p.message.For(c) }
+// For reports whether all of the message's content is encrypted by OpenPGP to the certificate.
+func (p *Protection) For(c *crypto.Cert) bool {
+	for _, m := range p.messages {
+		if !m.For(c) {
+			return false
+		}
+	}
+	return len(p.messages) > 0
+}
 
-// Inspect finds out whether a message is encrypted already: a multipart/encrypted (RFC 3156, section 4), or plain
-// text that is one armored message. Neither a content type nor an armor line is believed: the OpenPGP packets are
-// parsed, and nothing may stand beside them. Whatever is not proved is not encrypted.
+// ForX509 reports whether the message is encrypted by S/MIME to the certificate.
+func (p *Protection) ForX509(c *x509.Certificate) bool {
+	return p.enveloped != nil && p.enveloped.For(c)
+}
+
+// Inspect finds out whether a message is encrypted already, with nothing beside that could be read:
+//
+//   - a multipart/encrypted of OpenPGP (RFC 3156, section 4);
+//   - other multiparts and single texts of which every leaf is an OpenPGP message, and one at least is. Beside those may
+//     stand what says nothing: blank leaves, the control part of RFC 3156, and certificates of OpenPGP. So come inline
+//     messages with their attachments, and the multipart/mixed that Exchange makes of a multipart/encrypted;
+//   - an application/pkcs7-mime of S/MIME that is the whole message (RFC 8551, sections 3.3 and 3.4).
+//
+// Neither a content type nor an armor line is believed: the OpenPGP packets and the CMS structure are parsed. Where readers
+// might disagree about what the message is, and whatever else is not proved, it is not encrypted.
 func Inspect(m *mail.Message) *Protection {
-	ciphertext, err := ciphertextOf(m)
-	if err != nil {
+	root, err := scanMessage(m.Header, m.Body)
+	if err != nil || !root.isUnequivocal() {
 		return &Protection{}
 	}
-	message, err := crypto.InspectMessage(ciphertext)
-	if err != nil {
+	if root.claimsEnvelope() {
+		enveloped, err := root.enveloped()
+		if err != nil {
+			return &Protection{}
+		}
+		return &Protection{enveloped: enveloped}
+	}
+	var i inspection
+	if err := i.inspect(root); err != nil {
 		return &Protection{}
 	}
-	return &Protection{message: message}
+	return &Protection{messages: i.messages}
 }
 
 var errNotAlone = errors.New("encrypted data are not all of the message")
 
-// ciphertextOf returns the octets that claim to be the only content of the message.
-func ciphertextOf(m *mail.Message) ([]byte, error) {
-	if len(m.Header.All("Content-Type")) > 1 || len(m.Header.All("Content-Transfer-Encoding")) > 1 {
-		return nil, errNotAlone // readers might take either
+// maxKeys bounds the session keys of all the OpenPGP messages in one message, each of which is held against the keys of
+// each recipient.
+const maxKeys = 5000
+
+// inspection collects the OpenPGP messages in one message.
+type inspection struct {
+	messages []*crypto.EncryptedMessage
+	keys     int
+}
+
+// inspect walks through an entity. The error says that something in it can be read.
+func (i *inspection) inspect(e *entity) error {
+	switch {
+	case !e.isUnequivocal():
+		return errNotAlone
+	case e.media.main != "multipart":
+		return i.inspectLeaf(e)
+	case !isPreamble(e.multipart.preamble) || !isSpace(e.multipart.epilogue) || len(e.parts) == 0:
+		return errNotAlone
+	case e.media.is("multipart", "encrypted"):
+		return i.inspectEncrypted(e)
 	}
-	root, err := scanMessage(m.Header, m.Body)
+	for _, part := range e.parts {
+		if err := i.inspect(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inspectEncrypted wants the two parts of RFC 3156, section 4, and nothing that a reader of that type would not expect.
+func (i *inspection) inspectEncrypted(e *entity) error {
+	if protocol := e.media.get("protocol"); !strings.EqualFold(protocol, "application/pgp-encrypted") || len(e.parts) != 2 {
+		return errNotAlone
+	}
+	control, data := e.parts[0], e.parts[1]
+	if !control.isUnequivocal() || !control.media.is("application", "pgp-encrypted") ||
+		!data.isUnequivocal() || !data.media.is("application", "octet-stream") {
+		return errNotAlone
+	}
+	version, err := control.decode(maybeText)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	switch {
-	case root.media.is("multipart", "encrypted"):
-		if !strings.EqualFold(root.media.get("protocol"), "application/pgp-encrypted") || len(root.parts) != 2 ||
-			!isSpace(root.multipart.preamble) || !isSpace(root.multipart.epilogue) {
-			return nil, errNotAlone
-		}
-		control, data := root.parts[0], root.parts[1]
-		version, err := control.decode()
-		if err != nil || !control.media.is("application", "pgp-encrypted") || !isVersion(version) ||
-			!data.media.is("application", "octet-stream") {
-			return nil, errNotAlone
-		}
-		return data.decode()
-	case root.media.is("text", "plain"):
-		return root.decode()
+	if !isVersion(version) {
+		return errNotAlone
 	}
-	return nil, errNotAlone
+	content, err := data.decode(maybeMessage)
+	if err != nil {
+		return err
+	}
+	return i.add(content)
 }
 
-// decode returns the content of a leaf.
-func (e *entity) decode() ([]byte, error) {
+// inspectLeaf takes an OpenPGP message, or what says nothing beside one.
+func (i *inspection) inspectLeaf(e *entity) error {
 	switch {
-	case e.encoding == "quoted-printable":
-		return e.readDecoded(quotedprintable.NewReader(bytes.NewReader(e.body)))
-	case e.encoding == "base64":
-		return e.readDecoded(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(e.body)))
-	case e.identity:
-		return e.body, nil
+	case e.media.main == "application" || e.media.is("text", "plain") && e.isReadAsASCII():
+	case e.media.main == "text":
+		content, err := e.decode(maybeBlank)
+		if err == nil && !isSpace(content) {
+			err = errNotAlone
+		}
+		return err
+	default:
+		return errNotAlone
 	}
-	return nil, e.malformed("has an unknown Content-Transfer-Encoding")
-}
-
-// readDecoded reads the body through a decoder. Most of what is asked about is no encrypted message, and has no need to be
-// decoded to its end and held in memory a second time.
-func (e *entity) readDecoded(decoder io.Reader) ([]byte, error) {
-	begin := make([]byte, min(len(e.body), maxPrefix))
-	n, err := io.ReadFull(decoder, begin)
-	begin = begin[:n]
+	content, err := e.decode(maybeMessage)
 	switch {
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return begin, nil
 	case err != nil:
-		return nil, err
-	case !mayBeCiphertext(begin):
-		return nil, errNotAlone
+		return err
+	case isSpace(content):
+		return nil
+	case e.media.main == "application" && isVersion(content):
+		return nil
+	case e.media.is("application", "pgp-keys"):
+		return crypto.InspectCertificates(content)
 	}
-	decoded := bytes.NewBuffer(make([]byte, 0, len(e.body)+bytes.MinRead))
-	decoded.Write(begin)
-	_, err = decoded.ReadFrom(decoder)
-	return decoded.Bytes(), err
+	return i.add(content)
 }
 
-// maxPrefix is how many octets tell that something is no encrypted message.
-const maxPrefix = 4 << 10
-
-// mayBeCiphertext reports whether an OpenPGP message may begin so: with a packet, or with armor behind white space.
-func mayBeCiphertext(begin []byte) bool {
-	if len(begin) > 0 && begin[0]&0x80 != 0 {
-		return true
+func (i *inspection) add(content []byte) error {
+	m, err := crypto.InspectMessage(content)
+	if err != nil {
+		return err
 	}
-	text := bytes.TrimSpace(begin)
-	return len(text) == 0 || bytes.HasPrefix(text, []byte("-----BEGIN"))
-}
-
-func isSpace(b []byte) bool { return len(bytes.TrimSpace(b)) == 0 }
-
-// isVersion reports whether b is the content of the control part (RFC 3156, section 4).
-func isVersion(b []byte) bool {
-	name, value, found := bytes.Cut(bytes.TrimSpace(b), []byte{':'})
-	return found && bytes.EqualFold(name, []byte("Version")) && string(bytes.TrimSpace(value)) == "1"
+	if i.keys += m.SessionKeys(); i.keys > maxKeys {
+		return errNotAlone
+	}
+	i.messages = append(i.messages, m)
+	return nil
 }
