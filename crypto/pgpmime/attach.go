@@ -103,7 +103,7 @@ func (e *entity) hasAttached(cert *crypto.Cert) bool {
 	if len(e.body) > 2*maxAttached {
 		return false
 	}
-	octets, err := e.decode()
+	octets, err := e.decode(maybeText)
 	if err != nil {
 		return false
 	}

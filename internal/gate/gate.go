@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -28,13 +29,21 @@ type Signers interface {
 	Generate(ctx context.Context, addr mail.Addr, options keys.GenerateOptions) (keys.SenderKey, error)
 }
 
+// SMIME has the X.509 certificates of recipients. [keys.SMIME] does.
+type SMIME interface {
+	// Valid returns those of an address to which a message may be encrypted at that time.
+	Valid(addr mail.Addr, at time.Time) []*x509.Certificate
+}
+
 // Gate decides by one configuration and never changes: a new configuration is a new Gate. It is safe for concurrent use.
 type Gate struct {
 	Config       *config.Config
 	Certificates Certificates
-	Signers      Signers
-	Composer     *pgpmime.Composer
-	Outbox       *outbox.Outbox
+	// SMIME tells for whom a message is that came encrypted by S/MIME; nil if nobody's certificates are known.
+	SMIME    SMIME
+	Signers  Signers
+	Composer *pgpmime.Composer
+	Outbox   *outbox.Outbox
 	// Passes is needed where the MTA splits messages by recipient.
 	Passes PassKeys
 	Now    func() time.Time
@@ -92,7 +101,8 @@ func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error
 }
 
 // Rcpt refuses a recipient who cannot be served: one without a key in mode require, or one whose key cannot be found out
-// and who is known to have one. In mail from local programs everybody is accepted here, and decided for at the end.
+// and who is known to have one. In mail from local programs everybody is accepted here, and decided for at the end. So is who
+// has a certificate for S/MIME: the message may come encrypted to it.
 func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Recipient) error {
 	if t.stage == inner || t.test || t.origin == NonSMTP || t.origin == Foreign || t.replaced(to) {
 		return nil
@@ -108,7 +118,7 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 	// Whether the author can sign, and whether the message is encrypted already, shows at the end.
 	action, why := decide(facts{mode: r.mode, key: answer.Status, expected: answer.SeenBefore || answer.Announced, author: signingReady})
 	d := Decision{To: to, Do: action, verdict: why, answer: answer}
-	if failure := d.failure(mail.Addr{}); failure != nil {
+	if failure := d.failure(mail.Addr{}); failure != nil && len(t.gate.x509(r, to.Addr)) == 0 {
 		t.gate.logDecision(env, d, d.reason(mail.Addr{}))
 		return failure
 	}

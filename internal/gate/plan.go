@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -47,6 +48,10 @@ type Decision struct {
 	answer  keys.Answer
 	// attach says that the copy has the author's certificate attached.
 	attach bool
+	// x509 are the recipient's certificates for S/MIME.
+	x509 []*x509.Certificate
+	// openedBy names the key of the recipient that the message was encrypted to when it came, "" if there is none.
+	openedBy string
 }
 
 // Trace returns what each key source said of the recipient.
@@ -86,13 +91,7 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 		f := facts{author: state, mode: d.Mode, promised: promised[d.To.Addr.Key()],
 			onceMore: g.Config.Policy.AlreadyEncrypted == config.EncryptOnceMore}
 		f.key, f.expected = d.answer.Status, d.answer.SeenBefore || d.answer.Announced
-		switch {
-		case !protection.Encrypted():
-		case d.answer.Cert != nil && protection.For(d.answer.Cert):
-			f.message = toThem
-		default:
-			f.message = toOthers
-		}
+		f.message, d.openedBy = d.encryption(protection)
 		d.Do, d.verdict = decide(f)
 		if d.Do == Encrypt {
 			d.Cert, d.Source, d.Level = d.answer.Cert, d.answer.Source, d.answer.Level
@@ -132,6 +131,7 @@ func (g *Gate) questions(ctx context.Context, env *mail.Envelope, author mail.Ad
 		}
 		lookups.Go(func() error {
 			all[i].answer = rulings[i].believed(g.lookup(ctx, all[i].To.Addr))
+			all[i].x509 = g.x509(rulings[i], all[i].To.Addr)
 			return nil
 		})
 	}
@@ -187,8 +187,11 @@ func (d Decision) reason(author mail.Addr) string {
 	case byMode:
 		return fmt.Sprintf("the policy mode is %s", d.Mode)
 	case alreadyTheirs:
-		return "the message is encrypted to this recipient already"
+		return "the message is encrypted to this recipient already: to " + d.openedBy
 	case alreadyEncrypted:
+		if d.Mode == config.Sign {
+			return "the message is encrypted already"
+		}
 		return "the message is encrypted already, though not to a key that is known of this recipient"
 	case notTheirs:
 		return "the message is encrypted already, and not to a key that is known of this recipient"
@@ -220,23 +223,14 @@ func (d Decision) failure(author mail.Addr) *mail.Failure {
 				author, author), nil)
 		}
 		if d.verdict == notTheirs {
-			return mail.Reject("5.7.1", fmt.Sprintf("Mail to %s must be encrypted to them. This message is encrypted already, but not to a key of theirs that is known here. Encrypt it to %s, or send it unencrypted to have it encrypted here.",
-				d.To.Addr, d.theirKey()), nil)
+			return mail.Reject("5.7.1", fmt.Sprintf("Mail to %s must be encrypted to them. This message is encrypted already, but not to a key of theirs that is known here. %s",
+				d.To.Addr, d.wayOut()), nil)
 		}
-		return mail.Reject("5.7.1", fmt.Sprintf("Mail to %s must be encrypted, and that is not possible: %s. Ask them for a valid OpenPGP certificate and give it to the postmaster.",
-			d.To.Addr, d.answer.Why), nil)
+		return mail.Reject("5.7.1", fmt.Sprintf("Mail to %s must be encrypted, and that is not possible: %s. %s", d.To.Addr, d.answer.Why, d.wayOut()), nil)
 	default:
 		if d.verdict == authorKeyUnusable {
 			return mail.Defer("4.7.5", fmt.Sprintf("The OpenPGP key of %s cannot be used at the moment. Please try again later, or tell the postmaster.", author), nil)
 		}
 		return mail.Defer("4.7.5", fmt.Sprintf("It cannot be found out at the moment whether mail to %s can be encrypted. Please try again later.", d.To.Addr), nil)
 	}
-}
-
-// theirKey names the recipient's key for a sender.
-func (d Decision) theirKey() string {
-	if d.answer.Cert == nil {
-		return "their key"
-	}
-	return "their key " + d.answer.Cert.Fingerprint()
 }
