@@ -37,7 +37,7 @@ lint:
 	$(STATICCHECK) ./...
 	$(GOVULNCHECK) ./...
 
-# The race detector needs a C compiler, the tests of crypto/ and keys/ the real gpg, and those of the lab ps and pgrep.
+# The race detector needs a C compiler, the tests of crypto/ and keys/ the real gpg and openssl, and those of the lab ps and pgrep.
 tools:
-	@command -v gcc >/dev/null && command -v gpg >/dev/null && command -v gpg-agent >/dev/null && command -v pgrep >/dev/null || \
-		{ apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev gpg gpg-agent gpgconf procps; }
+	@command -v gcc >/dev/null && command -v gpg >/dev/null && command -v gpg-agent >/dev/null && command -v openssl >/dev/null && command -v pgrep >/dev/null || \
+		{ apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev gpg gpg-agent gpgconf openssl procps; }

@@ -53,6 +53,7 @@ func newCheck() *cobra.Command {
 			report.conflicts(cmd, i)
 			report.err = errors.Join(report.err, i.close())
 		}
+		report.smime(c)
 		report.mta(cmd.Context(), c)
 		report.listeners(c)
 		if report.err != nil {

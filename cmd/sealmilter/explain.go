@@ -46,7 +46,11 @@ in; without, a program on this host that --user runs. The exit status is 3 if a 
 		}
 		return withDirectory(cmd, looks, func(i *installation, d *keys.Directory) error {
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{ReplaceAttr: withoutMessage}))
-			g := i.gate(i.config, d, outbox.New(i.config.Reinject, i.store, time.Now), log)
+			smime, err := readSMIME(i.config, log)
+			if err != nil {
+				return err
+			}
+			g := i.gate(i.config, d, smime, outbox.New(i.config.Reinject, i.store, time.Now), log)
 			plan, err := g.Plan(cmd.Context(), m)
 			var failure *mail.Failure
 			if err != nil && !errors.As(err, &failure) {

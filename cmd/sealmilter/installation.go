@@ -106,10 +106,11 @@ func (i *installation) directory(c *config.Config, sources *keySources, observer
 
 // gate returns the gate for a configuration. The outbox stays the same as long as the program runs, because it knows
 // its own connections to the MTA.
-func (i *installation) gate(c *config.Config, certificates *keys.Directory, out *outbox.Outbox, log *slog.Logger) *gate.Gate {
+func (i *installation) gate(c *config.Config, certificates *keys.Directory, smime *keys.SMIME, out *outbox.Outbox, log *slog.Logger) *gate.Gate {
 	return &gate.Gate{
 		Config:       c,
 		Certificates: certificates,
+		SMIME:        smime,
 		Signers:      i.senders,
 		Composer: &pgpmime.Composer{
 			Sealer: &crypto.Sealer{Now: time.Now, Rand: rand.Reader},

@@ -25,13 +25,17 @@ type running struct {
 
 // start puts a configuration in force.
 func (i *installation) start(c *config.Config, out *outbox.Outbox, log *slog.Logger, observer keys.Observer) (*running, error) {
+	smime, err := readSMIME(c, log)
+	if err != nil {
+		return nil, err
+	}
 	sources, err := openSources(c, i.local)
 	if err != nil {
 		return nil, err
 	}
 	directory := i.directory(c, sources, observer, false)
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{gate: i.gate(c, directory, out, log), sources: sources, cancel: cancel}
+	r := &running{gate: i.gate(c, directory, smime, out, log), sources: sources, cancel: cancel}
 	if len(sources.list) > 1 || c.Keys.Sources[0] != "local" {
 		refresher := &keys.Refresher{Directory: directory, Log: log, Wait: wait}
 		r.done.Go(func() { refresher.Run(ctx) })

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+
+	"sealmilter/internal/config"
+	"sealmilter/keys"
+)
+
+// readSMIME reads the folder with recipients' certificates for S/MIME. What cannot be used in it is logged: who has no
+// other certificate there is not known, and no message counts as encrypted to them.
+func readSMIME(c *config.Config, log *slog.Logger) (*keys.SMIME, error) {
+	return keys.ReadSMIME(c.Keys.SMIME, func(file string, problem error) {
+		log.Warn("a certificate for S/MIME cannot be used", "file", file, "err", problem)
+	})
+}
+
+// smime looks at the folder with recipients' certificates for S/MIME.
+func (r *checkReport) smime(c *config.Config) {
+	if c.Keys.SMIME == "" {
+		return
+	}
+	s, err := keys.ReadSMIME(c.Keys.SMIME, func(file string, problem error) {
+		r.add("warning", "S/MIME", file+": "+problem.Error(), "replace the file, or take it out of the folder")
+	})
+	if err != nil {
+		r.add("error", "S/MIME", err.Error(), "")
+		return
+	}
+	certificates, addresses := s.Len()
+	r.add("ok", "S/MIME", fmt.Sprintf("certificates: %d, of addresses: %d", certificates, addresses), "")
+}
