@@ -225,6 +225,9 @@ func expand(message []byte) ([]byte, error) {
 	var failure error
 	out := directive.ReplaceAllFunc(message, func(found []byte) []byte {
 		words := directive.FindSubmatch(found)
+		if string(words[1]) == encryptedDirective {
+			return found
+		}
 		b, err := directiveBytes(string(words[1]), string(words[2]))
 		if err != nil {
 			failure = fmt.Errorf("%s: %w", found, err)

@@ -76,8 +76,10 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 		if err := checkNothingOutside(d.Data, original); err != nil {
 			return err
 		}
-	case "signed", "untouched":
-		if opened.Encrypted && !bytes.Contains(original, []byte("multipart/encrypted")) {
+	case "untouched":
+		return compareLeaves(d.Data, original)
+	case "signed":
+		if opened.Encrypted {
 			return errors.New("it is encrypted")
 		}
 	case "report", "bounce":
@@ -93,13 +95,11 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 		if err := w.checkSigner(ctx, opened, want.signer); err != nil {
 			return err
 		}
-	} else if want.kind != "untouched" && opened.Signed {
+	} else if opened.Signed {
 		return errors.New("it is signed")
 	}
-	if want.kind != "untouched" {
-		if err := checkHeader(d.Data, opened.Payload, original); err != nil {
-			return err
-		}
+	if err := checkHeader(d.Data, opened.Payload, original); err != nil {
+		return err
 	}
 	if introduced, told := c.introduced[d.To]; told {
 		if err := w.checkIntroduced(ctx, d, opened, introduced); err != nil {

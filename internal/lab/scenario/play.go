@@ -17,6 +17,9 @@ func (w *World) Play(ctx context.Context, c *Case, mta MTA) (err error) {
 		return err
 	}
 	w.refusals.lift(w.Sink)
+	if c, err = w.fill(ctx, c); err != nil {
+		return err
+	}
 	milter, err := w.Serve(ctx, c.Name, c.config)
 	if err != nil {
 		return err

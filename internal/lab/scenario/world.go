@@ -66,6 +66,9 @@ func NewWorld(ctx context.Context, program string, sevenBit bool, progress io.Wr
 	if err == nil {
 		err = w.makeKeys(ctx)
 	}
+	if err == nil {
+		err = w.writeSMIME()
+	}
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
