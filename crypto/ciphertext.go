@@ -2,8 +2,8 @@ package crypto
 
 import "io"
 
-// Ciphertext is one recipient's encrypted message: the session-key packets for their keys alone, and the encrypted
-// data, which may be in common with other recipients' copies. It is safe for concurrent use.
+// Ciphertext is one recipient's encrypted message: the session-key packets for them and for those who read every copy,
+// and the encrypted data, which may be in common with other recipients' copies. It is safe for concurrent use.
 type Ciphertext struct {
 	keys  []byte
 	data  *data

@@ -22,5 +22,5 @@
 // from its date on, any other at any time. Designated revokers are not followed.
 //
 // Messages are signed with SHA-256 or stronger, never compressed, and encrypted with AES in version 2 SEIPD packets
-// if the recipient's certificate announces them and in version 1 packets otherwise.
+// if the certificates of all readers of a copy announce them and in version 1 packets otherwise.
 package crypto

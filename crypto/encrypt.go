@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
-	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
 // EncryptOptions says what the readers of one call may know and share. The zero value shares nothing and is for
@@ -24,6 +24,10 @@ type EncryptOptions struct {
 	Shelf *Shelf
 	// NewestOnly encrypts to the newest valid encryption subkey of each certificate instead of all of them.
 	NewestOnly bool
+	// Also has further readers of every copy, such as its author and an archive. Everybody sees their keys in each copy, and
+	// a copy has the packets and the cipher that all of its readers announce: an archive without AEAD has every copy without
+	// it. No choice of theirs goes below AES in version 1 data packets (RFC 9580, section 5.13.1).
+	Also []*Cert
 }
 
 // maxIntended bounds the list of intended recipients; a longer one is left out. Each takes 23 or 35 octets of the
@@ -34,15 +38,15 @@ const maxIntended = 100
 // certificate that cannot be encrypted to makes the whole call fail with an [*Unusable] and its fingerprint.
 //
 // Each copy has a session-key packet for every valid encryption subkey of its reader's certificate, since their devices
-// may have different ones, or for the newest only with o.NewestOnly. A message names its one reader's keys and nobody
-// else's in the open. Inside, unless o.Hidden, the signature names
-// the primary keys of all certificates of the call as intended recipients (RFC 9580, section 5.2.3.36), so that a
+// may have different ones, or for the newest only with o.NewestOnly; those for o.Also follow. A message names its one
+// reader's keys, those of o.Also and nobody else's in the open. Inside, unless o.Hidden, the signature names the primary
+// keys of all certificates of the call, o.Also included, as intended recipients (RFC 9580, section 5.2.3.36), so that a
 // reader can tell that it was meant for them. Readers that must not know of each other go into calls of their own
 // with o.Hidden, whose signatures carry no such list: a list without its reader would be refused by that reader's
 // program.
 //
-// An old certificate lowers nobody else's protection: each reader gets the best packets and cipher that their own
-// certificate announces.
+// An old certificate among to lowers nobody else's protection: each reader gets the best packets and cipher that their
+// own certificate and those of o.Also announce.
 //
 // The copies are encrypted when they are written. They hold on to the payload, which must not change until then; whatever
 // can fail fails here.
@@ -51,55 +55,52 @@ func (s *Sealer) Encrypt(payload Payload, by *Signer, to []*Cert, o EncryptOptio
 		return nil, errors.New("encrypt: no recipient")
 	}
 	cfg := s.config()
-	readers := make([][]openpgp.Key, len(to))
-	for i, c := range to {
-		keys, err := c.encryptionKeys(cfg.Now())
-		if err != nil {
-			return nil, fmt.Errorf("encrypt to %s: %w", c.Fingerprint(), err)
-		}
-		if o.NewestOnly {
-			keys = []openpgp.Key{newestKey(keys)}
-		}
-		readers[i] = keys
+	readers, err := readersOf(to, o, cfg.Now())
+	if err != nil {
+		return nil, fmt.Errorf("encrypt to %w", err)
 	}
-	inner, err := s.message(payload, by, intendedRecipients(to, o), cfg)
+	also, err := readersOf(distinct(o.Also), o, cfg.Now())
+	if err != nil {
+		return nil, fmt.Errorf("encrypt every copy also to %w", err)
+	}
+	inner, err := s.message(payload, by, intendedRecipients(slices.Concat(to, o.Also), o), cfg)
 	if err != nil {
 		return nil, err
 	}
 	if o.Shelf == nil {
 		o.Shelf = new(Shelf)
 	}
-	shared := make(map[suite]*data)
+	shared := make(map[suite]*sealedData)
 	copies := make([]*Ciphertext, len(to))
-	for i, reader := range readers {
-		use := suiteOf(reader)
+	for i, r := range readers {
+		use := suiteOf(append([]reader{r}, also...)...)
 		of := shared[use]
 		if of == nil {
-			if of, err = newData(inner, use, cfg.Random()); err != nil {
+			if of, err = sealData(inner, use, also, cfg); err != nil {
 				return nil, fmt.Errorf("encrypt to %s: %w", to[i].Fingerprint(), err)
 			}
-			o.Shelf.add(of)
+			o.Shelf.add(of.data)
 			if o.Share {
 				shared[use] = of
 			}
 		} else if of.class == 0 {
 			of.class = o.Shelf.newClass()
 		}
-		keys, err := sessionKeyPackets(reader, use, of.sessionKey, cfg)
+		keys, err := sessionKeyPackets(r, use, of.sessionKey, cfg)
 		if err != nil {
 			return nil, fmt.Errorf("encrypt to %s: %w", to[i].Fingerprint(), err)
 		}
-		copies[i] = &Ciphertext{keys: keys, data: of, shelf: o.Shelf}
+		copies[i] = &Ciphertext{keys: of.appendAlso(keys, r), data: of.data, shelf: o.Shelf}
 	}
 	return copies, nil
 }
 
 // sessionKeyPackets writes one packet for each key. A key that turns out to be broken, such as one of low order, is
 // left out if there are others.
-func sessionKeyPackets(reader []openpgp.Key, use suite, sessionKey []byte, cfg *packet.Config) ([]byte, error) {
+func sessionKeyPackets(to reader, use suite, sessionKey []byte, cfg *packet.Config) ([]byte, error) {
 	var packets []byte
 	var failed error
-	for _, key := range reader {
+	for _, key := range to {
 		var b bytes.Buffer
 		if err := packet.SerializeEncryptedKeyAEAD(&b, key.PublicKey, use.cipher, use.v2, sessionKey, cfg); err != nil {
 			failed = err

@@ -24,25 +24,47 @@ var suites = []suite{
 	{true, packet.CipherAES128, packet.AEADModeEAX},
 }
 
-// suiteOf returns the best suite that the reader's certificate announces (RFC 9580, sections 12.2 and 13.7), the same
-// for all its keys. A version 6 certificate that announces nothing reads version 2; AES-128, in OCB mode, is understood
-// by all, and AES-256 by all that know post-quantum keys.
-func suiteOf(reader []openpgp.Key) suite {
-	sig := reader[0].PrimarySelfSignature
-	v6 := reader[0].Entity.PrimaryKey.Version >= 6
-	if !sig.SEIPDv2 && (!v6 || sig.SEIPDv1) {
-		if slices.Contains(sig.PreferredSymmetric, uint8(packet.CipherAES256)) {
+// suiteOf returns the best suite that the certificates of all readers of a copy announce (RFC 9580, sections 12.2 and
+// 13.7). Version 2 is for copies all of whose readers read it; others have version 1, which everybody reads, with version 3
+// packets for version 6 keys, too.
+func suiteOf(all ...reader) suite {
+	if !every(all, reader.readsV2) {
+		if every(all, reader.prefersAES256) {
 			return suite{cipher: packet.CipherAES256}
 		}
 		return suite{cipher: packet.CipherAES128}
 	}
 	for _, s := range suites {
-		if slices.Contains(sig.PreferredCipherSuites, [2]uint8{uint8(s.cipher), uint8(s.mode)}) {
+		if every(all, func(r reader) bool { return r.announces(s) }) {
 			return s
 		}
 	}
-	if slices.ContainsFunc(reader, func(key openpgp.Key) bool { return !key.PublicKey.IsPQ() }) {
-		return suite{true, packet.CipherAES128, packet.AEADModeOCB}
+	if every(all, reader.isPQ) {
+		return suite{true, packet.CipherAES256, packet.AEADModeOCB}
 	}
-	return suite{true, packet.CipherAES256, packet.AEADModeOCB}
+	return suite{true, packet.CipherAES128, packet.AEADModeOCB}
+}
+
+func every(all []reader, able func(reader) bool) bool {
+	return !slices.ContainsFunc(all, func(r reader) bool { return !able(r) })
+}
+
+// readsV2 reports whether the reader's certificate announces version 2, or is a version 6 certificate that announces
+// nothing. AES-128, in OCB mode, is then understood by all, and AES-256 by all that know post-quantum keys.
+func (r reader) readsV2() bool {
+	self := r[0].PrimarySelfSignature
+	return self.SEIPDv2 || r[0].Entity.PrimaryKey.Version >= 6 && !self.SEIPDv1
+}
+
+func (r reader) announces(s suite) bool {
+	return slices.Contains(r[0].PrimarySelfSignature.PreferredCipherSuites, [2]uint8{uint8(s.cipher), uint8(s.mode)})
+}
+
+func (r reader) prefersAES256() bool {
+	return slices.Contains(r[0].PrimarySelfSignature.PreferredSymmetric, uint8(packet.CipherAES256))
+}
+
+// isPQ reports whether all keys stand up to a quantum computer.
+func (r reader) isPQ() bool {
+	return !slices.ContainsFunc(r, func(key openpgp.Key) bool { return !key.PublicKey.IsPQ() })
 }

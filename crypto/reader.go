@@ -1,0 +1,84 @@
+package crypto
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+)
+
+// reader has the keys of one certificate that a copy is encrypted to, one at least.
+type reader []openpgp.Key
+
+// readersOf selects the keys of each certificate. The error begins with the fingerprint of one without a key to encrypt to.
+func readersOf(certs []*Cert, o EncryptOptions, at time.Time) ([]reader, error) {
+	readers := make([]reader, len(certs))
+	for i, c := range certs {
+		keys, err := c.encryptionKeys(at)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Fingerprint(), err)
+		}
+		if o.NewestOnly {
+			keys = []openpgp.Key{newestKey(keys)}
+		}
+		readers[i] = keys
+	}
+	return readers, nil
+}
+
+// is reports whether both are readers by the same certificate.
+func (r reader) is(other reader) bool {
+	return bytes.Equal(r[0].Entity.PrimaryKey.Fingerprint, other[0].Entity.PrimaryKey.Fingerprint)
+}
+
+// distinct leaves out what is the certificate of one before.
+func distinct(certs []*Cert) []*Cert {
+	var once []*Cert
+	for _, c := range certs {
+		if !slices.ContainsFunc(once, func(o *Cert) bool { return o.Fingerprint() == c.Fingerprint() }) {
+			once = append(once, c)
+		}
+	}
+	return once
+}
+
+// sealedData is a data packet with what all of its copies have in common beside it.
+type sealedData struct {
+	*data
+	also []alsoReader
+}
+
+// alsoReader reads every copy of a data packet, by session-key packets that are made once.
+type alsoReader struct {
+	reader
+	packets []byte
+}
+
+func sealData(m message, use suite, also []reader, cfg *packet.Config) (*sealedData, error) {
+	d, err := newData(m, use, cfg.Random())
+	if err != nil {
+		return nil, err
+	}
+	sealed := &sealedData{data: d}
+	for _, r := range also {
+		packets, err := sessionKeyPackets(r, use, d.sessionKey, cfg)
+		if err != nil {
+			return nil, fmt.Errorf("also to %X: %w", r[0].Entity.PrimaryKey.Fingerprint, err)
+		}
+		sealed.also = append(sealed.also, alsoReader{r, packets})
+	}
+	return sealed, nil
+}
+
+// appendAlso adds the session-key packets of those who also read the copy of a reader, who has their own already.
+func (d *sealedData) appendAlso(packets []byte, of reader) []byte {
+	for _, a := range d.also {
+		if !a.is(of) {
+			packets = append(packets, a.packets...)
+		}
+	}
+	return packets
+}
