@@ -43,7 +43,9 @@ type Gate struct {
 	SMIME    SMIME
 	Signers  Signers
 	Composer *pgpmime.Composer
-	Outbox   *outbox.Outbox
+	// Archive is the certificate in the file that Config names for it; nil if it names none.
+	Archive *crypto.Cert
+	Outbox  *outbox.Outbox
 	// Passes is needed where the MTA splits messages by recipient.
 	Passes PassKeys
 	Now    func() time.Time

@@ -56,7 +56,7 @@ func (g *Gate) noticeFor(ctx context.Context, r report) (mail.Header, io.WriterT
 	if form != sealed {
 		return header, body
 	}
-	sealedHeader, sealedBody, err := g.sealNotice(header, body, cert)
+	sealedHeader, sealedBody, err := g.sealNotice(ctx, r, header, body, cert)
 	if err != nil {
 		g.Log.Error("a notice cannot be encrypted, so it goes without the reasons", "queue_id", r.about.Envelope.QueueID,
 			"notice_to", r.to.String(), "key", cert.Fingerprint(), "err", err)
@@ -67,14 +67,18 @@ func (g *Gate) noticeFor(ctx context.Context, r report) (mail.Header, io.WriterT
 	return sealedHeader, sealedBody
 }
 
-// sealNotice encrypts a notice. Nobody signs it: it is a letter of this program's, and the key of a person or of the
-// postmaster would say that they have written it.
-func (g *Gate) sealNotice(header mail.Header, body octets, to *crypto.Cert) (mail.Header, io.WriterTo, error) {
+// sealNotice encrypts a notice, which the archive reads like anything that is encrypted here. Nobody signs it: it is a letter
+// of this program's, and the key of a person or of the postmaster would say that they have written it.
+func (g *Gate) sealNotice(ctx context.Context, r report, header mail.Header, body octets, to *crypto.Cert) (mail.Header, io.WriterTo, error) {
 	draft, err := g.Composer.Prepare(&mail.Message{Header: header, Body: body})
 	if err != nil {
 		return nil, nil, fmt.Errorf("seal a notice: %w", err)
 	}
-	options := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
+	var nobody mail.Addr
+	options, err := g.sealingOptions(ctx, nobody, r.about.Envelope)
+	if err != nil {
+		return nil, nil, fmt.Errorf("seal a notice: %w", err)
+	}
 	copies, err := draft.Encrypt(nil, []pgpmime.Reader{{Cert: to}}, options)
 	if err != nil {
 		return nil, nil, fmt.Errorf("seal a notice: %w", err)

@@ -99,6 +99,7 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 		d.Why = d.reason(p.Author)
 		p.Decisions = append(p.Decisions, d)
 	}
+	g.holdForArchive(m.Envelope, p)
 	unusable := func(d Decision) bool { return d.verdict == authorKeyUnusable }
 	if authorErr != nil && slices.ContainsFunc(p.Decisions, unusable) {
 		g.Log.Error("the author's key cannot be used", "queue_id", m.Envelope.QueueID, "author", p.Author.String(), "err", authorErr)
@@ -205,6 +206,8 @@ func (d Decision) reason(author mail.Addr) string {
 		return fmt.Sprintf("there is no secret key to sign for %s", author)
 	case authorKeyUnusable:
 		return fmt.Sprintf("the secret key of %s cannot be used now", author)
+	case archiveUnusable:
+		return "the certificate of the archive cannot be used now"
 	case signatureWaived:
 		return "an automatic message without a sender goes as it is: its author has no key to sign with"
 	default:
@@ -230,6 +233,9 @@ func (d Decision) failure(author mail.Addr) *mail.Failure {
 	default:
 		if d.verdict == authorKeyUnusable {
 			return mail.Defer("4.7.5", fmt.Sprintf("The OpenPGP key of %s cannot be used at the moment. Please try again later, or tell the postmaster.", author), nil)
+		}
+		if d.verdict == archiveUnusable {
+			return mail.Defer("4.7.5", archiveText, nil)
 		}
 		return mail.Defer("4.7.5", fmt.Sprintf("It cannot be found out at the moment whether mail to %s can be encrypted. Please try again later.", d.To.Addr), nil)
 	}

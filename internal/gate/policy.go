@@ -97,6 +97,7 @@ const (
 	keyLost                   // they had a key at RCPT TO
 	noAuthorKey               // the author has no key
 	authorKeyUnusable         // the author's key cannot be used now
+	archiveUnusable           // the archive's certificate cannot be used now
 	signatureWaived           // clear text may leave, and the author of an automatic message has no key
 )
 

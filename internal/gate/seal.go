@@ -59,9 +59,14 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []
 				readers = append(readers, pgpmime.Reader{Cert: d.Cert, Hidden: !named[d.To.Addr.Key()], AttachKey: d.attach})
 			}
 		}
-		options := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
-		if encrypted, err = draft.Encrypt(signer, readers, options); err != nil {
-			return nil, done, err
+		if len(readers) > 0 {
+			options, err := g.sealingOptions(ctx, plan.Author, m.Envelope)
+			if err != nil {
+				return nil, done, err
+			}
+			if encrypted, err = draft.Encrypt(signer, readers, options); err != nil {
+				return nil, done, err
+			}
 		}
 		for _, d := range plan.Decisions {
 			if d.Do != SignOnly || signed[d.attach] != nil {

@@ -1,0 +1,50 @@
+package gate
+
+import (
+	"context"
+	"errors"
+
+	"sealmilter/crypto"
+	"sealmilter/internal/mail"
+	"sealmilter/keys"
+)
+
+// sealingOptions are those for copies of what an author has written, for whom the null address stands where nobody has.
+// The error is a [*mail.Failure] if the archive cannot read them now.
+func (g *Gate) sealingOptions(ctx context.Context, author mail.Addr, env *mail.Envelope) (crypto.EncryptOptions, error) {
+	o := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
+	archive, err := g.archive()
+	if err != nil {
+		return o, mail.Defer("4.7.5", archiveText, err)
+	}
+	if archive != nil {
+		o.Also = append(o.Also, archive)
+	}
+	if self := g.self(ctx, author, env); self != nil {
+		o.Also = append(o.Also, self)
+	}
+	return o, nil
+}
+
+// archiveText is what a client is told while the archive cannot read what is to be encrypted.
+const archiveText = "The certificate of the mail archive cannot be used at the moment. Please try again later, or tell the postmaster."
+
+// self returns the author's own certificate if they are to read what they send and have a key of their own. A certificate
+// that cannot be encrypted to holds up nothing: the recipients can read their copies.
+func (g *Gate) self(ctx context.Context, author mail.Addr, env *mail.Envelope) *crypto.Cert {
+	if !g.Config.Crypto.EncryptToSelf || author.IsNull() {
+		return nil
+	}
+	own, err := g.Signers.Signer(ctx, author) // the key that has signed may be one for several authors
+	if errors.Is(err, keys.ErrNoSecretKey) {
+		return nil
+	}
+	if err == nil {
+		err = own.Cert().Check(g.Now())
+	}
+	if err != nil {
+		g.Log.Warn("the author will not be able to read the encrypted copies", "queue_id", env.QueueID, "author", author.String(), "err", err)
+		return nil
+	}
+	return own.Cert()
+}
