@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"sealmilter/crypto"
 	"sealmilter/internal/config"
 	"sealmilter/internal/store"
 	"sealmilter/keys"
@@ -18,19 +19,23 @@ const careEvery = 12 * time.Hour
 const keepExpired = 24 * time.Hour
 
 // care looks after the senders' own keys as long as the daemon runs: those made here are extended before they expire,
-// and each step on the way to an expiry is logged once. Old records of sent copies are deleted.
+// and each step on the way to an expiry is logged once. What is wrong with the certificate of the archive is logged each time.
+// Old records of sent copies are deleted.
 type care struct {
 	senders *keys.Senders
 	store   *store.Store
 	config  *config.Config
 	metrics *metrics
 	log     *slog.Logger
+	// archive returns the certificate of the archive in force, nil if there is none.
+	archive func() *crypto.Cert
 	// told has the step that was logged last, by fingerprint.
 	told map[string]keys.ExpiryStep
 }
 
-func newCare(i *installation, m *metrics, log *slog.Logger) *care {
-	return &care{senders: i.senders, store: i.store, config: i.config, metrics: m, log: log, told: make(map[string]keys.ExpiryStep)}
+func newCare(i *installation, m *metrics, log *slog.Logger, archive func() *crypto.Cert) *care {
+	return &care{senders: i.senders, store: i.store, config: i.config, metrics: m, log: log, archive: archive,
+		told: make(map[string]keys.ExpiryStep)}
 }
 
 func (c *care) run(ctx context.Context) {
@@ -38,6 +43,7 @@ func (c *care) run(ctx context.Context) {
 		c.extend(ctx)
 		c.warn(ctx)
 		c.sweep(ctx, time.Now())
+		watchArchive(c.archive(), c.log, time.Now())
 		if wait(ctx, careEvery) != nil {
 			return
 		}

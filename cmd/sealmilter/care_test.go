@@ -16,6 +16,8 @@ import (
 	"sealmilter/keys"
 )
 
+func noArchive() *crypto.Cert { return nil }
+
 // TestCare looks after a key that was made here and one that is managed elsewhere, both near their end.
 func TestCare(t *testing.T) {
 	c := config.Default()
@@ -44,7 +46,7 @@ func TestCare(t *testing.T) {
 	m := newMetrics()
 	m.observe(i)
 	var log bytes.Buffer
-	care := newCare(i, m, slog.New(slog.NewTextHandler(&log, nil)))
+	care := newCare(i, m, slog.New(slog.NewTextHandler(&log, nil)), noArchive)
 	for range 2 {
 		care.extend(t.Context())
 		care.warn(t.Context())
@@ -84,7 +86,7 @@ func TestCareClearsTheLedger(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	newCare(i, newMetrics(), slog.New(slog.DiscardHandler)).sweep(t.Context(), now)
+	newCare(i, newMetrics(), slog.New(slog.DiscardHandler), noArchive).sweep(t.Context(), now)
 	for message, want := range map[string]int{"old": 0, "new": 1} {
 		if got, err := i.store.SentCopies(t.Context(), message, now.Add(-48*time.Hour), now); err != nil || len(got) != want {
 			t.Errorf("%s: %d records, %v", message, len(got), err)

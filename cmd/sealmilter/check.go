@@ -54,6 +54,7 @@ func newCheck() *cobra.Command {
 			report.err = errors.Join(report.err, i.close())
 		}
 		report.smime(c)
+		report.archive(c.Crypto)
 		report.mta(cmd.Context(), c)
 		report.listeners(c)
 		if report.err != nil {

@@ -51,6 +51,9 @@ in; without, a program on this host that --user runs. The exit status is 3 if a 
 				return err
 			}
 			g := i.gate(i.config, d, smime, outbox.New(i.config.Reinject, i.store, time.Now), log)
+			if g.Archive, err = readArchive(i.config.Crypto); err != nil {
+				return err
+			}
 			plan, err := g.Plan(cmd.Context(), m)
 			var failure *mail.Failure
 			if err != nil && !errors.As(err, &failure) {

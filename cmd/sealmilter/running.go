@@ -29,6 +29,10 @@ func (i *installation) start(c *config.Config, out *outbox.Outbox, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	archive, err := readArchive(c.Crypto)
+	if err != nil {
+		return nil, err
+	}
 	sources, err := openSources(c, i.local)
 	if err != nil {
 		return nil, err
@@ -36,6 +40,8 @@ func (i *installation) start(c *config.Config, out *outbox.Outbox, log *slog.Log
 	directory := i.directory(c, sources, observer, false)
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{gate: i.gate(c, directory, smime, out, log), sources: sources, cancel: cancel}
+	r.gate.Archive = archive
+	watchArchive(archive, log, time.Now())
 	if len(sources.list) > 1 || c.Keys.Sources[0] != "local" {
 		refresher := &keys.Refresher{Directory: directory, Log: log, Wait: wait}
 		r.done.Go(func() { refresher.Run(ctx) })

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealmilter/crypto"
 	"sealmilter/internal/config"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/localuser"
@@ -115,7 +116,7 @@ func (i *installation) serve(cmd *cobra.Command) error {
 	}
 	caring, stopCaring := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	var cared sync.WaitGroup
-	cared.Go(func() { newCare(i, counts, log).run(caring) })
+	cared.Go(func() { newCare(i, counts, log, func() *crypto.Cert { return current.Load().Archive }).run(caring) })
 	defer func() {
 		stopCaring()
 		cared.Wait()
