@@ -36,9 +36,10 @@ type Case struct {
 // form is what one message in a mailbox must be.
 type form struct {
 	kind    string
-	message string // section
-	signer  string // "" for none
-	reader  string // whose key it is encrypted to, "" for the mailbox's own
+	message string   // section
+	signer  string   // "" for none
+	reader  string   // whose key it is encrypted to, "" for the mailbox's own
+	also    []string // who else can read it, in the order of the session-key packets
 }
 
 // Cases returns all cases by name, as they are where all of the given names hold: that of the [MTA], and "7bit" or "8bit"
@@ -164,6 +165,9 @@ func (c *Case) parseForm(text string) (form, error) {
 			f.signer = ""
 		case words[0] == "to" && len(words) > 1:
 			f.reader = words[1]
+			words = words[1:]
+		case words[0] == "also" && len(words) > 1:
+			f.also = append(f.also, words[1])
 			words = words[1:]
 		case words[0] == "by" && len(words) > 1:
 			f.signer = words[1]

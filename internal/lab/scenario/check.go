@@ -62,7 +62,7 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 	}
 	switch want.kind {
 	case "notice":
-		if _, err := w.Undelivered(ctx, d); err != nil {
+		if _, err := w.undelivered(ctx, d, want.also); err != nil {
 			return err
 		}
 		return checkNothingOutside(opened.Payload, original)
@@ -70,7 +70,7 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 		if !opened.Encrypted {
 			return errors.New("it is not encrypted")
 		}
-		if err := w.checkReader(ctx, cmp.Or(want.reader, d.To), opened); err != nil {
+		if err := w.checkReaders(ctx, opened, append([]string{cmp.Or(want.reader, d.To)}, want.also...)); err != nil {
 			return err
 		}
 		if err := checkNothingOutside(d.Data, original); err != nil {
@@ -109,17 +109,19 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 	return compareLeaves(opened.Payload, original)
 }
 
-// checkReader makes sure that the only session key packet is for the reader's own key.
-func (w *World) checkReader(ctx context.Context, reader string, opened *lab.Opened) error {
-	if len(opened.Recipients) != 1 {
-		return fmt.Errorf("it has %d session key packets: %q", len(opened.Recipients), opened.Recipients)
+// checkReaders makes sure that there is one session key packet for each reader, in their order, and no other.
+func (w *World) checkReaders(ctx context.Context, opened *lab.Opened, readers []string) error {
+	if len(opened.Recipients) != len(readers) {
+		return fmt.Errorf("it has %d session key packets, not %d: %q", len(opened.Recipients), len(readers), opened.Recipients)
 	}
-	mine, err := w.gpg.KeyIDs(ctx, "<"+reader+">")
-	if err != nil {
-		return err
-	}
-	if !slices.Contains(mine, opened.Recipients[0]) {
-		return fmt.Errorf("its session key is for %s, the reader's keys are %q", opened.Recipients[0], mine)
+	for i, reader := range readers {
+		theirs, err := w.gpg.KeyIDs(ctx, "<"+reader+">")
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(theirs, opened.Recipients[i]) {
+			return fmt.Errorf("its session key %d is for %s, the keys of %s are %q", i+1, opened.Recipients[i], reader, theirs)
+		}
 	}
 	return nil
 }

@@ -42,11 +42,15 @@
 //	encrypted             encrypted to the mailbox's key alone and signed by alice
 //	signed                clear text, signed by alice
 //	encrypted second by eve@example.org
+//	encrypted also archive@example.org also alice@example.org
+//	                      to the keys of these as well, in this order; a notice can be so, too
 //	encrypted unsigned
 //	untouched             as it was submitted
 //	notice                a delivery status notification of the milter, encrypted to the mailbox's key alone
 //	report                a delivery status notification of the milter or the MTA, with nothing of Subject and body
 //	bounce                one that may quote them, of a message in clear text
+//
+// Beside the configuration lie archive.asc, the certificate of archive@example.org, and retired.asc, which has expired.
 //
 // A second word that is the name of a section says which message it is. In messages {{hex 00ff}} stands for bytes,
 // {{repeat 3 text}} for repeated text, and {{noise 5000}} for that many random bytes in base64.

@@ -20,11 +20,16 @@ import (
 // returns whom the notice says to have got nothing. A notice must be encrypted to its reader alone, not signed, from the
 // null sender, and outside it must not be seen to be one.
 func (w *World) Undelivered(ctx context.Context, d lab.Delivery) (recipients []string, err error) {
+	return w.undelivered(ctx, d, nil)
+}
+
+// undelivered is for a notice that others read, too.
+func (w *World) undelivered(ctx context.Context, d lab.Delivery, also []string) (recipients []string, err error) {
 	opened, err := w.gpg.Open(ctx, d.Data)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.checkReader(ctx, d.To, opened); err != nil {
+	if err := w.checkReaders(ctx, opened, append([]string{d.To}, also...)); err != nil {
 		return nil, err
 	}
 	if err := checkNotice(d, opened); err != nil {

@@ -127,6 +127,28 @@ func (w *World) makeKeys(ctx context.Context) error {
 			return err
 		}
 	}
+	return w.makeArchives(ctx)
+}
+
+// makeArchives puts certificates of archives beside the configuration: one that is in use, and one that has expired.
+func (w *World) makeArchives(ctx context.Context) error {
+	archive, err := w.makeKey(ctx, "archive@example.org")
+	if err != nil {
+		return err
+	}
+	if _, err := w.gpg.Run(ctx, nil, "--faked-system-time", "20240101T000000", "--quick-generate-key", "retired@example.org",
+		"default", "default", "2024-02-01"); err != nil {
+		return err
+	}
+	retired, err := w.gpg.ExportPublic(ctx, "retired@example.org")
+	if err != nil {
+		return err
+	}
+	for name, cert := range map[string][]byte{"archive.asc": archive, "retired.asc": retired} {
+		if err := os.WriteFile(filepath.Join(w.dir, name), cert, 0o600); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
