@@ -5,8 +5,8 @@ import (
 	"log/slog"
 	"time"
 
-	"sealmilter/crypto"
 	"sealmilter/internal/config"
+	"sealmilter/internal/gate"
 	"sealmilter/internal/store"
 	"sealmilter/keys"
 )
@@ -20,21 +20,21 @@ const keepExpired = 24 * time.Hour
 
 // care looks after the senders' own keys as long as the daemon runs: those made here are extended before they expire,
 // and each step on the way to an expiry is logged once. What is wrong with the certificate of the archive is logged each time.
-// Old records of sent copies are deleted.
+// Old records of sent copies are deleted, and what is old of who writes encrypted to whom.
 type care struct {
 	senders *keys.Senders
 	store   *store.Store
 	config  *config.Config
 	metrics *metrics
 	log     *slog.Logger
-	// archive returns the certificate of the archive in force, nil if there is none.
-	archive func() *crypto.Cert
+	// current returns the gate of the configuration in force.
+	current func() *gate.Gate
 	// told has the step that was logged last, by fingerprint.
 	told map[string]keys.ExpiryStep
 }
 
-func newCare(i *installation, m *metrics, log *slog.Logger, archive func() *crypto.Cert) *care {
-	return &care{senders: i.senders, store: i.store, config: i.config, metrics: m, log: log, archive: archive,
+func newCare(i *installation, m *metrics, log *slog.Logger, current func() *gate.Gate) *care {
+	return &care{senders: i.senders, store: i.store, config: i.config, metrics: m, log: log, current: current,
 		told: make(map[string]keys.ExpiryStep)}
 }
 
@@ -43,7 +43,8 @@ func (c *care) run(ctx context.Context) {
 		c.extend(ctx)
 		c.warn(ctx)
 		c.sweep(ctx, time.Now())
-		watchArchive(c.archive(), c.log, time.Now())
+		c.forget(ctx, time.Now())
+		watchArchive(c.current().Archive, c.log, time.Now())
 		if wait(ctx, careEvery) != nil {
 			return
 		}
@@ -100,4 +101,15 @@ func (c *care) sweep(ctx context.Context, now time.Time) {
 		return
 	}
 	c.log.Debug("deleted old records of sent copies", "records", n)
+}
+
+// forget deletes what is old of who writes encrypted to whom, and all of it where nobody asks for it any more.
+func (c *care) forget(ctx context.Context, now time.Time) {
+	all := c.current().Config.Crypto.AttachKey != config.AttachUntilEncrypted
+	n, err := keys.ForgetCorrespondence(ctx, c.store, now, all)
+	if err != nil && ctx.Err() == nil {
+		c.log.Error("old encrypted correspondence could not be deleted", "err", err)
+		return
+	}
+	c.log.Debug("deleted old encrypted correspondence", "pairs", n)
 }

@@ -12,11 +12,13 @@ import (
 
 	"sealmilter/crypto"
 	"sealmilter/internal/config"
+	"sealmilter/internal/gate"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
 )
 
-func noArchive() *crypto.Cert { return nil }
+// someGate is that of the default configuration.
+func someGate() *gate.Gate { return &gate.Gate{Config: config.Default()} }
 
 // TestCare looks after a key that was made here and one that is managed elsewhere, both near their end.
 func TestCare(t *testing.T) {
@@ -46,7 +48,7 @@ func TestCare(t *testing.T) {
 	m := newMetrics()
 	m.observe(i)
 	var log bytes.Buffer
-	care := newCare(i, m, slog.New(slog.NewTextHandler(&log, nil)), noArchive)
+	care := newCare(i, m, slog.New(slog.NewTextHandler(&log, nil)), someGate)
 	for range 2 {
 		care.extend(t.Context())
 		care.warn(t.Context())
@@ -86,7 +88,7 @@ func TestCareClearsTheLedger(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	newCare(i, newMetrics(), slog.New(slog.DiscardHandler), noArchive).sweep(t.Context(), now)
+	newCare(i, newMetrics(), slog.New(slog.DiscardHandler), someGate).sweep(t.Context(), now)
 	for message, want := range map[string]int{"old": 0, "new": 1} {
 		if got, err := i.store.SentCopies(t.Context(), message, now.Add(-48*time.Hour), now); err != nil || len(got) != want {
 			t.Errorf("%s: %d records, %v", message, len(got), err)

@@ -42,6 +42,11 @@ func (i *installation) start(c *config.Config, out *outbox.Outbox, log *slog.Log
 	r := &running{gate: i.gate(c, directory, smime, out, log), sources: sources, cancel: cancel}
 	r.gate.Archive = archive
 	watchArchive(archive, log, time.Now())
+	if c.Crypto.AttachKey == config.AttachUntilEncrypted {
+		correspondence := keys.NewCorrespondence(i.store, time.Now, log)
+		r.gate.Learner = correspondence
+		r.done.Go(func() { correspondence.Run(ctx) })
+	}
 	if len(sources.list) > 1 || c.Keys.Sources[0] != "local" {
 		refresher := &keys.Refresher{Directory: directory, Log: log, Wait: wait}
 		r.done.Go(func() { refresher.Run(ctx) })

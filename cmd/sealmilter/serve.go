@@ -17,7 +17,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sealmilter/crypto"
 	"sealmilter/internal/config"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/localuser"
@@ -116,7 +115,7 @@ func (i *installation) serve(cmd *cobra.Command) error {
 	}
 	caring, stopCaring := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	var cared sync.WaitGroup
-	cared.Go(func() { newCare(i, counts, log, func() *crypto.Cert { return current.Load().Archive }).run(caring) })
+	cared.Go(func() { newCare(i, counts, log, current.Load).run(caring) })
 	defer func() {
 		stopCaring()
 		cared.Wait()

@@ -9,9 +9,9 @@ import (
 	"sealmilter/keys"
 )
 
-// sealingOptions are those for copies of what an author has written, for whom the null address stands where nobody has.
-// The error is a [*mail.Failure] if the archive cannot read them now.
-func (g *Gate) sealingOptions(ctx context.Context, author mail.Addr, env *mail.Envelope) (crypto.EncryptOptions, error) {
+// sealingOptions are those for copies of what an author has written and a key signs, nil for none. The error is a
+// [*mail.Failure] if the archive cannot read them now.
+func (g *Gate) sealingOptions(ctx context.Context, author mail.Addr, by *crypto.Signer, env *mail.Envelope) (crypto.EncryptOptions, error) {
 	o := crypto.EncryptOptions{Share: g.Config.Crypto.Share, NewestOnly: !g.Config.Crypto.AllSubkeys}
 	archive, err := g.archive()
 	if err != nil {
@@ -20,7 +20,7 @@ func (g *Gate) sealingOptions(ctx context.Context, author mail.Addr, env *mail.E
 	if archive != nil {
 		o.Also = append(o.Also, archive)
 	}
-	if self := g.self(ctx, author, env); self != nil {
+	if self := g.self(ctx, author, by, env); self != nil {
 		o.Also = append(o.Also, self)
 	}
 	return o, nil
@@ -29,14 +29,15 @@ func (g *Gate) sealingOptions(ctx context.Context, author mail.Addr, env *mail.E
 // archiveText is what a client is told while the archive cannot read what is to be encrypted.
 const archiveText = "The certificate of the mail archive cannot be used at the moment. Please try again later, or tell the postmaster."
 
-// self returns the author's own certificate if they are to read what they send and have a key of their own. A certificate
-// that cannot be encrypted to holds up nothing: the recipients can read their copies.
-func (g *Gate) self(ctx context.Context, author mail.Addr, env *mail.Envelope) *crypto.Cert {
-	if !g.Config.Crypto.EncryptToSelf || author.IsNull() {
+// self returns the author's own certificate if they are to read what they send, and their own key signs it: what is signed
+// by nobody, or by a key that the site has for others, is not from their hand. A certificate that cannot be encrypted to
+// holds up nothing, since the recipients can read their copies.
+func (g *Gate) self(ctx context.Context, author mail.Addr, by *crypto.Signer, env *mail.Envelope) *crypto.Cert {
+	if !g.Config.Crypto.EncryptToSelf || author.IsNull() || by == nil {
 		return nil
 	}
-	own, err := g.Signers.Signer(ctx, author) // the key that has signed may be one for several authors
-	if errors.Is(err, keys.ErrNoSecretKey) {
+	own, err := g.Signers.Signer(ctx, author)
+	if errors.Is(err, keys.ErrNoSecretKey) || err == nil && own.Cert().Fingerprint() != by.Cert().Fingerprint() {
 		return nil
 	}
 	if err == nil {

@@ -129,6 +129,36 @@ func TestAuthorWhoReadsNothing(t *testing.T) {
 	}
 }
 
+// otherKey signs by a key that is not the author's own, as a site's key does.
+type otherKey struct {
+	*world
+	by    *crypto.Signer
+	asked int
+}
+
+func (o *otherKey) Signer(ctx context.Context, addr mail.Addr) (*crypto.Signer, error) {
+	if o.asked++; o.asked == 1 {
+		return o.by, nil
+	}
+	return o.world.Signer(ctx, addr)
+}
+
+// TestSelfIsWhoSigns leaves authors out whose own key has not signed.
+func TestSelfIsWhoSigns(t *testing.T) {
+	w := newWorld(t)
+	w.Config.Crypto.EncryptToSelf = true
+	if err := w.addSigner(addr(t, "relay@example.org")); err != nil {
+		t.Fatal(err)
+	}
+	by := &otherKey{world: w, by: w.signers["relay@example.org"]}
+	w.Signers = by
+	edit, err := w.submit(t, message(t, "alice@example.org"), nil, "bob@example.net")
+	if err != nil || by.asked != 2 {
+		t.Fatalf("%v, asked %d times", err, by.asked)
+	}
+	wantReaders(t, text(t, edit), w.answers["bob@example.net"].Cert)
+}
+
 // TestAuthorsFirstKey is made with the message, and reads it.
 func TestAuthorsFirstKey(t *testing.T) {
 	w := newWorld(t)

@@ -41,6 +41,7 @@ func (g *Gate) carry(ctx context.Context, m *mail.Message, plan *Plan, identity 
 	for _, d := range plan.Decisions {
 		g.logDecision(m.Envelope, d, d.Why, slog.Duration("seal", sealed))
 	}
+	g.learn(plan)
 	ready = true
 	undo := edit.Done
 	edit.Done = func() {

@@ -45,6 +45,8 @@ type Gate struct {
 	Composer *pgpmime.Composer
 	// Archive is the certificate in the file that Config names for it; nil if it names none.
 	Archive *crypto.Cert
+	// Learner is told who writes encrypted to whom; nil for nobody.
+	Learner Learner
 	Outbox  *outbox.Outbox
 	// Passes is needed where the MTA splits messages by recipient.
 	Passes PassKeys

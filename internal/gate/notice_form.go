@@ -75,7 +75,7 @@ func (g *Gate) sealNotice(ctx context.Context, r report, header mail.Header, bod
 		return nil, nil, fmt.Errorf("seal a notice: %w", err)
 	}
 	var nobody mail.Addr
-	options, err := g.sealingOptions(ctx, nobody, r.about.Envelope)
+	options, err := g.sealingOptions(ctx, nobody, nil, r.about.Envelope)
 	if err != nil {
 		return nil, nil, fmt.Errorf("seal a notice: %w", err)
 	}

@@ -60,7 +60,7 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []
 			}
 		}
 		if len(readers) > 0 {
-			options, err := g.sealingOptions(ctx, plan.Author, m.Envelope)
+			options, err := g.sealingOptions(ctx, plan.Author, signer, m.Envelope)
 			if err != nil {
 				return nil, done, err
 			}

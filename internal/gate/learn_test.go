@@ -1,0 +1,99 @@
+package gate_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"sealmilter/internal/config"
+	"sealmilter/internal/mail"
+)
+
+// learned is what a gate has told, one text for each message.
+type learned []string
+
+func (l *learned) SentEncrypted(author mail.Addr, readers []mail.Addr) {
+	text := author.String() + ":"
+	for _, r := range readers {
+		text += " " + r.String()
+	}
+	*l = append(*l, text)
+}
+
+// TestLearn has messages that show whose certificates their author has, and others.
+func TestLearn(t *testing.T) {
+	automatic := func(_ *world, m *mail.Message) {
+		m.Envelope = &mail.Envelope{NonSMTP: true, Local: true, User: "root", Client: netip.MustParseAddr("127.0.0.1")}
+		m.Header[0].Value = " MAILER-DAEMON"
+	}
+	for _, tc := range []struct {
+		name    string
+		prepare func(*world, *mail.Message)
+		to      []string
+		want    learned
+	}{
+		{"encrypted here", nil, []string{"bob@example.net", "erin@example.com", "dave@example.net"},
+			learned{"alice@example.org: bob@example.net dave@example.net"}},
+		{"clear text", nil, []string{"erin@example.com"}, nil},
+		{"refused", func(w *world, _ *mail.Message) { w.Config.Policy.Mode = config.Require }, []string{"bob@example.net", "erin@example.com"}, nil},
+		{"no key of the author's", func(w *world, _ *mail.Message) {
+			clear(w.signers)
+			w.Config.Senders.MissingKey = config.EncryptOnly
+		}, []string{"bob@example.net"}, nil},
+		{"the author's first key", func(w *world, _ *mail.Message) {
+			clear(w.signers)
+			w.Config.Senders.MissingKey = config.GenerateKey
+		}, []string{"bob@example.net"}, learned{"alice@example.org: bob@example.net"}},
+		{"automatic", automatic, []string{"bob@example.net"}, nil},
+		{"encrypted by the client", func(w *world, m *mail.Message) {
+			came := w.encryptedTo(t, w.answers["bob@example.net"].Cert)
+			m.Header, m.Body = came.Header, came.Body
+		}, []string{"bob@example.net", "dave@example.net", "erin@example.com"}, learned{"alice@example.org: bob@example.net"}},
+		{"of a mode that looks no key up", func(w *world, m *mail.Message) {
+			came := w.encryptedTo(t, w.answers["bob@example.net"].Cert)
+			m.Header, m.Body = came.Header, came.Body
+			w.Config.Policy.Mode = config.Pass
+		}, []string{"bob@example.net"}, nil},
+		{"from elsewhere", func(w *world, m *mail.Message) {
+			m.Envelope.Login, m.Envelope.Client = "", netip.MustParseAddr("192.0.2.1")
+		},
+			[]string{"bob@example.net"}, nil},
+	} {
+		for _, listens := range []bool{true, false} {
+			w := newWorld(t)
+			var got learned
+			if listens {
+				w.Learner = &got
+			}
+			m := message(t, "alice@example.org")
+			if tc.prepare != nil {
+				tc.prepare(w, m)
+			}
+			if _, err := w.submit(t, m, nil, tc.to...); err != nil && tc.name != "refused" {
+				t.Errorf("%s: %v", tc.name, err)
+			}
+			want := tc.want
+			if !listens {
+				want = nil
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: learned %q, want %q", tc.name, got, want)
+			}
+		}
+	}
+}
+
+// TestLearnNothingThatDidNotLeave has the MTA refuse a copy for now.
+func TestLearnNothingThatDidNotLeave(t *testing.T) {
+	w := newWorld(t)
+	var got learned
+	w.Learner = &got
+	w.refuseRcpt = fmt.Errorf("later")
+	if _, err := w.submit(t, message(t, "alice@example.org"), nil, "bob@example.net", "dave@example.net"); err == nil {
+		t.Fatal("it was sent")
+	}
+	if len(got) > 0 {
+		t.Errorf("learned %q", got)
+	}
+}
