@@ -24,7 +24,7 @@ var imports = map[string][]string{
 	"internal/localuser":    {},
 	"internal/coredump":     {},
 	"internal/witness":      {},
-	"internal/lab/labtest":  {"internal/lab", "internal/lab/scenario"},
+	"internal/lab/labtest":  {"internal/lab", "internal/lab/presigned", "internal/lab/scenario"},
 	"internal/lab/scenario": {"internal/lab"},
 	"internal/lab/scripted": {"internal/lab"},
 	"milter":                {"internal/mail"},
@@ -43,6 +43,8 @@ var imports = map[string][]string{
 
 	"internal/lab/campaign":     {"internal/lab", "deploy/postfix"},
 	"internal/lab/campaign/run": {"internal/lab", "internal/lab/campaign"},
+
+	"internal/lab/presigned": {"internal/lab"},
 }
 
 // owners lists the libraries that only one package may know, so that each can be replaced in one place.

@@ -109,6 +109,11 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 	return compareLeaves(opened.Payload, original)
 }
 
+// Open decrypts and verifies what has arrived, as [lab.GPG.Open] does, with everybody's keys.
+func (w *World) Open(ctx context.Context, d lab.Delivery) (*lab.Opened, error) {
+	return w.gpg.Open(ctx, d.Data)
+}
+
 // checkReaders makes sure that there is one session key packet for each reader, in their order, and no other.
 func (w *World) checkReaders(ctx context.Context, opened *lab.Opened, readers []string) error {
 	if len(opened.Recipients) != len(readers) {
