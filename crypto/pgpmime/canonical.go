@@ -115,7 +115,21 @@ func (e *entity) wrap() {
 		e.media.parameters.first = " message/global"
 		e.setField("Content-Type", e.media.parameters.String())
 	}
+	e.nameWrapped()
 	e.setEncoding("base64")
+}
+
+// nameWrapped gives a message/global that has no name one. Few clients know the type; by its name most of them open the
+// message all the same.
+func (e *entity) nameWrapped() {
+	disposition := parseParameters(e.header.Get("Content-Disposition"))
+	if disposition.has("filename") || parseParameters(e.header.Get("Content-Type")).has("name") {
+		return
+	}
+	if disposition.first == "" {
+		disposition.first = "inline"
+	}
+	e.setField("Content-Disposition", " "+disposition.String()+"; filename=\"message.eml\"")
 }
 
 // canonicalizeHeader replaces the head unless it is in the canonical form already.

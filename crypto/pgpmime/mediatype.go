@@ -53,6 +53,14 @@ func (p parameters) get(name string) string {
 	return ""
 }
 
+// has reports whether there is a parameter in any form: name, name*, name*0 or name*0* (RFC 2231).
+func (p parameters) has(name string) bool {
+	return slices.ContainsFunc(p.list, func(q parameter) bool {
+		base, _, _ := strings.Cut(q.name, "*")
+		return base == name
+	})
+}
+
 // without drops a parameter in every form: name, name*, name*0 and name*0* (RFC 2231).
 func (p parameters) without(names ...string) parameters {
 	kept := parameters{first: p.first}
