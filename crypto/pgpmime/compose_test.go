@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -128,8 +129,8 @@ func TestEncryptKeepsHiddenRecipientsApart(t *testing.T) {
 	}
 	// Both calls keep their data on one shelf, so that no more than one data packet is in memory.
 	shelf := sealer.options[0].Shelf
-	if len(sealer.options) != 2 || !slices.Equal(sealer.readers, []int{3, 2}) || shelf == nil || sealer.options[0] != (crypto.EncryptOptions{Share: true, Shelf: shelf}) ||
-		sealer.options[1] != (crypto.EncryptOptions{Share: true, Hidden: true, Shelf: shelf}) {
+	if len(sealer.options) != 2 || !slices.Equal(sealer.readers, []int{3, 2}) || shelf == nil || !reflect.DeepEqual(sealer.options[0], crypto.EncryptOptions{Share: true, Shelf: shelf}) ||
+		!reflect.DeepEqual(sealer.options[1], crypto.EncryptOptions{Share: true, Hidden: true, Shelf: shelf}) {
 		t.Errorf("sealed with %+v", sealer.options)
 	}
 	if copies, err := draft.Encrypt(nil, nil, crypto.EncryptOptions{Share: true}); err != nil || len(copies) > 0 {

@@ -40,6 +40,7 @@ func placeOf(name string, fromList bool) place {
 		"x-spam-report", "x-ham-report", // SpamAssassin quotes from the text in it
 		"autocrypt-gossip", // a client's own may name anybody, and would reach everybody
 		"hp-outer",         // only the composer may say what was outside
+		"x-mailbox-line",   // the "From " line of a mailbox, by Postfix
 		"mime-version":
 		return nowhere
 	case "x-spam-flag", "x-spam-level", "x-spam-score", "x-spam-checker-version":
