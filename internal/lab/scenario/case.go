@@ -28,7 +28,9 @@ type Case struct {
 	dialogue   []string
 	messages   map[string][]byte // with CRLF, by section
 	mailboxes  map[string][]form
-	hidden     [][2]string         // mailbox, text
+	hidden     [][2]string // mailbox, text
+	outside    [][2]string
+	inside     [][2]string
 	envelopes  map[string][]string // parameters of each message, by mailbox
 	introduced map[string][]string // what each message tells of keys, by mailbox
 }
@@ -79,7 +81,7 @@ func parse(name string, names []string, data []byte) (*Case, error) {
 	for _, f := range archive.Files {
 		text := string(f.Data)
 		switch f.Name {
-		case "dialogue", "mailboxes", "hidden", "envelope", "introduced":
+		case "dialogue", "mailboxes", "hidden", "outside", "inside", "envelope", "introduced":
 			var err error
 			if text, err = linesFor(names, text); err != nil {
 				return nil, fmt.Errorf("%s: %w", f.Name, err)
@@ -92,13 +94,14 @@ func parse(name string, names []string, data []byte) (*Case, error) {
 			c.dialogue, conditional = lines(text), len(lines(string(f.Data))) > 0
 		case "mailboxes":
 			mailboxes = text
-		case "hidden":
+		case "hidden", "outside", "inside":
+			list := map[string]*[][2]string{"hidden": &c.hidden, "outside": &c.outside, "inside": &c.inside}[f.Name]
 			for _, line := range lines(text) {
-				mailbox, hidden, found := strings.Cut(line, ": ")
+				mailbox, searched, found := strings.Cut(line, ": ")
 				if !found {
-					return nil, fmt.Errorf("hidden: %q has no mailbox", line)
+					return nil, fmt.Errorf("%s: %q has no mailbox", f.Name, line)
 				}
-				c.hidden = append(c.hidden, [2]string{mailbox, hidden})
+				*list = append(*list, [2]string{mailbox, searched})
 			}
 		case "introduced":
 			for _, line := range lines(text) {

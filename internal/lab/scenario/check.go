@@ -51,10 +51,8 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 	if err != nil {
 		return err
 	}
-	for _, h := range c.hidden {
-		if h[0] == d.To && (bytes.Contains(d.Data, []byte(h[1])) || bytes.Contains(opened.Payload, []byte(h[1]))) {
-			return fmt.Errorf("%q is not hidden", h[1])
-		}
+	if err := checkTexts(c, d, opened); err != nil {
+		return err
 	}
 	original := c.messages[want.message]
 	if err := checkOthersHidden(c, d, opened, original); err != nil {
@@ -107,6 +105,33 @@ func (w *World) checkDelivery(ctx context.Context, c *Case, d lab.Delivery, want
 		}
 	}
 	return compareLeaves(opened.Payload, original)
+}
+
+// checkTexts looks for what the case wants hidden, outside or inside.
+func checkTexts(c *Case, d lab.Delivery, opened *lab.Opened) error {
+	header, _, _ := bytes.Cut(d.Data, []byte("\r\n\r\n"))
+	for _, h := range c.hidden {
+		if h[0] == d.To && (bytes.Contains(d.Data, []byte(h[1])) || bytes.Contains(opened.Payload, []byte(h[1]))) {
+			return fmt.Errorf("%q is not hidden", h[1])
+		}
+	}
+	for _, o := range c.outside {
+		if o[0] == d.To && !bytes.Contains(append(header, "\r\n"...), []byte("\r\n"+o[1]+"\r\n")) {
+			return fmt.Errorf("there is no line %q outside", o[1])
+		}
+	}
+	for _, i := range c.inside {
+		if i[0] != d.To {
+			continue
+		}
+		if !bytes.Contains(opened.Payload, []byte(i[1])) {
+			return fmt.Errorf("%q is not inside", i[1])
+		}
+		if opened.Encrypted && bytes.Contains(d.Data, []byte(i[1])) {
+			return fmt.Errorf("%q is outside", i[1])
+		}
+	}
+	return nil
 }
 
 // Open decrypts and verifies what has arrived, as [lab.GPG.Open] does, with everybody's keys.
@@ -165,7 +190,7 @@ func checkNothingOutside(raw, original []byte) error {
 
 // structural lines of MIME may stand outside by chance.
 func structural(line []byte) bool {
-	return bytes.HasPrefix(line, []byte("Content-")) || bytes.HasPrefix(line, []byte("--"))
+	return bytes.HasPrefix(line, []byte("Content-")) || bytes.HasPrefix(line, []byte("--")) || bytes.Equal(line, []byte("MIME-Version: 1.0"))
 }
 
 // checkOthersHidden makes sure that no copy tells of a recipient who is not in the message's own To and Cc.

@@ -8,13 +8,15 @@
 //	message    a message for "> DATA message"; any other name will do as well
 //	mailboxes  what each mailbox must hold in the end; those not named must be empty
 //	hidden     "ADDR: TEXT", text that must be nowhere in that mailbox, encrypted or not
+//	outside    "ADDR: LINE", a line that must be in the header that everybody sees of what is in that mailbox
+//	inside     "ADDR: TEXT", text that must be in what was signed or encrypted, and outside of that only if it is not encrypted
 //	envelope   "ADDR: PARAMETERS", the parameters of MAIL and RCPT with which a message reached the mailbox, but for SIZE,
 //	           in any order; one line for each message, if there is one at all
 //	introduced "ADDR: WHAT, WHAT", all that each message in that mailbox tells of keys, whose certificates gpg must take:
 //	           "autocrypt ADDR" and "openpgp TEXT" outside, "gossip ADDR" inside of the encryption, and "attached" for
 //	           alice's certificate; FINGERPRINT stands for that of alice's key
 //
-// The same cases run on every MTA. Where MTAs differ, a line of dialogue, mailboxes, hidden or envelope begins with the
+// The same cases run on every MTA. Where MTAs differ, a line of these sections but config and message begins with the
 // name of the one it holds for, as in "[sendmail] < 503", or with "[!sendmail]" for all others, below a comment that says
 // why. "[7bit]" is a next hop without 8BITMIME and SMTPUTF8, whose parameters an envelope then does not have. A line may
 // have several conditions.

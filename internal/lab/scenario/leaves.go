@@ -12,7 +12,7 @@ import (
 	"github.com/emersion/go-message"
 )
 
-// leaf is one part of a message that is not a multipart, decoded by a library that the program composes nothing with.
+// leaf is one part of a message that is neither a multipart nor a message, decoded by a library that the program composes nothing with.
 type leaf struct {
 	kind
 	content []byte
@@ -70,6 +70,12 @@ func leaves(entity []byte) ([]leaf, error) {
 		}
 		content, err := io.ReadAll(part.Body)
 		if err != nil {
+			return err
+		}
+		if mediaType == "message/rfc822" {
+			// What is forwarded may have to be encoded, so it is compared leaf by leaf.
+			in, err := leaves(content)
+			all = append(all, in...)
 			return err
 		}
 		if strings.HasPrefix(mediaType, "text/") {
