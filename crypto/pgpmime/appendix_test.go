@@ -123,7 +123,8 @@ func TestAppendix(t *testing.T) {
 			"Date: Wed, 11 Jan 2023 16:08:43 -0500\r\nFrom: Bob <bob@example.net>\r\nTo: Alice <alice@example.net>\r\n" +
 			"Subject: A contract\r\nMessage-ID: <1@lhp.example>\r\n" +
 			"HP-Outer: Date: Wed, 11 Jan 2023 16:08:43 -0500\r\nHP-Outer: From: Bob <bob@example.net>\r\n" +
-			"HP-Outer: To: Alice <alice@example.net>\r\nHP-Outer: Subject: [...]\r\nHP-Outer: Message-ID: <1@lhp.example>"
+			"HP-Outer: To: Alice <alice@example.net>\r\nHP-Outer: Subject: [...]\r\nHP-Outer: Message-ID: <1@lhp.example>\r\n" +
+			"--: end of the protected header"
 		if header != wantHeader || body != "Subject: A contract\r\n\r\nPlease review it.\r\n" {
 			t.Errorf("the payload is\n%s\nwant the header\n%s", payload, wantHeader)
 		}

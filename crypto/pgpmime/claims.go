@@ -1,13 +1,12 @@
 package pgpmime
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
-// claims are the parameters of a Content-Type that only the composer may set (RFC 9788, sections 2.1.1 and 2.1.2; the older
-// one is of the drafts before it).
-var claims = []string{"hp", "hp-legacy-display", "protected-headers"}
+// isClaim reports whether only the composer may set a parameter of a Content-Type (RFC 9788, sections 2.1.1 and 2.1.2; the
+// last is of the drafts before it).
+func isClaim(name string) bool {
+	return name == "hp" || name == "hp-legacy-display" || name == "protected-headers"
+}
 
 // withoutClaims drops the claims, and those that a comment stands before.
 func (p parameters) withoutClaims() parameters {
@@ -20,7 +19,7 @@ func (p parameters) withoutClaims() parameters {
 		if end := strings.IndexAny(name, "* \t\r\n("); end >= 0 {
 			name = name[:end]
 		}
-		if !slices.Contains(claims, name) {
+		if !isClaim(name) {
 			kept.list = append(kept.list, q)
 		}
 	}

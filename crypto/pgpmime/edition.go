@@ -2,6 +2,7 @@ package pgpmime
 
 import (
 	"slices"
+	"strings"
 
 	"sealmilter/crypto"
 	"sealmilter/internal/mail"
@@ -61,9 +62,22 @@ func (d *Draft) payloadHeader(e edition, fields mail.Header) []byte {
 	b = d.header.inside.AppendTo(b)
 	if e.encrypted {
 		b = d.header.hpOuter.AppendTo(b)
+		b = d.introduction.inside(e).AppendTo(b)
+		if len(d.header.displayed) > 0 && !isMultipart(fields) {
+			b = append(b, delimiterLike...)
+		}
 	}
-	b = d.introduction.inside(e).AppendTo(b)
 	return append(b, '\r', '\n')
+}
+
+// delimiterLike is a field that begins as the delimiter of a multipart does. Thunderbird 128 and older look for protected
+// fields only before the first line that begins so, and find none, not even the Subject, in a payload that is one part without such a
+// line. To everybody else it is a field of an unknown name (RFC 5322, section 3.6.8).
+const delimiterLike = "--: end of the protected header\r\n"
+
+// isMultipart reports whether an entity with these fields has delimiters.
+func isMultipart(fields mail.Header) bool {
+	return strings.HasPrefix(strings.ToLower(fields.Get("Content-Type")), "multipart/")
 }
 
 // outside returns the header of the copies of an edition, without MIME fields.

@@ -257,6 +257,7 @@ func FuzzPrepare(f *testing.F) {
 		f.Add(text)
 		f.Add([]byte(crlf(string(text))))
 	}
+	f.Add([]byte("From: alice@example.org\nContent-Type: multipart/mixed;\n\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		header, body := mail.SplitMessage(text)
 		m := &mail.Message{Header: header, Body: body}

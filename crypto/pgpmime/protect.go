@@ -46,6 +46,9 @@ func placeOf(name string, fromList bool) place {
 	case "x-spam-flag", "x-spam-level", "x-spam-score", "x-spam-checker-version":
 		return both // routing may go by them
 	}
+	if strings.HasPrefix(name, "--") {
+		return nowhere // some would take it for a delimiter
+	}
 	switch prefix, rest, _ := strings.Cut(name, "-"); prefix {
 	case "content", // on the root of the payload
 		"arc": // broken as DKIM-Signature is
@@ -151,8 +154,9 @@ func isUserFacing(name string) bool {
 // withProtection marks a Content-Type as that of the root of a payload with header protection (RFC 9788, section
 // 2.1.1). The older parameter is what Thunderbird, K-9 and others read.
 func withProtection(contentType, hp string) string {
-	if strings.TrimSpace(contentType) == "" || strings.HasPrefix(strings.TrimSpace(contentType), ";") {
-		contentType = " text/plain" + strings.TrimSpace(contentType)
+	p := parseParameters(contentType) // without empty ones
+	if strings.TrimSpace(p.first) == "" {
+		p.first = " text/plain"
 	}
-	return contentType + ";\r\n protected-headers=\"v1\"; hp=\"" + hp + "\""
+	return p.String() + ";\r\n protected-headers=\"v1\"; hp=\"" + hp + "\""
 }

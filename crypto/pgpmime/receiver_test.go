@@ -42,6 +42,9 @@ func receive(t testing.TB, outside mail.Header, payload string) received {
 	}
 	r := received{hp: params["hp"], seen: fieldsOf(outer.Header)}
 	for _, f := range fieldsOf(inner.Header) {
+		if f.name == "--" {
+			continue // for Thunderbird
+		}
 		if !strings.EqualFold(f.name, "HP-Outer") {
 			r.protected = append(r.protected, f)
 			continue

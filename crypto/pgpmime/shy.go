@@ -74,9 +74,22 @@ func joined(name string, addrs []string) string {
 	return fold(name, " "+strings.Join(addrs, ", "))
 }
 
-// obsoleteZones are the zones of RFC 5322, section 4.3, that say how far they are from UTC. The library takes them for UTC.
-var obsoleteZones = map[string]string{
-	"EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800", "PDT": "-0700",
+// offsetOf returns the offset of an obsolete zone that has one (RFC 5322, section 4.3): the library takes it for UTC. Any other
+// zone is returned as it is.
+func offsetOf(zone string) string {
+	switch strings.ToUpper(zone) {
+	case "EDT":
+		return "-0400"
+	case "EST", "CDT":
+		return "-0500"
+	case "CST", "MDT":
+		return "-0600"
+	case "MST", "PDT":
+		return "-0700"
+	case "PST":
+		return "-0800"
+	}
+	return zone
 }
 
 // inUTC returns the same instant in UTC, and false if it cannot be read.
@@ -88,9 +101,8 @@ func inUTC(date string) (string, bool) {
 	if len(words) == 0 {
 		return "", false
 	}
-	if zone, ok := obsoleteZones[strings.ToUpper(words[len(words)-1])]; ok {
-		words[len(words)-1] = zone
-	}
+	last := len(words) - 1
+	words[last] = offsetOf(words[last])
 	t, err := netmail.ParseDate(strings.Join(words, " "))
 	if err != nil {
 		return "", false
