@@ -201,7 +201,7 @@ func (g *generator) content() string {
 	for range g.IntN(8) {
 		line := g.choose("", "plain", "ends in blanks \t", "From me", "=C3=A4 = ", ".", "-- ", "--b", "--b1.!", "see --b1.",
 			"\xc3\xa4\xc3\xb6", "\xff", "\x00", "a\rb", "\r\rc", strings.Repeat("long ", 199), strings.Repeat("x--b1.", 200),
-			strings.Repeat("From ", 250), "\x1b$B", "<html><head><title>a<body></title>", "</head><body class='>'>", "<p>", "<!-- <body> -->", "\xe4"+strings.Repeat("y", 72)+"--b1.")
+			strings.Repeat("From ", 250), "\x1b$B", "<html><head><title>a<body></title>", "</head><body class='>'>", "<body>From me", "<p>", "<!-- <body> -->", "\xe4"+strings.Repeat("y", 72)+"--b1.")
 		b.WriteString(line)
 		if g.IntN(8) > 0 {
 			b.WriteString(g.eol)
