@@ -14,7 +14,12 @@ const (
 	tagSet         = 0x31
 
 	constructed = 0x20
-	context     = 0x80 // with the number of the tag: primitive, of the context-specific class
+
+	// Of the context-specific class, primitive and constructed, with their tag numbers.
+	plain0  = 0x80
+	tagged0 = 0xa0
+	tagged1 = 0xa1
+	tagged4 = 0xa4
 )
 
 // Limits of one message. What is of indefinite length is read once for each level around it, so the depth bounds how

@@ -58,7 +58,7 @@ func readContentInfo(c *cursor) (*Enveloped, error) {
 	if !authenticated && !bytes.Equal(contentType.content, oidEnvelopedData) {
 		return nil, errors.New("it is of another type")
 	}
-	explicit, err := in.next(context | constructed | 0)
+	explicit, err := in.next(tagged0)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func readData(c *cursor, authenticated bool) (*Enveloped, error) {
 	if _, err := c.next(tagInteger); err != nil {
 		return nil, err
 	}
-	if c.is(context | constructed | 0) {
+	if c.is(tagged0) {
 		if err := readOriginator(c); err != nil {
 			return nil, err
 		}
@@ -114,15 +114,15 @@ func readData(c *cursor, authenticated bool) (*Enveloped, error) {
 
 // readOriginator makes sure that an OriginatorInfo holds certificates alone (RFC 5652, section 6.1).
 func readOriginator(c *cursor) error {
-	info, err := c.next(context | constructed | 0)
+	info, err := c.next(tagged0)
 	if err != nil {
 		return err
 	}
 	in := c.enter(info)
-	if !in.is(context | constructed | 0) {
+	if !in.is(tagged0) {
 		return in.end()
 	}
-	set, err := in.next(context | constructed | 0)
+	set, err := in.next(tagged0)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func readEncrypted(c *cursor, authenticated bool) error {
 	case by.authenticated && !authenticated:
 		return errors.New("its content is encrypted by an algorithm that needs an authentication code")
 	}
-	content, err := c.next(context|0, context|constructed|0)
+	content, err := c.next(plain0, tagged0)
 	if err != nil {
 		return fmt.Errorf("it has no content: %w", err)
 	}
@@ -179,7 +179,7 @@ const (
 )
 
 func readCode(c *cursor) error {
-	if c.is(context | constructed | 1) {
+	if c.is(tagged1) {
 		return errors.New("it has attributes, which are in clear text")
 	}
 	code, err := c.next(tagOctetString, tagOctetString|constructed)

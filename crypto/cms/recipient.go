@@ -44,8 +44,8 @@ const (
 // RecipientInfo is a choice of these (RFC 5652, section 6.2). Passwords and shared keys have 2 and 3.
 const (
 	keyTransport = tagSequence
-	keyAgreement = context | constructed | 1
-	otherInfo    = context | constructed | 4
+	keyAgreement = tagged1
+	otherInfo    = tagged4
 )
 
 func readRecipients(c *cursor) ([]Recipient, error) {
@@ -103,10 +103,10 @@ func readAgreement(c *cursor) ([]Recipient, error) {
 	if _, err := c.next(tagInteger); err != nil {
 		return nil, err
 	}
-	if _, err := c.next(context | constructed | 0); err != nil { // the originator's key
+	if _, err := c.next(tagged0); err != nil { // the originator's key
 		return nil, err
 	}
-	if err := c.skip(context | constructed | 1); err != nil { // keying material
+	if err := c.skip(tagged1); err != nil { // keying material
 		return nil, err
 	}
 	if _, err := c.next(tagSequence); err != nil {
@@ -174,7 +174,7 @@ func readOther(c *cursor) ([]Recipient, error) {
 	if _, err := in.next(tagInteger); err != nil {
 		return nil, err
 	}
-	if err := in.skip(context | constructed | 0); err != nil { // keying material
+	if err := in.skip(tagged0); err != nil { // keying material
 		return nil, err
 	}
 	if _, err := in.next(tagSequence); err != nil { // wrapping
@@ -194,7 +194,7 @@ func readIdentifier(c *cursor) (Recipient, error) {
 	if c.is(tagSequence) {
 		return readIssuerAndSerial(c)
 	}
-	e, err := c.next(context|0, context|constructed|0)
+	e, err := c.next(plain0, tagged0)
 	if err != nil {
 		return Recipient{}, err
 	}
@@ -206,7 +206,7 @@ func readAgreementIdentifier(c *cursor) (Recipient, error) {
 	if c.is(tagSequence) {
 		return readIssuerAndSerial(c)
 	}
-	e, err := c.next(context | constructed | 0)
+	e, err := c.next(tagged0)
 	if err != nil {
 		return Recipient{}, err
 	}
