@@ -66,7 +66,7 @@ func (e *entity) isReadAsASCII() bool {
 // preambles are what programs write for readers without MIME, with white space as single spaces: Thunderbird and others
 // before a multipart/encrypted, most before other multiparts.
 var preambles = regexp.MustCompile(`^(?i:` + strings.Join([]string{
-	`This is an OpenPGP/MIME encrypted message \(RFC (1991|2400|2440|4880|9580) and (1847|2015|3156)\)\.?`,
+	`This is an OpenPGP/MIME encrypted message( \(RFC (1991|2400|2440|3156|4880|9580)( and (1847|2015|3156))?\))?\.?`,
 	`This is a multi-?part message in MIME format\.*`,
 	`This is a MIME(-| )(encapsulated|formatted) (multipart )?message\.?`,
 	`This message is in MIME format\.?`,

@@ -6,7 +6,7 @@ import (
 	"sealmilter/crypto/cms"
 )
 
-// claimsEnvelope reports whether the entity has a type by which S/MIME messages are found (RFC 8551, section 3.2).
+// claimsEnvelope reports whether the entity has a type by which S/MIME messages are found (RFC 8551, section 3.10).
 func (e *entity) claimsEnvelope() bool {
 	switch {
 	case e.media.is("application", "pkcs7-mime"), e.media.is("application", "x-pkcs7-mime"):
