@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
@@ -44,11 +45,11 @@ func InspectMessage(b []byte) (*EncryptedMessage, error) {
 
 func notEncrypted(err error) error { return fmt.Errorf("%w: %w", ErrNotEncrypted, err) }
 
-// For reports whether a session-key packet names the primary key or a bound subkey of the certificate and is
-// encrypted by its algorithm. One that names no key is for nobody: only who has the secret key could tell.
+// For reports whether a session-key packet names a key of the certificate by which the owner reads, and is encrypted by its
+// algorithm. One that names no key is for nobody: only who has the secret key could tell.
 func (m *EncryptedMessage) For(c *Cert) bool {
 	for _, key := range m.keys {
-		for pub := range c.boundKeys {
+		for pub := range c.readingKeys {
 			named := key.KeyId == pub.KeyId
 			if key.Version >= 6 {
 				named = bytes.Equal(key.KeyFingerprint, pub.Fingerprint)
@@ -59,6 +60,27 @@ func (m *EncryptedMessage) For(c *Cert) bool {
 		}
 	}
 	return false
+}
+
+// readingKeys yields the keys by which the owner reads what somebody has encrypted with whatever copy of the certificate:
+// also one that has expired or was replaced since, but none that is weak or that a stranger may have.
+func (c *Cert) readingKeys(yield func(*packet.PublicKey) bool) {
+	if self, err := c.entity.PrimarySelfSignature(time.Time{}, policy()); err == nil && encrypts.fit(c.entity.PrimaryKey, self) {
+		if !yield(c.entity.PrimaryKey) {
+			return
+		}
+	}
+	for i := range c.entity.Subkeys {
+		sub := &c.entity.Subkeys[i]
+		sig, err := sub.LatestValidBindingSignature(time.Time{}, policy())
+		if err != nil || !encrypts.fit(sub.PublicKey, sig) {
+			continue
+		}
+		revocation := revocationAt(sub.Revocations, sig, time.Time{})
+		if (revocation == nil || !isHard(revocation)) && !yield(sub.PublicKey) {
+			return
+		}
+	}
 }
 
 // SessionKeys returns the number of public-key encrypted session keys.

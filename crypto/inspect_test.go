@@ -2,11 +2,15 @@ package crypto_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"sealmilter/crypto"
 )
@@ -219,5 +223,84 @@ func TestForIgnoresForeignSubkeys(t *testing.T) {
 	binary.BigEndian.PutUint64(raw[3:], mallory.PrimaryKey.KeyId)
 	if m, err := crypto.InspectMessage(raw); err != nil || m.For(cert(t, mallory)) {
 		t.Errorf("a message to a signing key: %v", err)
+	}
+}
+
+// TestForRevokedSubkeys has a message to a subkey that was revoked afterwards. Who has retired a key still reads by it; what
+// somebody else may have protects nothing.
+func TestForRevokedSubkeys(t *testing.T) {
+	for _, tc := range []struct {
+		reason packet.ReasonForRevocation
+		want   bool
+	}{{packet.KeySuperseded, true}, {packet.KeyRetired, true}, {packet.KeyCompromised, false}, {packet.NoReason, false}} {
+		e := newEntity(t, at(now.Add(-day)))
+		raw := encrypted(t, cert(t, e), 10)
+		if err := e.AddEncryptionSubkey(at(now.Add(-day))); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Subkeys[0].Revoke(tc.reason, "", at(now)); err != nil {
+			t.Fatal(err)
+		}
+		m, err := crypto.InspectMessage(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.For(cert(t, e)); got != tc.want {
+			t.Errorf("revoked for reason %d: %t", tc.reason, got)
+		}
+	}
+}
+
+// TestForExpiredSubkey has a message to a subkey that has expired since.
+func TestForExpiredSubkey(t *testing.T) {
+	lifetime := at(now.Add(-day))
+	lifetime.KeyLifetimeSecs = 3600
+	e := newEntity(t, lifetime)
+	sealer := crypto.Sealer{Now: func() time.Time { return now.Add(-day).Add(time.Minute) }, Rand: rand.Reader}
+	copies, err := sealer.Encrypt(crypto.Payload{crypto.Octets("x")}, nil, []*crypto.Cert{cert(t, e)}, crypto.EncryptOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := crypto.InspectMessage(armored(t, copies[0]))
+	if err != nil || !m.For(cert(t, e)) || cert(t, e).Check(now) == nil {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestInspectCertificates has what may stand beside a message, and what may not.
+func TestInspectCertificates(t *testing.T) {
+	a, b := generate(t, "a@example.org"), generate(t, "b@example.org")
+	secret, err := a.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, text := a.Cert().Bytes(), armoredCert(t, a.Cert())
+	for _, tc := range []struct {
+		name string
+		b    []byte
+		want bool
+	}{
+		{"binary", raw, true},
+		{"two", slices.Concat(raw, b.Cert().Bytes()), true},
+		{"armored", text, true},
+		{"armored, white space around", slices.Concat([]byte(" \r\n"), text, []byte("\n\n")), true},
+		{"nothing", nil, false},
+		{"words", []byte("secret"), false},
+		{"words before", slices.Concat([]byte("secret\n"), text), false},
+		{"words behind", slices.Concat(text, []byte("secret\n")), false},
+		{"octets behind", slices.Concat(raw, []byte("secret")), false},
+		{"a literal packet behind", slices.Concat(raw, rawPacket(11, []byte("b\x00\x00\x00\x00\x00secret"))), false},
+		{"a packet that nobody knows behind", slices.Concat(raw, rawPacket(61, []byte("secret"))), false},
+		{"padding", slices.Concat(raw, rawPacket(21, []byte("secret"))), false},
+		{"trust", slices.Concat(raw, rawPacket(12, []byte("secret"))), false},
+		{"a secret key", secret, false},
+		{"a certificate and a secret key", slices.Concat(b.Cert().Bytes(), secret), false},
+		{"a message", encrypted(t, a.Cert(), 10), false},
+		{"cut off", raw[:len(raw)-10], false},
+		{"too much", bytes.Repeat(raw, 3<<20/len(raw)), false},
+	} {
+		if err := crypto.InspectCertificates(tc.b); (err == nil) != tc.want || err != nil && !errors.Is(err, crypto.ErrNotCertificates) {
+			t.Errorf("%s: %v", tc.name, err)
+		}
 	}
 }
