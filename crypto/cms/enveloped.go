@@ -178,10 +178,8 @@ const (
 	maxCode = 64
 )
 
+// readCode reads an authentication code. Before it there might be attributes, which are in clear text.
 func readCode(c *cursor) error {
-	if c.is(tagged1) {
-		return errors.New("it has attributes, which are in clear text")
-	}
 	code, err := c.next(tagOctetString, tagOctetString|constructed)
 	if err != nil {
 		return err
