@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -76,8 +77,8 @@ func (c *Cert) readingKeys(yield func(*packet.PublicKey) bool) {
 		if err != nil || !encrypts.fit(sub.PublicKey, sig) {
 			continue
 		}
-		revocation := revocationAt(sub.Revocations, sig, time.Time{})
-		if (revocation == nil || !isHard(revocation)) && !yield(sub.PublicKey) {
+		hard := func(r *packet.VerifiableSignature) bool { return *r.Valid && isHard(r.Packet) }
+		if !slices.ContainsFunc(sub.Revocations, hard) && !yield(sub.PublicKey) {
 			return
 		}
 	}

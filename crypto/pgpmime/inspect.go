@@ -136,9 +136,7 @@ func (i *inspection) inspectLeaf(e *entity) error {
 	switch {
 	case err != nil:
 		return err
-	case isSpace(content):
-		return nil
-	case e.media.main == "application" && isVersion(content):
+	case isSpace(content), isVersion(content):
 		return nil
 	case e.media.is("application", "pgp-keys"):
 		return crypto.InspectCertificates(content)
