@@ -230,6 +230,38 @@ func TestNotAttached(t *testing.T) {
 	}
 }
 
+// TestAttachedBelowLegacyDisplay has what is hidden in the main text, which is the first part now (RFC 9787, section 7.1).
+func TestAttachedBelowLegacyDisplay(t *testing.T) {
+	var sealer stubSealer
+	c := composer(&sealer)
+	c.Rand, c.LegacyDisplay = new(counter), true
+	draft, err := c.Prepare(parseMessage("From: a@example.org\nSubject: plans\nContent-Type: text/plain\n\nbody\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft.Introduce(pgpmime.Introduction{Attached: readCert(t, "testdata/attached/alice.asc")})
+	if _, err := draft.Encrypt(nil, []pgpmime.Reader{{AttachKey: true}}, crypto.EncryptOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	message, _ := attachment(t, string(sealer.payload))
+	if want := "Content-Type: text/plain; hp-legacy-display=\"1\"\r\n\r\nSubject: plans\r\n\r\nbody\r\n"; message != want {
+		t.Errorf("the first part is\n%q\nnot\n%q", message, want)
+	}
+	header, _ := mail.SplitMessage(sealer.payload)
+	if strings.Contains(header.Get("Content-Type"), "hp-legacy-display") {
+		t.Errorf("the root is %q", header.Get("Content-Type"))
+	}
+	if subject, found := subjectInThunderbird(string(sealer.payload)); subject != "plans" || !found {
+		t.Errorf("Thunderbird shows %q", subject)
+	}
+	if _, err := draft.Sign(nil, true); err != nil {
+		t.Fatal(err)
+	}
+	if message, _ := attachment(t, string(sealer.payload)); message != "Content-Type: text/plain\r\n\r\nbody\r\n" {
+		t.Errorf("the first part of the signed copy is\n%q", message)
+	}
+}
+
 // TestIntroductionIsForVisibleReaders looks where gossip and the fields outside appear.
 func TestIntroductionIsForVisibleReaders(t *testing.T) {
 	const gossip, outside = "gossip-about-bob", "autocrypt-of-alice"

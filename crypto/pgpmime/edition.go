@@ -86,5 +86,5 @@ func (d *Draft) outside(e edition) mail.Header {
 	if e.encrypted {
 		h = d.header.outsideEncrypted
 	}
-	return slices.Concat(h, d.introduction.Outside)
+	return slices.Concat(h, d.introduction.outside(e))
 }

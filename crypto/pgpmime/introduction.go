@@ -1,6 +1,8 @@
 package pgpmime
 
 import (
+	"slices"
+
 	"sealmilter/crypto"
 	"sealmilter/internal/mail"
 )
@@ -9,6 +11,8 @@ import (
 type Introduction struct {
 	// Outside are fields beside the others of the header, in clear text: Autocrypt and OpenPGP.
 	Outside mail.Header
+	// OutsideSigned are those that only signed copies have: they tell what encrypted ones are to hide.
+	OutsideSigned mail.Header
 	// Gossip are the Autocrypt-Gossip fields of encrypted copies for recipients who are named in the header.
 	Gossip mail.Header
 	// Attached is the author's certificate for copies that have it attached; nil for none.
@@ -22,6 +26,14 @@ func (i Introduction) inside(e edition) mail.Header {
 		return i.Gossip
 	}
 	return nil
+}
+
+// outside are the fields beside the header of an edition's copies.
+func (i Introduction) outside(e edition) mail.Header {
+	if e.encrypted {
+		return i.Outside
+	}
+	return slices.Concat(i.Outside, i.OutsideSigned)
 }
 
 // Introduce has the copies that are made from now on introduce keys.

@@ -26,8 +26,8 @@ func subjectInThunderbird(payload string) (string, bool) {
 	}
 	if strings.HasPrefix(contentType, "multipart/") {
 		_, boundary, _ := strings.Cut(contentType, "boundary=")
-		boundary, _, _ = strings.Cut(strings.Trim(boundary, `"`), ";")
-		if strings.Count(payload, "\n--"+boundary) < 2 {
+		boundary, _, _ = strings.Cut(boundary, ";")
+		if strings.Count(payload, "\n--"+strings.Trim(boundary, `"`)) < 2 {
 			return "", false
 		}
 	}

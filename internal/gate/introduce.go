@@ -50,9 +50,12 @@ func (g *Gate) introduction(m *mail.Message, plan *Plan, signer *crypto.Signer) 
 	}
 	autocrypt, err := g.keyFields.get(kind, signer.Cert(), from[0], g.Now())
 	if g.Config.Headers.Autocrypt && !m.Header.Has("Autocrypt") {
-		if err == nil {
+		switch {
+		case err == nil && g.hidesNames() && tellsName(signer.Cert()):
+			i.OutsideSigned = append(i.OutsideSigned, autocrypt)
+		case err == nil:
 			i.Outside = append(i.Outside, autocrypt)
-		} else {
+		default:
 			g.Log.Debug("no Autocrypt field", "queue_id", m.Envelope.QueueID, "author", plan.Author.String(), "err", err)
 		}
 	}
@@ -105,6 +108,24 @@ func isLetter(m *mail.Message) bool {
 // names reports whether a certificate says that it is the address's.
 func names(c *crypto.Cert, addr mail.Addr) bool {
 	return slices.ContainsFunc(c.Addrs(), func(a mail.Addr) bool { return a.Key() == addr.Key() })
+}
+
+// hidesNames reports whether encrypted copies hide the names of people (hcp_shy: RFC 9788, section 3.2.2).
+func (g *Gate) hidesNames() bool {
+	switch g.Config.Headers.Confidentiality {
+	case config.Baseline, config.NoConfidentiality:
+		return false
+	default:
+		return true
+	}
+}
+
+// tellsName reports whether a User ID of the certificate is more than an address.
+func tellsName(c *crypto.Cert) bool {
+	return slices.ContainsFunc(c.UserIDs(), func(id string) bool {
+		name, _, named := strings.Cut(id, "<")
+		return named && strings.TrimSpace(name) != ""
+	})
 }
 
 // certificatePlace fills in the template of a URL.

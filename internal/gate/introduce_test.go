@@ -425,6 +425,35 @@ func TestKeyIsAttached(t *testing.T) {
 	}
 }
 
+// TestShyHidesTheNameInAutocrypt has an author whose certificate says a name that encrypted copies are to hide.
+func TestShyHidesTheNameInAutocrypt(t *testing.T) {
+	for _, tc := range []struct {
+		choice config.Confidentiality
+		name   string
+		want   bool // in encrypted copies
+	}{
+		{config.Shy, "Alice A.", false}, {config.Shy, "", true}, {config.Baseline, "Alice A.", true},
+		{config.NoConfidentiality, "Alice A.", true}, {"", "Alice A.", false},
+	} {
+		w := newWorld(t)
+		secrets := w.keyed(t, "bob@example.net")
+		secret, err := crypto.Generate(addr(t, "alice@example.org"), crypto.GenerateOptions{Now: time.Now(), Rand: rand.Reader, Name: tc.name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.signers["alice@example.org"], err = secret.Signer(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		w.Config.Headers.Confidentiality = tc.choice
+		copies := w.all(t, letter(t), "bob@example.net", "erin@example.com")
+		outside, _, _ := opened(t, copies["bob@example.net"], secrets)
+		signed, _ := mail.SplitMessage([]byte(copies["erin@example.com"]))
+		if outside.Has("Autocrypt") != tc.want || !signed.Has("Autocrypt") || !outside.Has("OpenPGP") {
+			t.Errorf("%q, %q: encrypted %t, signed %t", tc.choice, tc.name, outside.Has("Autocrypt"), signed.Has("Autocrypt"))
+		}
+	}
+}
+
 // TestAttachedTellsNoOtherAddress has an author whose certificate names addresses that the recipient need not know.
 func TestAttachedTellsNoOtherAddress(t *testing.T) {
 	w := newWorld(t)
