@@ -6,6 +6,7 @@ import "io"
 // and the encrypted data, which may be in common with other recipients' copies. It is safe for concurrent use.
 type Ciphertext struct {
 	keys  []byte
+	also  []byte // the same for most copies of the data
 	data  *data
 	shelf *Shelf
 }
@@ -16,6 +17,7 @@ type Ciphertext struct {
 func (c *Ciphertext) WriteTo(w io.Writer) (int64, error) {
 	e := c.frame().begin(w, c.size())
 	e.encode(c.keys)
+	e.encode(c.also)
 	var err error
 	if c.data.class == 0 {
 		err = c.data.writeTo(e)
@@ -52,7 +54,7 @@ func (c *Ciphertext) Size() int64 { return c.frame().size(c.size()) }
 func (c *Ciphertext) Class() int { return c.data.class }
 
 // size is without the armor.
-func (c *Ciphertext) size() int64 { return int64(len(c.keys)) + c.data.size() }
+func (c *Ciphertext) size() int64 { return int64(len(c.keys)+len(c.also)) + c.data.size() }
 
 func (c *Ciphertext) frame() armorFrame {
 	return armorFrame{label: armorMessage, eol: "\r\n", checksum: !c.data.use.v2}

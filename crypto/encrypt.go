@@ -90,7 +90,7 @@ func (s *Sealer) Encrypt(payload Payload, by *Signer, to []*Cert, o EncryptOptio
 		if err != nil {
 			return nil, fmt.Errorf("encrypt to %s: %w", to[i].Fingerprint(), err)
 		}
-		copies[i] = &Ciphertext{keys: of.appendAlso(keys, r), data: of.data, shelf: o.Shelf}
+		copies[i] = &Ciphertext{keys: keys, also: of.alsoBeside(r), data: of.data, shelf: o.Shelf}
 	}
 	return copies, nil
 }

@@ -48,12 +48,9 @@ func distinct(certs []*Cert) []*Cert {
 // sealedData is a data packet with what all of its copies have in common beside it.
 type sealedData struct {
 	*data
-	also []alsoReader
-}
-
-// alsoReader reads every copy of a data packet, by session-key packets that are made once.
-type alsoReader struct {
-	reader
+	// also has the session-key packets of those who read every copy, packets all of them.
+	also    [][]byte
+	readers []reader
 	packets []byte
 }
 
@@ -62,23 +59,23 @@ func sealData(m message, use suite, also []reader, cfg *packet.Config) (*sealedD
 	if err != nil {
 		return nil, err
 	}
-	sealed := &sealedData{data: d}
+	sealed := &sealedData{data: d, readers: also}
 	for _, r := range also {
 		packets, err := sessionKeyPackets(r, use, d.sessionKey, cfg)
 		if err != nil {
 			return nil, fmt.Errorf("also to %X: %w", r[0].Entity.PrimaryKey.Fingerprint, err)
 		}
-		sealed.also = append(sealed.also, alsoReader{r, packets})
+		sealed.also = append(sealed.also, packets)
 	}
+	sealed.packets = slices.Concat(sealed.also...)
 	return sealed, nil
 }
 
-// appendAlso adds the session-key packets of those who also read the copy of a reader, who has their own already.
-func (d *sealedData) appendAlso(packets []byte, of reader) []byte {
-	for _, a := range d.also {
-		if !a.is(of) {
-			packets = append(packets, a.packets...)
-		}
+// alsoBeside returns the session-key packets of those who read every copy, without the reader of one, who has their own.
+func (d *sealedData) alsoBeside(of reader) []byte {
+	at := slices.IndexFunc(d.readers, of.is)
+	if at < 0 {
+		return d.packets
 	}
-	return packets
+	return slices.Concat(slices.Concat(d.also[:at]...), slices.Concat(d.also[at+1:]...))
 }

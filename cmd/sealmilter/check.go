@@ -130,6 +130,10 @@ func (r *checkReport) keys(cmd *cobra.Command, i *installation) {
 			r.add("error", topic, err.Error(), "")
 			continue
 		}
+		if err := key.Cert.Check(time.Now()); err != nil && i.config.Crypto.EncryptToSelf {
+			r.add("warning", topic, "they will not be able to read their encrypted copies: "+err.Error(),
+				"encrypt_to_self wants a key with an encryption subkey: docs/archive.md")
+		}
 		if e, soon := expiring[key.Fingerprint]; soon {
 			mend := "import one that is valid for longer"
 			if e.Generated && i.config.Senders.Extend > 0 {
