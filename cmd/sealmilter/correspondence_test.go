@@ -57,8 +57,8 @@ func TestNothingIsLearntUnlessAskedFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		learns := choice == config.AttachUntilEncrypted
-		if (r.gate.Learner != nil) != learns {
-			t.Errorf("attach_key %q: %v learns", choice, r.gate.Learner)
+		if (r.gate.Learner != nil) != learns || (r.gate.Correspondence != nil) != learns {
+			t.Errorf("attach_key %q: %v learns, %v is asked", choice, r.gate.Learner, r.gate.Correspondence)
 		}
 		var told bytes.Buffer
 		newCare(i, newMetrics(), slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelDebug})),

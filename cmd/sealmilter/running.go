@@ -44,7 +44,7 @@ func (i *installation) start(c *config.Config, out *outbox.Outbox, log *slog.Log
 	watchArchive(archive, log, time.Now())
 	if c.Crypto.AttachKey == config.AttachUntilEncrypted {
 		correspondence := keys.NewCorrespondence(i.store, time.Now, log)
-		r.gate.Learner = correspondence
+		r.gate.Learner, r.gate.Correspondence = correspondence, correspondence
 		r.done.Go(func() { correspondence.Run(ctx) })
 	}
 	if len(sources.list) > 1 || c.Keys.Sources[0] != "local" {

@@ -16,7 +16,7 @@ func (g *Gate) learn(plan *Plan) {
 	var readers []mail.Addr
 	for _, d := range plan.Decisions {
 		sealed := d.Do == Encrypt && (plan.signer != nil || plan.generate)
-		if sealed || d.verdict == alreadyTheirs && d.answer.Cert != nil {
+		if sealed || d.verdict == alreadyTheirs && d.openPGP {
 			readers = append(readers, d.To.Addr)
 		}
 	}

@@ -1,13 +1,22 @@
 package gate_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/mail"
+	"sealmilter/keys"
 )
 
 // learned is what a gate has told, one text for each message.
@@ -95,5 +104,31 @@ func TestLearnNothingThatDidNotLeave(t *testing.T) {
 	}
 	if len(got) > 0 {
 		t.Errorf("learned %q", got)
+	}
+}
+
+// TestLearnNothingOfSMIME has a client encrypt to bob's X.509 certificate, who has an OpenPGP certificate as well.
+func TestLearnNothingOfSMIME(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := labtest.NewX509(t, time.Now(), x509.Certificate{Subject: pkix.Name{CommonName: "bob"}, EmailAddresses: []string{"bob@example.net"}}, key)
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "bob"), bob.Raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	if w.SMIME, err = keys.ReadSMIME(folder, func(file string, problem error) { t.Errorf("%s: %v", file, problem) }); err != nil {
+		t.Fatal(err)
+	}
+	var got learned
+	w.Learner = &got
+	m := message(t, "alice@example.org")
+	header, body := mail.SplitMessage(labtest.Encipher(t, []byte("Content-Type: text/plain\r\n\r\nx\r\n"), []*x509.Certificate{bob}, "-aes256", "-outform", "SMIME"))
+	m.Header, m.Body = append(m.Header, header...), body
+	edit, err := w.submit(t, m, nil, "bob@example.net")
+	if err != nil || edit.Body != nil || len(got) > 0 {
+		t.Errorf("%v, learned %q of\n%s", err, got, text(t, edit))
 	}
 }

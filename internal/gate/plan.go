@@ -52,6 +52,8 @@ type Decision struct {
 	x509 []*x509.Certificate
 	// openedBy names the key of the recipient that the message was encrypted to when it came, "" if there is none.
 	openedBy string
+	// openPGP says that this was a key of the recipient's OpenPGP certificate.
+	openPGP bool
 }
 
 // Trace returns what each key source said of the recipient.
@@ -92,6 +94,7 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 			onceMore: g.Config.Policy.AlreadyEncrypted == config.EncryptOnceMore}
 		f.key, f.expected = d.answer.Status, d.answer.SeenBefore || d.answer.Announced
 		f.message, d.openedBy = d.encryption(protection)
+		d.openPGP = d.answer.Cert != nil && protection.For(d.answer.Cert)
 		d.Do, d.verdict = decide(f)
 		if d.Do == Encrypt {
 			d.Cert, d.Source, d.Level = d.answer.Cert, d.answer.Source, d.answer.Level
