@@ -18,6 +18,7 @@ const (
 	encodedText                  // text, to base64
 	rewrapped                    // base64, in new lines
 	wrapped                      // a message that must not change, to base64
+	reframed                     // an opaque entity: other frames, and all else octet for octet
 )
 
 // canonicalize decides how the entity and all below it are rendered, and brings the headers into the canonical form.
@@ -28,10 +29,10 @@ func (e *entity) canonicalize() error {
 		if err := e.canonicalizeLeaf(); err != nil {
 			return err
 		}
+	case e.isSealed():
+		e.canonicalizeSealed()
 	case e.isOpaque():
-		if e.bodyFaults&breaking != 0 {
-			e.wrap()
-		}
+		e.keep(e.bodyFaults&breaking != 0)
 	case e.bodyFaults != 0:
 		if err := e.canonicalizeParts(); err != nil {
 			return err
@@ -55,6 +56,25 @@ func (e *entity) canonicalizeParts() error {
 		}
 	}
 	return nil
+}
+
+// canonicalizeSealed keeps the parts as they are: a signature covers one of them, but not what is around both.
+func (e *entity) canonicalizeSealed() {
+	var found faults
+	for _, part := range e.parts {
+		found |= part.headFaults | part.bodyFaults
+	}
+	e.keep(found&breaking != 0)
+}
+
+// keep renders an opaque entity so that no signature in it breaks.
+func (e *entity) keep(inBase64 bool) {
+	switch {
+	case inBase64:
+		e.wrap()
+	case e.bodyFaults&(breaking|loose) != 0:
+		e.rendering = reframed
+	}
 }
 
 // canonicalizeLeaf chooses the transfer encoding (RFC 2045, section 6) that the leaf needs.
@@ -174,6 +194,8 @@ func (e *entity) renderBody(r *rendered) {
 		r.crlf(e.body)
 	case rebuilt:
 		e.renderParts(r)
+	case reframed:
+		e.renderKept(r)
 	case quotedText:
 		r.form(quoted(e.body))
 	case repaired:
@@ -187,40 +209,11 @@ func (e *entity) renderBody(r *rendered) {
 	}
 }
 
-// renderParts writes delimiters without padding, and the close delimiter even if there was none.
+// renderParts writes the parts anew.
 func (e *entity) renderParts(r *rendered) {
 	if e.media.main == "message" {
 		e.parts[0].render(r)
 		return
 	}
-	m := e.multipart
-	if m.preamble != nil {
-		renderIgnored(r, m.preamble)
-		r.text("\r\n")
-	}
-	for i, part := range e.parts {
-		r.text("--" + e.media.boundary + "\r\n")
-		if m.parts[i] != nil {
-			part.render(r)
-			r.text("\r\n")
-		}
-	}
-	r.text("--" + e.media.boundary + "--")
-	switch {
-	case m.epilogue != nil:
-		r.text("\r\n")
-		renderIgnored(r, m.epilogue)
-	case m.faults&unclosed != 0:
-		r.text("\r\n")
-	}
-}
-
-// renderIgnored adds a preamble or epilogue. Readers discard them (RFC 2046, section 5.1.1), so a form that they would
-// not decode does no harm.
-func renderIgnored(r *rendered, b []byte) {
-	if lineFaults(b)&^bareLF == 0 {
-		r.crlf(b)
-		return
-	}
-	r.form(quoted(b))
+	e.renderFrame(r, func(i int) { e.parts[i].render(r) })
 }

@@ -25,6 +25,7 @@ const (
 	mislabelled     // a transfer encoding other than 7bit where the content is 7bit, or may be nothing else
 	paddedDelimiter // white space behind a multipart's delimiter
 	unclosed        // a multipart without close delimiter
+	loose           // a frame or header that some readers do not write as it came
 
 	claiming // a part says of itself what only the composer may say
 )

@@ -76,6 +76,9 @@ func (s *scanner) scanMultipart(e *entity, depth int) error {
 		e.headFaults |= mislabelled // RFC 2045, section 6.4
 	}
 	e.bodyFaults = e.multipart.faults | lineFaults(e.multipart.preamble) | lineFaults(e.multipart.epilogue)
+	if e.multipart.looseFrame() {
+		e.bodyFaults |= loose
+	}
 	assumed := "text/plain"
 	if e.media.sub == "digest" {
 		assumed = "message/rfc822" // RFC 2046, section 5.1.5
@@ -103,6 +106,9 @@ func (s *scanner) scanPart(e *entity, number string, raw []byte, assumed string,
 	part.header, part.head, part.body = header, raw[:end], raw[end:]
 	if err := s.scan(part, assumed, depth+1); err != nil {
 		return err
+	}
+	if !endsHeader(part.head) {
+		part.headFaults |= loose
 	}
 	e.parts = append(e.parts, part)
 	e.bodyFaults |= part.headFaults | part.bodyFaults
