@@ -14,7 +14,8 @@
 //   - A part that is signed or encrypted already (multipart/signed, multipart/encrypted) may keep lines that end in
 //     white space or begin with "From ": its own signature covers them, and the MTAs leave them alone. If it is not
 //     7-bit it becomes the content of a message/global part in base64 (RFC 6532, section 3.7), which keeps its
-//     octets, with the name message.eml. So does a forwarded message with such a part in it.
+//     octets, with the name message.eml. So does a forwarded message with such a part in it. A message that is such a
+//     part as a whole is put into a multipart/mixed first, which has the protected header.
 //   - What must not be encoded, or is encoded in an unknown way, may keep such lines, too. If it is not 7-bit, the
 //     message is refused.
 //   - An address with a UTF-8 local part stays as it is. It has no 7-bit form (RFC 6532), and its message travels

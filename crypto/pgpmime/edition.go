@@ -22,13 +22,14 @@ type edition struct {
 type content struct {
 	fields mail.Header    // Content-*
 	body   crypto.Payload // without any header
+	layer  bool           // it is signed or encrypted already
 }
 
 // contentOf renders the canonical form of a message.
 func contentOf(root *entity, encrypted bool) content {
 	body := rendered{encrypted: encrypted}
 	root.renderBody(&body)
-	return content{fields: root.header, body: body.payload()}
+	return content{fields: root.header, body: body.payload(), layer: root.isLayer()}
 }
 
 // payload returns the header and body of an edition. Editions have the octets of the body in common where they can.
@@ -42,6 +43,10 @@ func (d *Draft) payload(e edition) (crypto.Payload, error) {
 		if c, err = d.withKey(c); err != nil {
 			return nil, err
 		}
+	}
+	c, err := c.contained()
+	if err != nil {
+		return nil, err
 	}
 	return crypto.Payload{crypto.Octets(d.payloadHeader(e, c.fields)), c.body}, nil
 }
