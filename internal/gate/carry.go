@@ -13,6 +13,9 @@ import (
 // every copy is ready, and no error after that lets the message pass: the client is told to try again, and the ledger
 // knows what it need not get twice.
 func (g *Gate) carry(ctx context.Context, m *mail.Message, plan *Plan, identity outbox.Identity) (*mail.Edit, error) {
+	if err := g.keepTogether(ctx, m, plan, identity); err != nil {
+		return nil, err
+	}
 	refused, first := refusals(plan)
 	goOn, err := g.goesOn(ctx, m, plan, identity, first)
 	switch {

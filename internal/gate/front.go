@@ -65,14 +65,24 @@ func (t *Transaction) rehearse(ctx context.Context, m *mail.Message) error {
 	}
 	env := *m.Envelope
 	env.Recipients = slices.DeleteFunc(slices.Clone(env.Recipients), t.replaced)
-	plan, err := g.plan(ctx, &mail.Message{Envelope: &env, Header: m.Header, Body: m.Body}, t.origin, t.promised)
+	// The inner stage is to find the request, too.
+	m = &mail.Message{Envelope: &env, Header: m.Header, Body: m.Body}
+	if err := t.heed(m); err != nil {
+		return err
+	}
+	plan, err := t.plan(ctx, m)
 	if err != nil {
 		return err
+	}
+	if failure := plan.apart(); failure != nil {
+		g.logApart(&env, failure)
+		return failure
 	}
 	if refused, first := refusals(plan); first != nil && (first.Temporary() || t.origin != NonSMTP) {
 		g.logRefusals(&env, refused)
 		return first
 	}
+	t.sealedElsewhere = plan.together() && plan.sealed()
 	for _, d := range plan.Decisions {
 		if d.Do == Encrypt {
 			t.promised[d.To.Addr.Key()] = true
@@ -96,6 +106,7 @@ func (g *Gate) closeMessage(ctx context.Context, m *mail.Message, t *Transaction
 	p := &pass{
 		Origin: t.origin, Login: env.Login, Local: env.Local, User: env.User, Client: env.Client, ClientPort: env.ClientPort,
 		Sender: env.Sender.String(), QueueID: env.QueueID, At: g.Now(), Header: m.Header.Without("Received"),
+		Sealed: t.sealedElsewhere,
 	}
 	for to := range t.promised {
 		p.Promised = append(p.Promised, to)

@@ -67,6 +67,12 @@ type Transaction struct {
 	origin Origin
 	// promised has the recipients whose key was found at RCPT TO, by [mail.Addr.Key].
 	promised map[string]bool
+	// refused are the recipients who were refused there.
+	refused []Decision
+	// asked is the mode that the message asks for, "" for none.
+	asked config.Mode
+	// sealedElsewhere is that of [Plan].
+	sealedElsewhere bool
 	// test marks a test message, which is refused at its end.
 	test bool
 }
@@ -105,8 +111,9 @@ func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error
 }
 
 // Rcpt refuses a recipient who cannot be served: one without a key in mode require, or one whose key cannot be found out
-// and who is known to have one. In mail from local programs everybody is accepted here, and decided for at the end. So is who
-// has a certificate for S/MIME: the message may come encrypted to it.
+// and who is known to have one. In mail from local programs everybody is accepted here, and decided for at the end. So are
+// those who have a certificate for S/MIME, to which the message may come encrypted, and those for whom the author may ask for a
+// less strict mode.
 func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Recipient) error {
 	if t.stage == inner || t.test || t.origin == NonSMTP || t.origin == Foreign || t.replaced(to) {
 		return nil
@@ -119,10 +126,14 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 	if answer.Status == keys.Found {
 		t.promised[to.Addr.Key()] = true
 	}
+	if mayAskLess(t.gate.Config.Policy.Request, r) {
+		return nil
+	}
 	// Whether the author can sign, and whether the message is encrypted already, shows at the end.
 	action, why := decide(facts{mode: r.mode, key: answer.Status, expected: answer.SeenBefore || answer.Announced, author: signingReady})
-	d := Decision{To: to, Do: action, verdict: why, answer: answer}
+	d := Decision{To: to, Do: action, Mode: r.mode, policy: r.mode, verdict: why, answer: answer}
 	if failure := d.failure(mail.Addr{}); failure != nil && len(t.gate.x509(r, to.Addr)) == 0 {
+		t.refused = append(t.refused, d)
 		t.gate.logDecision(env, d, d.reason(mail.Addr{}))
 		return failure
 	}
@@ -159,7 +170,10 @@ func (t *Transaction) message(ctx context.Context, m *mail.Message, identity out
 	if err := t.gate.complete(m); err != nil {
 		return nil, err
 	}
-	plan, err := t.gate.plan(ctx, m, t.origin, t.promised)
+	if err := t.heed(m); err != nil {
+		return nil, err
+	}
+	plan, err := t.plan(ctx, m)
 	if err != nil {
 		return nil, err
 	}

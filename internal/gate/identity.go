@@ -109,9 +109,9 @@ func checkSender(senders config.Senders, origin Origin, env *mail.Envelope) erro
 	return c.refusal(senders, "send as %s", env.Sender)
 }
 
-// author returns whose key signs: the first mailbox of From, after all of them have been held against the claimant. One
+// author returns the first mailbox of From, whose key signs, after all of them have been held against the claimant. One
 // who may send as everybody speaks for the mailbox of MAIL FROM and no other (RFC 9788, section 10.1: who signs for users
-// must know that they are the authors).
+// must know that they are the authors), but for what is not signed as the author's: mail that they only send on.
 func author(senders config.Senders, origin Origin, m *mail.Message) (mail.Addr, error) {
 	mailboxes, err := fromMailboxes(m.Header)
 	if err != nil {
@@ -123,7 +123,7 @@ func author(senders config.Senders, origin Origin, m *mail.Message) (mail.Addr, 
 		switch {
 		case !c.mayUse(senders, addr):
 			return mail.Addr{}, c.refusal(senders, "write as %s (From field)", addr)
-		case !c.anybody || env.Sender.IsNull() || env.Sender.Key() == addr.Key():
+		case !c.anybody || env.Sender.IsNull() || env.Sender.Key() == addr.Key() || isRedistributed(m):
 		default:
 			return mail.Addr{}, mail.Reject("5.7.1", fmt.Sprintf("The From field says %s but the envelope sender is %s. Without a login both must be the same.",
 				addr, env.Sender), nil)

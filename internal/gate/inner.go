@@ -92,7 +92,7 @@ func (g *Gate) openMessage(ctx context.Context, m *mail.Message) (*pass, error) 
 
 // sealOpened checks sender and author again, by the configuration of now, and seals.
 func (g *Gate) sealOpened(ctx context.Context, opened *mail.Message, p *pass, identity outbox.Identity) (*mail.Edit, error) {
-	t := &Transaction{gate: g, stage: whole, origin: p.Origin, promised: map[string]bool{}}
+	t := &Transaction{gate: g, stage: whole, origin: p.Origin, promised: map[string]bool{}, sealedElsewhere: p.Sealed}
 	for _, to := range p.Promised {
 		t.promised[to] = true
 	}

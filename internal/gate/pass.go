@@ -40,8 +40,10 @@ type pass struct {
 	Sender string
 	// Promised are the recipients whose key was found, by [mail.Addr.Key].
 	Promised []string
-	QueueID  string
-	At       time.Time
+	// Sealed is [Plan.sealedElsewhere].
+	Sealed  bool
+	QueueID string
+	At      time.Time
 	// Header lacks the fields of [leftOutside] that tell the way.
 	Header mail.Header
 

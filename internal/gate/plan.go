@@ -20,21 +20,40 @@ import (
 // Plan is what becomes of a message.
 type Plan struct {
 	Origin Origin
-	// Author is whose key signs.
+	// Author is the first mailbox of the From field, null for automatic mail without one.
 	Author mail.Addr
+	// Signer is whose key signs, or would if it could be used: the author's, or a site key's. It is null if nobody's does.
+	Signer mail.Addr
+	// Asked is the mode that the message asks for, "" for none.
+	Asked config.Mode
 	// Decisions are in the order of the envelope, one for each recipient.
 	Decisions []Decision
 
 	signer *crypto.Signer // nil if there is none, or none yet
 	// generate says that the author's key is to be made first.
 	generate bool
+	// redistributed mail is sent by somebody else than its author.
+	redistributed bool
+	// refused are the recipients who were refused at RCPT TO.
+	refused []Decision
+	// sealedElsewhere means that the message is kept together, and others get it encrypted, of whom this is not the place to
+	// decide.
+	sealedElsewhere bool
+}
+
+// SignerFingerprint names the key that signs, "" if there is none, or none yet.
+func (p *Plan) SignerFingerprint() string {
+	if p.signer == nil {
+		return ""
+	}
+	return p.signer.Cert().Fingerprint()
 }
 
 // Decision is what one recipient gets.
 type Decision struct {
 	To mail.Recipient
 	Do Action
-	// Mode is the policy mode that was applied.
+	// Mode is the mode that was applied: the policy's, or the one that the message asks for.
 	Mode config.Mode
 	// Cert is the certificate to encrypt to; nil unless Do is Encrypt.
 	Cert *crypto.Cert
@@ -54,6 +73,12 @@ type Decision struct {
 	openedBy string
 	// openPGP says that this was a key of the recipient's OpenPGP certificate.
 	openPGP bool
+	// policy is the mode without what the message asks for.
+	policy config.Mode
+	// together is that of the ruling.
+	together bool
+	// signer is [Plan.Signer].
+	signer mail.Addr
 }
 
 // Trace returns what each key source said of the recipient.
@@ -70,11 +95,25 @@ func (g *Gate) Plan(ctx context.Context, m *mail.Message) (*Plan, error) {
 		}
 		return p, nil
 	}
-	return g.plan(ctx, m, origin, nil)
+	t := &Transaction{gate: g, stage: whole, origin: origin}
+	rest := *m
+	if err := t.heed(&rest); err != nil {
+		return nil, err
+	}
+	p, err := t.plan(ctx, &rest)
+	if err != nil {
+		return nil, err
+	}
+	if failure := p.apart(); failure != nil {
+		return nil, failure
+	}
+	return p, nil
 }
 
-func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promised map[string]bool) (*Plan, error) {
-	p := &Plan{Origin: origin}
+// plan decides about every recipient of a message from which the request has been taken.
+func (t *Transaction) plan(ctx context.Context, m *mail.Message) (*Plan, error) {
+	g, origin := t.gate, t.origin
+	p := &Plan{Origin: origin, Asked: t.asked, redistributed: isRedistributed(m), sealedElsewhere: t.sealedElsewhere}
 	if err := checkSender(g.Config.Senders, origin, m.Envelope); err != nil {
 		return nil, err
 	}
@@ -87,10 +126,10 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 			return nil, err
 		}
 	}
-	state, authorErr := g.authorKey(ctx, p, automatic)
+	state, authorErr := g.authorKey(ctx, p, m, automatic)
 	protection := pgpmime.Inspect(m)
-	for _, d := range g.questions(ctx, m.Envelope, p.Author) {
-		f := facts{author: state, mode: d.Mode, promised: promised[d.To.Addr.Key()],
+	for _, d := range g.questions(ctx, m.Envelope, p) {
+		f := facts{author: state, mode: d.Mode, promised: t.promised[d.To.Addr.Key()],
 			onceMore: g.Config.Policy.AlreadyEncrypted == config.EncryptOnceMore}
 		f.key, f.expected = d.answer.Status, d.answer.SeenBefore || d.answer.Announced
 		f.message, d.openedBy = d.encryption(protection)
@@ -99,13 +138,19 @@ func (g *Gate) plan(ctx context.Context, m *mail.Message, origin Origin, promise
 		if d.Do == Encrypt {
 			d.Cert, d.Source, d.Level = d.answer.Cert, d.answer.Source, d.answer.Level
 		}
-		d.Why = d.reason(p.Author)
+		d.signer = p.Signer
+		d.Why = d.reason(p.Author) + d.requestNote(p.Asked)
 		p.Decisions = append(p.Decisions, d)
 	}
 	g.holdForArchive(m.Envelope, p)
+	for _, d := range t.refused {
+		d.together = stricter(rulingFor(g.Config.Policy, m.Envelope.Sender, d.To.Addr), rulingFor(g.Config.Policy, p.Author, d.To.Addr)).together
+		p.refused = append(p.refused, d)
+	}
 	unusable := func(d Decision) bool { return d.verdict == authorKeyUnusable }
 	if authorErr != nil && slices.ContainsFunc(p.Decisions, unusable) {
-		g.Log.Error("the author's key cannot be used", "queue_id", m.Envelope.QueueID, "author", p.Author.String(), "err", authorErr)
+		g.Log.Error("the author's key cannot be used", "queue_id", m.Envelope.QueueID, "author", p.Author.String(),
+			"signer", p.Signer.String(), "err", authorErr)
 	}
 	return p, nil
 }
@@ -115,7 +160,8 @@ const maxLookups = 16
 
 // questions returns one undecided decision for each mailbox among the recipients, with the policy's mode and the answer
 // of the key directory. Lookups wait for other hosts, so they wait together.
-func (g *Gate) questions(ctx context.Context, env *mail.Envelope, author mail.Addr) []Decision {
+func (g *Gate) questions(ctx context.Context, env *mail.Envelope, p *Plan) []Decision {
+	policy := g.Config.Policy
 	var all []Decision
 	var rulings []ruling
 	seen := map[string]bool{}
@@ -124,8 +170,10 @@ func (g *Gate) questions(ctx context.Context, env *mail.Envelope, author mail.Ad
 			continue
 		}
 		seen[mailbox(to.Addr)] = true
-		r := stricter(rulingFor(g.Config.Policy, env.Sender, to.Addr), rulingFor(g.Config.Policy, author, to.Addr))
-		all, rulings = append(all, Decision{To: to, Mode: r.mode}), append(rulings, r)
+		sender, author := rulingFor(policy, env.Sender, to.Addr), rulingFor(policy, p.Author, to.Addr)
+		r := stricter(sender.asked(p.Asked, policy.Request.Less), author.asked(p.Asked, policy.Request.Less))
+		all = append(all, Decision{To: to, Mode: r.mode, policy: stricter(sender, author).mode, together: r.together})
+		rulings = append(rulings, r)
 	}
 	var lookups errgroup.Group
 	lookups.SetLimit(maxLookups)
@@ -159,24 +207,39 @@ func (g *Gate) lookup(ctx context.Context, addr mail.Addr) (answer keys.Answer) 
 // brackets and a source route, and in any case of the domain. The case of the local part counts.
 func mailbox(a mail.Addr) string { return a.Local() + "@" + a.Domain() }
 
-// authorKey fills in the author's signer and returns the state of the key, with the reason if that is unknown.
-func (g *Gate) authorKey(ctx context.Context, p *Plan, automatic bool) (signing, error) {
-	if p.Author.IsNull() && automatic {
+// authorKey fills in whose key signs and returns the state of that key, with the reason if it is unknown.
+func (g *Gate) authorKey(ctx context.Context, p *Plan, m *mail.Message, automatic bool) (signing, error) {
+	senders := g.Config.Senders
+	switch {
+	case p.redistributed:
+		c := claimantOf(p.Origin, m.Envelope)
+		for _, by := range redistributors(m, func(a mail.Addr) bool { return c.mayUse(senders, a) }) {
+			if key := siteKeyFor(senders, by); !key.IsNull() {
+				return g.useSiteKey(ctx, p, key)
+			}
+		}
+		return signingDeclined, nil
+	case p.Author.IsNull() && automatic:
 		return signingWaived, nil
 	}
 	signer, err := g.Signers.Signer(ctx, p.Author)
 	switch {
 	case err == nil:
-		p.signer = signer
+		p.signer, p.Signer = signer, p.Author
 		return signingReady, nil
 	case !errors.Is(err, keys.ErrNoSecretKey):
+		p.Signer = p.Author
 		return signingUnknown, err
-	case automatic:
+	}
+	if key := siteKeyFor(senders, p.Author); !key.IsNull() {
+		return g.useSiteKey(ctx, p, key)
+	}
+	if automatic {
 		return signingWaived, nil
 	}
-	switch g.Config.Senders.MissingKey {
+	switch senders.MissingKey {
 	case config.GenerateKey:
-		p.generate = true
+		p.generate, p.Signer = true, p.Author
 		return signingReady, nil
 	case config.EncryptOnly:
 		return signingUnneeded, nil
@@ -208,13 +271,29 @@ func (d Decision) reason(author mail.Addr) string {
 	case noAuthorKey:
 		return fmt.Sprintf("there is no secret key to sign for %s", author)
 	case authorKeyUnusable:
-		return fmt.Sprintf("the secret key of %s cannot be used now", author)
+		return fmt.Sprintf("the secret key of %s cannot be used now", d.signer)
 	case archiveUnusable:
 		return "the certificate of the archive cannot be used now"
 	case signatureWaived:
 		return "an automatic message without a sender goes as it is: its author has no key to sign with"
+	case signatureDeclined:
+		return "the message goes as it is: who sends it is not its author, whose key does not sign what others may have changed"
+	case notTogether:
+		return "others have got the message encrypted, and it cannot be encrypted to this recipient"
 	default:
 		return "no rule decides"
+	}
+}
+
+// requestNote says what has become of the mode that the message asks for, as the end of a sentence.
+func (d Decision) requestNote(asked config.Mode) string {
+	switch {
+	case asked == "" || d.Mode == d.policy && asked == d.Mode:
+		return ""
+	case d.Mode == asked:
+		return fmt.Sprintf("; the message asks for %s", asked)
+	default:
+		return fmt.Sprintf("; the message asks for %s, for which it may not", asked)
 	}
 }
 
@@ -232,10 +311,18 @@ func (d Decision) failure(author mail.Addr) *mail.Failure {
 			return mail.Reject("5.7.1", fmt.Sprintf("Mail to %s must be encrypted to them. This message is encrypted already, but not to a key of theirs that is known here. %s",
 				d.To.Addr, d.wayOut()), nil)
 		}
+		if d.verdict == notTogether {
+			return mail.Reject("5.7.1", fmt.Sprintf("Others have got this message encrypted, and it cannot be encrypted to %s, who gets nothing therefore. Ask them for a valid OpenPGP certificate and give it to the postmaster.",
+				d.To.Addr), nil)
+		}
+		if d.Mode != d.policy {
+			return mail.Reject("5.7.1", fmt.Sprintf("The message asks to be encrypted, and to %s that is not possible: %s. Ask them for a valid OpenPGP certificate and give it to the postmaster, or send the message without asking.",
+				d.To.Addr, d.answer.Why), nil)
+		}
 		return mail.Reject("5.7.1", fmt.Sprintf("Mail to %s must be encrypted, and that is not possible: %s. %s", d.To.Addr, d.answer.Why, d.wayOut()), nil)
 	default:
 		if d.verdict == authorKeyUnusable {
-			return mail.Defer("4.7.5", fmt.Sprintf("The OpenPGP key of %s cannot be used at the moment. Please try again later, or tell the postmaster.", author), nil)
+			return mail.Defer("4.7.5", fmt.Sprintf("The OpenPGP key of %s cannot be used at the moment. Please try again later, or tell the postmaster.", d.signer), nil)
 		}
 		if d.verdict == archiveUnusable {
 			return mail.Defer("4.7.5", archiveText, nil)

@@ -64,6 +64,9 @@ const (
 	// signingWaived means that the author of an automatic message has no key: it is encrypted without a signature, and
 	// goes as it is where clear text may.
 	signingWaived
+	// signingDeclined means that somebody else sends the author's message on. What they have made of it is not the author's, so
+	// the author's key does not sign it: it goes as with signingWaived.
+	signingDeclined
 	// signingReady is a key to sign with, or one about to be made.
 	signingReady
 )
@@ -99,6 +102,8 @@ const (
 	authorKeyUnusable         // the author's key cannot be used now
 	archiveUnusable           // the archive's certificate cannot be used now
 	signatureWaived           // clear text may leave, and the author of an automatic message has no key
+	signatureDeclined         // clear text may leave, and the author has not sent this message
+	notTogether               // others have got it encrypted, and it cannot be encrypted to this recipient
 )
 
 // decide is the policy, as a pure table.
@@ -106,7 +111,7 @@ func decide(f facts) (Action, verdict) {
 	switch action, why := decideForRecipient(f); action {
 	case Encrypt:
 		switch f.author {
-		case signingReady, signingUnneeded, signingWaived:
+		case signingReady, signingUnneeded, signingWaived, signingDeclined:
 			return Encrypt, why
 		case signingMissing:
 			return Reject, noAuthorKey
@@ -119,6 +124,8 @@ func decide(f facts) (Action, verdict) {
 			return SignOnly, why
 		case signingWaived:
 			return Pass, signatureWaived
+		case signingDeclined:
+			return Pass, signatureDeclined
 		case signingMissing, signingUnneeded:
 			return Reject, noAuthorKey
 		default:
@@ -175,6 +182,10 @@ type ruling struct {
 	mode config.Mode
 	// level is how far the recipient's certificate must be believed.
 	level keys.Level
+	// together refuses a message to all if it cannot be encrypted to all.
+	together bool
+	// firm keeps authors from asking for a less strict mode.
+	firm bool
 }
 
 // rulingFor returns what the first rule that matches says. A level that cannot be read is the highest one.
@@ -183,7 +194,7 @@ func rulingFor(p config.Policy, from, to mail.Addr) ruling {
 		if !matches(rule.From, from) || !matches(rule.To, to) {
 			continue
 		}
-		r := ruling{mode: rule.Mode}
+		r := ruling{mode: rule.Mode, together: rule.Together || p.Together, firm: rule.Firm}
 		if rule.MinLevel != "" {
 			level, err := keys.ParseLevel(rule.MinLevel)
 			if err != nil {
@@ -193,7 +204,18 @@ func rulingFor(p config.Policy, from, to mail.Addr) ruling {
 		}
 		return r
 	}
-	return ruling{mode: p.Mode}
+	return ruling{mode: p.Mode, together: p.Together}
+}
+
+// asked is the ruling for a message whose author asks for a mode, "" for none. They get what is stricter in any case, and
+// what is less strict only where they may. By an unknown mode nothing leaves, whatever is asked for.
+func (r ruling) asked(mode config.Mode, less bool) ruling {
+	switch {
+	case mode == "" || strictness(r.mode) == unknownMode:
+	case strictness(mode) > strictness(r.mode), less && !r.firm:
+		r.mode = mode
+	}
+	return r
 }
 
 // believed is the answer as far as the ruling believes it: a certificate below its level counts as no key.
@@ -215,15 +237,20 @@ func matches(patterns []mail.Pattern, addr mail.Addr) bool {
 	return len(patterns) == 0
 }
 
-// stricter joins two rulings: the stricter mode and the higher level. An unknown mode is the strictest of all: nothing
-// leaves by it.
+// stricter joins two rulings: the stricter mode, the higher level, and what only one of them wants. An unknown mode is the
+// strictest of all: nothing leaves by it.
 func stricter(a, b ruling) ruling {
 	if strictness(a.mode) < strictness(b.mode) {
 		a.mode = b.mode
 	}
 	a.level = max(a.level, b.level)
+	a.together = a.together || b.together
+	a.firm = a.firm || b.firm
 	return a
 }
+
+// unknownMode is the strictness of what is no mode.
+const unknownMode = 4
 
 func strictness(m config.Mode) int {
 	switch m {
@@ -236,6 +263,6 @@ func strictness(m config.Mode) int {
 	case config.Require:
 		return 3
 	default:
-		return 4
+		return unknownMode
 	}
 }

@@ -18,7 +18,7 @@ func TestDecideEveryCombination(t *testing.T) {
 	for _, mode := range []config.Mode{config.Require, config.Prefer, config.Sign, config.Pass, "", "bogus"} {
 		for _, key := range []keys.Status{keys.Unknown, keys.None, keys.Found, 9} {
 			for _, message := range []encryption{clearText, toOthers, toThem} {
-				for _, author := range []signing{signingUnknown, signingMissing, signingUnneeded, signingWaived, signingReady, 9} {
+				for _, author := range []signing{signingUnknown, signingMissing, signingUnneeded, signingWaived, signingDeclined, signingReady, 9} {
 					for bits := range 8 {
 						f := facts{mode: mode, key: key, message: message, author: author, expected: bits&1 != 0, promised: bits&2 != 0, onceMore: bits&4 != 0}
 						got, _ := decide(f)
@@ -43,8 +43,8 @@ func expected(f facts) Action {
 	if f.mode == config.Pass || f.mode == config.Sign && f.message != clearText {
 		return Pass
 	}
-	canSign := map[signing]Action{signingReady: SignOnly, signingMissing: Reject, signingUnneeded: Reject, signingWaived: Pass}[f.author]
-	canEncrypt := map[signing]Action{signingReady: Encrypt, signingUnneeded: Encrypt, signingWaived: Encrypt, signingMissing: Reject}[f.author]
+	canSign := map[signing]Action{signingReady: SignOnly, signingMissing: Reject, signingUnneeded: Reject, signingWaived: Pass, signingDeclined: Pass}[f.author]
+	canEncrypt := map[signing]Action{signingReady: Encrypt, signingUnneeded: Encrypt, signingWaived: Encrypt, signingDeclined: Encrypt, signingMissing: Reject}[f.author]
 	if f.mode == config.Sign {
 		return canSign
 	}
@@ -106,12 +106,12 @@ func TestRulingFor(t *testing.T) {
 	}{
 		{"boss@example.org", "a@bank.example", ruling{mode: config.Sign}},
 		{"BOSS@EXAMPLE.ORG", "A@Bank.Example", ruling{mode: config.Sign}},
-		{"alice@example.org", "a@bank.example", ruling{config.Require, keys.KnownKey}},
-		{"ci@example.org", "a@bank.example", ruling{config.Require, keys.KnownKey}},
-		{"ci@example.org", "a@typo.example", ruling{config.Require, keys.Fingerprint}},
+		{"alice@example.org", "a@bank.example", ruling{mode: config.Require, level: keys.KnownKey}},
+		{"ci@example.org", "a@bank.example", ruling{mode: config.Require, level: keys.KnownKey}},
+		{"ci@example.org", "a@typo.example", ruling{mode: config.Require, level: keys.Fingerprint}},
 		{"ci@example.org", "bob@example.net", ruling{mode: config.Pass}},
 		{"", "bob@example.net", ruling{mode: config.Prefer}},
-		{"", "a@bank.example", ruling{config.Require, keys.KnownKey}},
+		{"", "a@bank.example", ruling{mode: config.Require, level: keys.KnownKey}},
 	} {
 		if got := rulingFor(policy, addr(tc.from), addr(tc.to)); got != tc.want {
 			t.Errorf("%s to %s: %v, want %v", tc.from, tc.to, got, tc.want)
@@ -119,7 +119,7 @@ func TestRulingFor(t *testing.T) {
 	}
 	for _, tc := range [][3]ruling{
 		{{mode: config.Require}, {mode: config.Pass}, {mode: config.Require}},
-		{{config.Sign, keys.Fingerprint}, {config.Prefer, keys.WeakChain}, {config.Prefer, keys.Fingerprint}},
+		{{mode: config.Sign, level: keys.Fingerprint}, {mode: config.Prefer, level: keys.WeakChain}, {mode: config.Prefer, level: keys.Fingerprint}},
 		{{mode: config.Pass}, {mode: "bogus"}, {mode: "bogus"}},
 	} {
 		if stricter(tc[0], tc[1]) != tc[2] || stricter(tc[1], tc[0]) != tc[2] {
@@ -140,7 +140,7 @@ func TestBelieved(t *testing.T) {
 	cert := secret.Cert()
 	for level := keys.Level(0); level <= keys.Fingerprint; level++ {
 		given := keys.Answer{Status: keys.Found, Cert: cert, Source: "hkp", Level: level, SeenBefore: true}
-		got := ruling{config.Require, keys.ProviderTrust}.believed(given)
+		got := ruling{mode: config.Require, level: keys.ProviderTrust}.believed(given)
 		if level >= keys.ProviderTrust {
 			if got.Cert != cert || got.Status != keys.Found {
 				t.Errorf("%v: %+v", level, got)
@@ -152,7 +152,7 @@ func TestBelieved(t *testing.T) {
 		}
 	}
 	unknown := keys.Answer{Why: "nobody knows"}
-	if got := (ruling{config.Require, keys.Fingerprint}).believed(unknown); got.Status != keys.Unknown {
+	if got := (ruling{mode: config.Require, level: keys.Fingerprint}).believed(unknown); got.Status != keys.Unknown {
 		t.Errorf("unknown became %v", got.Status)
 	}
 }
