@@ -49,6 +49,7 @@ func newCheck() *cobra.Command {
 			}
 			report.add("ok", "state", database+" can be used", "")
 			report.keys(cmd, i)
+			report.siteKeys(cmd, i)
 			report.sources(i)
 			report.conflicts(cmd, i)
 			report.err = errors.Join(report.err, i.close())

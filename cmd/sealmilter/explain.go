@@ -25,8 +25,9 @@ func newExplain() *cobra.Command {
 		Use:   "explain --from A --to B [FILE]",
 		Short: "Say what would happen to a message, and why; change nothing",
 		Long: `Say what each recipient would get, as the running daemon would decide it now. Without FILE the message is an
-empty one written by the sender; "-" reads it from standard input. With --login the sender is someone who has logged
-in; without, a program on this host that --user runs. The exit status is 3 if a recipient would be rejected or deferred.`,
+empty one written by the sender; "-" reads it from standard input, and what it asks for in a field or in its Subject
+counts. With --login the sender is someone who has logged in; without, a program on this host that --user runs. The exit
+status is 3 if a recipient would be rejected or deferred.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	from := cmd.Flags().String("from", "", "the envelope sender `ADDR`, MAIL FROM")
@@ -122,6 +123,9 @@ type explainedLine struct {
 	Origin      string       `json:"origin,omitempty"`
 	User        string       `json:"user,omitempty"`
 	Author      string       `json:"author,omitempty"`
+	Asked       string       `json:"asked,omitempty"` // the mode that the message asks for
+	Signer      string       `json:"signer,omitempty"`
+	SignerKey   string       `json:"signer_key,omitempty"`
 	Trace       []lookupStep `json:"trace,omitempty"`
 }
 
@@ -140,7 +144,10 @@ func explained(m *mail.Message, plan *gate.Plan, failure *mail.Failure) []explai
 	}
 	for _, d := range plan.Decisions {
 		line := explainedLine{To: d.To.Addr.String(), Action: d.Do.String(), Mode: string(d.Mode), Why: d.Why, Source: d.Source,
-			Origin: plan.Origin.String(), User: m.Envelope.User, Author: plan.Author.String()}
+			Origin: plan.Origin.String(), User: m.Envelope.User, Author: plan.Author.String(), Asked: string(plan.Asked)}
+		if d.Do == gate.Encrypt || d.Do == gate.SignOnly {
+			line.Signer, line.SignerKey = plan.Signer.String(), plan.SignerFingerprint()
+		}
 		if d.Cert != nil {
 			line.Fingerprint, line.Level = d.Cert.Fingerprint(), d.Level.String()
 		}
@@ -148,6 +155,27 @@ func explained(m *mail.Message, plan *gate.Plan, failure *mail.Failure) []explai
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// printSigner prints whose key signs what is signed or encrypted, which is the same for all recipients.
+func printSigner(w io.Writer, lines []explainedLine) error {
+	for _, line := range lines {
+		var err error
+		switch {
+		case line.Action != gate.Encrypt.String() && line.Action != gate.SignOnly.String():
+			continue
+		case line.Signer == "":
+			_, err = fmt.Fprintf(w, "\nNobody signs.\n")
+		case line.SignerKey == "":
+			_, err = fmt.Fprintf(w, "\nThe key of %s signs, which is made with the first message.\n", line.Signer)
+		case line.Signer != line.Author:
+			_, err = fmt.Fprintf(w, "\nThe key %s of %s signs for %s.\n", line.SignerKey, line.Signer, line.Author)
+		default:
+			_, err = fmt.Fprintf(w, "\nThe key %s of %s signs.\n", line.SignerKey, line.Signer)
+		}
+		return err
+	}
+	return nil
 }
 
 // printTraces prints what each key source said of each recipient.
@@ -190,6 +218,9 @@ func printExplained(w io.Writer, lines []explainedLine, asJSON bool) error {
 		return err
 	}
 	if !asJSON {
+		if err := printSigner(w, lines); err != nil {
+			return err
+		}
 		if err := printTraces(w, lines); err != nil {
 			return err
 		}
