@@ -144,6 +144,9 @@ func (t *Transaction) plan(ctx context.Context, m *mail.Message) (*Plan, error) 
 	}
 	g.holdForArchive(m.Envelope, p)
 	for _, d := range t.refused {
+		if slices.ContainsFunc(p.Decisions, func(later Decision) bool { return mailbox(later.To.Addr) == mailbox(d.To.Addr) }) {
+			continue // accepted by another RCPT TO
+		}
 		d.together = stricter(rulingFor(g.Config.Policy, m.Envelope.Sender, d.To.Addr), rulingFor(g.Config.Policy, p.Author, d.To.Addr)).together
 		p.refused = append(p.refused, d)
 	}

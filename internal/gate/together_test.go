@@ -87,6 +87,39 @@ func TestTogether(t *testing.T) {
 	}
 }
 
+// TestTogetherWithOneWhoIsAcceptedLater has the client ask twice for a recipient.
+func TestTogetherWithOneWhoIsAcceptedLater(t *testing.T) {
+	w := newWorld(t)
+	w.Config.Policy.Together = true
+	found := w.answers["dave@example.net"]
+	w.answers["dave@example.net"] = keys.Answer{SeenBefore: true, Why: "no answer"}
+	m := message(t, "alice@example.org")
+	tx, err := w.Begin(t.Context(), m.Envelope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		to     string
+		answer keys.Answer
+		want   int
+	}{
+		{"bob@example.net", w.answers["bob@example.net"], 250},
+		{"dave@example.net", keys.Answer{SeenBefore: true, Why: "no answer"}, 451},
+		{"dave@example.net", found, 250},
+	} {
+		w.answers[tc.to] = tc.answer
+		r := mail.Recipient{Addr: addr(t, tc.to), Raw: "<" + tc.to + ">"}
+		if err := tx.Rcpt(t.Context(), m.Envelope, r); code(err) != tc.want {
+			t.Fatalf("%s: %v, want %d", tc.to, err, tc.want)
+		} else if err == nil {
+			m.Envelope.Recipients = append(m.Envelope.Recipients, r)
+		}
+	}
+	if edit, err := tx.Message(t.Context(), m); err != nil || len(w.queue) != 1 {
+		t.Errorf("%v, %+v, queue %+v", err, edit, w.queue)
+	}
+}
+
 // TestTogetherFromALocalProgram sends nothing but a notice.
 func TestTogetherFromALocalProgram(t *testing.T) {
 	for _, daemon := range []string{"", mail.DaemonFrontLocal} {
