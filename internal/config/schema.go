@@ -26,7 +26,7 @@ func (c *Config) fields() reader {
 			field{"together", flag(&c.Policy.Together)},
 			field{"already_encrypted", word(&c.Policy.AlreadyEncrypted, PassEncrypted, EncryptOnceMore)},
 			field{"request", table(
-				field{"header", text(&c.Policy.Request.Header, wantField+` or ""`, parseOptional(parseField))},
+				field{"header", text(&c.Policy.Request.Header, wantOwnField+` or ""`, parseOptional(parseOwnField))},
 				field{"subject", c.requestSubjects},
 				field{"less", flag(&c.Policy.Request.Less)},
 			)},

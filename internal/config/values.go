@@ -28,6 +28,7 @@ const (
 	wantDuration  = `a time such as "8s", "30m" or "365d"`
 	wantSize      = `a size such as "50MiB" or a number of octets`
 	wantField     = `the name of a header field such as "X-Mailer"`
+	wantOwnField  = `a header field that has no other use, such as "X-Sealmilter"`
 	wantExtension = `a time of more than 60 days such as "365d", or "0s"`
 	wantText      = `a string`
 	wantAddress   = `an address such as "relay@example.org"`
@@ -290,6 +291,14 @@ func parseField(s string) (string, error) {
 	}
 	if slices.Contains(neverStripped, strings.ToLower(s)) {
 		return "", fmt.Errorf("%q cannot be stripped: the message would not be one without it", s)
+	}
+	return s, nil
+}
+
+// parseOwnField wants a field that messages do not have for another reason: it is read, and removed.
+func parseOwnField(s string) (string, error) {
+	if _, err := parseField(s); err != nil || !strings.HasPrefix(strings.ToLower(s), "x-") {
+		return "", fmt.Errorf("%q is not %s", clip(s), wantOwnField)
 	}
 	return s, nil
 }

@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -209,47 +208,6 @@ func (g *Gate) lookup(ctx context.Context, addr mail.Addr) (answer keys.Answer) 
 // mailbox is the same for all spellings of a recipient that an MTA may take for one: with or without quotes, angle
 // brackets and a source route, and in any case of the domain. The case of the local part counts.
 func mailbox(a mail.Addr) string { return a.Local() + "@" + a.Domain() }
-
-// authorKey fills in whose key signs and returns the state of that key, with the reason if it is unknown.
-func (g *Gate) authorKey(ctx context.Context, p *Plan, m *mail.Message, automatic bool) (signing, error) {
-	senders := g.Config.Senders
-	switch {
-	case p.redistributed:
-		c := claimantOf(p.Origin, m.Envelope)
-		for _, by := range redistributors(m, func(a mail.Addr) bool { return c.mayUse(senders, a) }) {
-			if key := siteKeyFor(senders, by); !key.IsNull() {
-				return g.useSiteKey(ctx, p, key)
-			}
-		}
-		return signingDeclined, nil
-	case p.Author.IsNull() && automatic:
-		return signingWaived, nil
-	}
-	signer, err := g.Signers.Signer(ctx, p.Author)
-	switch {
-	case err == nil:
-		p.signer, p.Signer = signer, p.Author
-		return signingReady, nil
-	case !errors.Is(err, keys.ErrNoSecretKey):
-		p.Signer = p.Author
-		return signingUnknown, err
-	}
-	if key := siteKeyFor(senders, p.Author); !key.IsNull() {
-		return g.useSiteKey(ctx, p, key)
-	}
-	if automatic {
-		return signingWaived, nil
-	}
-	switch senders.MissingKey {
-	case config.GenerateKey:
-		p.generate, p.Signer = true, p.Author
-		return signingReady, nil
-	case config.EncryptOnly:
-		return signingUnneeded, nil
-	default:
-		return signingMissing, nil
-	}
-}
 
 // reason says in words why the action was taken.
 func (d Decision) reason(author mail.Addr) string {

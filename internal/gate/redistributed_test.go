@@ -36,6 +36,7 @@ func TestRedistributedMail(t *testing.T) {
 		{"a trusted server", trusted, bounces, list, "", config.Prefer, "erin@example.com", gate.Pass, "", 0},
 		{"a trusted server without a list", trusted, bounces, "", "", config.Prefer, "erin@example.com", 0, "", 550},
 		{"with the null sender", trusted, "", list, "", config.Prefer, "erin@example.com", gate.Pass, "", 0},
+		{"with the null sender, and a site key for everybody", trusted, "", "List-Id: <talk.lists.example.org>\r\n", "*", config.Prefer, "erin@example.com", gate.Pass, "", 0},
 		{"by the author", server, "alice@example.org", list, "", config.Prefer, "erin@example.com", gate.SignOnly, "alice@example.org", 0},
 		{"by the author in other letters", server, "ALICE@Example.org", list, "", config.Prefer, "erin@example.com", gate.SignOnly, "alice@example.org", 0},
 		{"without a list", server, bounces, "", "", config.Prefer, "erin@example.com", gate.SignOnly, "alice@example.org", 0},
