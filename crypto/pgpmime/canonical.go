@@ -173,20 +173,13 @@ func (e *entity) canonicalizeHeader() error {
 
 // render adds header and body in the canonical form.
 func (e *entity) render(r *rendered) {
-	if r.encrypted {
-		e = e.inEncrypted()
-	}
 	r.crlf(e.head)
 	e.renderBody(r)
 }
 
 func (e *entity) renderBody(r *rendered) {
-	switch {
-	case e.insertion != nil:
+	if e.insertion != nil {
 		e.renderInserted(r)
-		return
-	case e.displays && r.encrypted:
-		e.renderParts(r)
 		return
 	}
 	switch e.rendering {

@@ -234,8 +234,20 @@ func TestLimits(t *testing.T) {
 		{"10 MB of folded 8-bit words", "X-A: " + strings.Repeat("\xe4\n ", 10<<20/3) + "\n\n", ""},
 		{"10 MB of open comments", "From: " + strings.Repeat("\xe4, (", 10<<20/5) + "\n\n", ""},
 		{"10 MB of NUL", "\n" + strings.Repeat("\x00", 10<<20), ""},
+		{"10 MB of groups", "To: " + strings.Repeat("a:b@example.org;,\n ", 10<<20/20) + "c@example.org\n\n", ""},
+		{"a million open quotes", "Cc: " + strings.Repeat("\"a\n ", 1_000_000) + "\n\n", ""},
+		{"a million open brackets", "To: " + strings.Repeat("<\n ", 1_000_000) + "\n\n", ""},
+		{"10 MB of zone", "Date: Fri, 21 Jan 2022 20:40:48 " + strings.Repeat("x", 800) + strings.Repeat("\n (", 1_000_000) + "\n\n", ""},
+		{"10 MB of Subject", "Subject: " + strings.Repeat("=?utf-8?q?=C3=A4?=\n ", 10<<20/20) + "\n\ntext\n", ""},
+		{"10 MB of quoted-printable in one line", "Subject: s\nContent-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n" +
+			strings.Repeat("=20", 3<<20), ""},
+		{"10 MB of white space in base64", "Subject: s\nContent-Type: text/html\nContent-Transfer-Encoding: base64\n\n" +
+			strings.Repeat(" ", 10<<20), ""},
+		{"10 MB of open tags", "Subject: s\nContent-Type: text/html\n\n" + strings.Repeat("<head a=\n", 1<<20), ""},
 	} {
-		draft, err := composer(nil).Prepare(parseMessage(tc.text))
+		c := composer(nil)
+		c.Confidentiality, c.LegacyDisplay = pgpmime.Shy, true
+		draft, err := c.Prepare(parseMessage(tc.text))
 		switch {
 		case tc.want == "" && err != nil, tc.want != "" && err == nil:
 			t.Errorf("%s: draft %t, error %v", tc.name, draft != nil, err)

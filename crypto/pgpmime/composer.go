@@ -80,10 +80,12 @@ func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
 	if err := root.canonicalize(); err != nil {
 		return nil, err
 	}
-	d := &Draft{composer: c, header: header, root: root, content: contentOf(root, false)}
+	d := &Draft{composer: c, header: header, root: root, content: contentOf(root)}
 	d.displayed = d.content
-	if c.LegacyDisplay && root.display(header.displayed) {
-		d.displayed = contentOf(root.inEncrypted(), true)
+	if c.LegacyDisplay {
+		if displaying := root.display(header.displayed); displaying != nil {
+			d.displayed = contentOf(displaying)
+		}
 	}
 	return d, nil
 }

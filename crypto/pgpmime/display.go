@@ -3,50 +3,52 @@ package pgpmime
 import (
 	"bytes"
 	"html"
+	"slices"
 	"strings"
 
 	"sealmilter/internal/mail"
 )
 
-// display puts the fields at the top of the text of encrypted copies (legacy display elements: RFC 9788, sections 2.1.2 and
-// 5.2.2 to 5.2.5), and reports whether any part has them. The entity is in the canonical form already, and its signed
-// copies stay as they are.
-//
-// A part that cannot have them is left as it is: the charset may lack a letter, or is not known.
-func (e *entity) display(fields mail.Header) bool {
+// display returns the entity with the fields at the top of its text (legacy display elements: RFC 9788, sections 2.1.2 and
+// 5.2.2 to 5.2.5), nil if no part of it can have them: the charset may lack a letter, or is not known. The entity is in the
+// canonical form already, and stays as it is.
+func (e *entity) display(fields mail.Header) *entity {
 	switch {
-	case len(fields) == 0 || e.isOpaque():
-		return false
+	case len(fields) == 0:
+		return nil
 	case e.parts == nil:
-		e.displayed = e.displaying(fields)
-		return e.displayed != nil
+		return e.displayInLeaf(fields)
+	case e.isOpaque():
+		return nil
 	case e.media.is("multipart", "alternative"):
-		for i := range e.parts {
-			e.displayPart(i, fields)
-		}
+		return e.displayInParts(fields, len(e.parts))
 	case e.media.is("multipart", "mixed") || e.media.is("multipart", "related"):
-		e.displayPart(0, fields)
+		return e.displayInParts(fields, 1)
 	}
-	return e.displays
+	return nil
 }
 
-// displayPart descends into a part that is, or has, the main body (RFC 9787, section 7.1).
-func (e *entity) displayPart(i int, fields mail.Header) {
-	if e.multipart.parts[i] != nil && e.parts[i].display(fields) {
-		e.displays = true
+// displayInParts descends into the first parts, which are, or have, the main body (RFC 9787, section 7.1).
+func (e *entity) displayInParts(fields mail.Header, n int) *entity {
+	displaying := *e
+	displaying.rendering, displaying.parts = rebuilt, slices.Clone(e.parts)
+	found := false
+	for i, part := range e.parts[:n] {
+		if e.multipart.parts[i] == nil {
+			continue
+		}
+		if part := part.display(fields); part != nil {
+			displaying.parts[i], found = part, true
+		}
 	}
+	if !found {
+		return nil
+	}
+	return &displaying
 }
 
-// inEncrypted returns the entity as encrypted copies have it.
-func (e *entity) inEncrypted() *entity {
-	if e.displayed != nil {
-		return e.displayed
-	}
-	return e
-}
-
-// displaying returns a leaf with the fields at the top of its text, nil if it cannot have them.
-func (e *entity) displaying(fields mail.Header) *entity {
+// displayInLeaf is display for a leaf.
+func (e *entity) displayInLeaf(fields mail.Header) *entity {
 	if e.isFile() {
 		return nil
 	}
@@ -61,7 +63,6 @@ func (e *entity) displaying(fields mail.Header) *entity {
 	if !ok {
 		return nil
 	}
-	leaf.media.parameters = leaf.media.parameters.without("hp-legacy-display")
 	leaf.setField("Content-Type", leaf.media.parameters.String()+`; hp-legacy-display="1"`)
 	if err := leaf.canonicalizeHeader(); err != nil {
 		return nil

@@ -3,7 +3,13 @@
 //
 // A message is taken apart only as far as needed. What can travel as it is stays octet for octet; a part that
 // cannot is given another transfer encoding, never another content. [Composer.Prepare] does this once, and every
-// copy, signed or encrypted, carries the same payload.
+// copy, signed or encrypted, carries the same text. Payloads differ in their header, and the text of encrypted copies has
+// the fields that they hide at its top if [Composer.LegacyDisplay] is set.
+//
+// # Header protection
+//
+// Where each field goes is said in protect.go, what an encrypted copy hides in confidentiality.go. HP-Outer, and the
+// parameters hp, hp-legacy-display and protected-headers, are never taken from the message.
 //
 // # The canonical form
 //

@@ -26,8 +26,8 @@ type content struct {
 }
 
 // contentOf renders the canonical form of a message.
-func contentOf(root *entity, encrypted bool) content {
-	body := rendered{encrypted: encrypted}
+func contentOf(root *entity) content {
+	var body rendered
 	root.renderBody(&body)
 	return content{fields: root.header, body: body.payload(), layer: root.isLayer()}
 }

@@ -28,8 +28,6 @@ type entity struct {
 	headChanged            bool
 	rendering              rendering
 
-	displayed *entity    // the leaf as encrypted copies have it, nil if as the others
-	displays  bool       // there is such a leaf below
 	insertion *insertion // what is not in the body yet, nil for nothing
 }
 

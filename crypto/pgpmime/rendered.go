@@ -16,9 +16,8 @@ const (
 // rendered is a body in the canonical form, in pieces. All but small ones alias the message, even those that have to be
 // encoded, which happens when they are written: the body is not in memory in two forms.
 type rendered struct {
-	encrypted bool // it is for encrypted copies, whose text may display header fields
-	pieces    crypto.Payload
-	small     []byte // what was added last, to become a piece
+	pieces crypto.Payload
+	small  []byte // what was added last, to become a piece
 }
 
 // text adds a few octets.

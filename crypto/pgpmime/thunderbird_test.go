@@ -1,6 +1,7 @@
 package pgpmime_test
 
 import (
+	"mime"
 	"regexp"
 	"strings"
 	"testing"
@@ -24,10 +25,9 @@ func subjectInThunderbird(payload string) (string, bool) {
 	if !strings.Contains(contentType, `protected-headers="v1"`) {
 		return "", false
 	}
-	if strings.HasPrefix(contentType, "multipart/") {
-		_, boundary, _ := strings.Cut(contentType, "boundary=")
-		boundary, _, _ = strings.Cut(boundary, ";")
-		if strings.Count(payload, "\n--"+strings.Trim(boundary, `"`)) < 2 {
+	if strings.HasPrefix(strings.ToLower(contentType), "multipart/") {
+		_, params, err := mime.ParseMediaType(contentType)
+		if err != nil || params["boundary"] == "" || strings.Count(payload, "\n--"+params["boundary"]) < 2 {
 			return "", false
 		}
 	}
@@ -43,6 +43,7 @@ func TestThunderbirdShowsTheSubject(t *testing.T) {
 		{"HTML", "Content-Type: text/html; charset=utf-8\n\n<p>\xc3\xa4</p>\n"},
 		{"an attachment alone", "Content-Type: application/pdf\nContent-Disposition: attachment; filename=a.pdf\nContent-Transfer-Encoding: base64\n\nAAAA\n"},
 		{"a forwarded message", "Content-Type: message/rfc822\n\nSubject: another\n\nText.\n"},
+		{"a forwarded message in base64", "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nAAAA\n"},
 		{"multipart", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nText.\n--b--\n"},
 	} {
 		for _, legacy := range []bool{false, true} {
