@@ -195,6 +195,7 @@ func TestMalformed(t *testing.T) {
 			`part 2 of the message has a header field "Content-ID" with 8-bit octets that cannot be encoded`},
 		{"8-bit piece of a parameter", part("Content-Disposition: inline; filename*0=\"\xe4\"; filename*1=b", ""),
 			`part 2 of the message has a header field "Content-Disposition" that has a parameter that is not in US-ASCII and cannot be encoded`},
+		{"no room for HP-Outer", strings.Repeat("x", 997) + ":\n\n", `the message has a header field that is too long to be repeated in HP-Outer`},
 		{"unfoldable", "To: <" + strings.Repeat("a@example.org,@", 100) + ">\n\n",
 			`the message has a header field "To" that cannot be folded into lines of 998 octets`},
 	} {

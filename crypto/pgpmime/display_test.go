@@ -161,6 +161,17 @@ func FuzzDisplay(f *testing.F) {
 				t.Fatalf("%q\nbecame\n%q\nwhich has %s", text, encrypted, fault)
 			}
 		}
+		// What is told is outside, in this order.
+		protected, _ := mail.SplitMessage([]byte(encrypted))
+		rest := outside
+		for _, told := range protected.All("HP-Outer") {
+			name, value, _ := strings.Cut(told.Text(), ":")
+			at := slices.IndexFunc(rest, func(f mail.Field) bool { return f.Name == name && f.Text() == strings.TrimSpace(value) })
+			if at < 0 {
+				t.Fatalf("%q is not outside\n%q", told, outside)
+			}
+			rest = rest[at+1:]
+		}
 		if outside.Get("Subject") != "[...]" {
 			t.Fatalf("outside\n%s", outside.AppendTo(nil))
 		}

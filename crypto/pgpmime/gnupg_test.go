@@ -99,6 +99,33 @@ func container(t *testing.T, c *pgpmime.Copy, typ string, params map[string]stri
 	return parts
 }
 
+// TestGnuPGReadsDisplayedFields has the real gpg decrypt a copy whose text differs from that of signed copies.
+func TestGnuPGReadsDisplayedFields(t *testing.T) {
+	bob := generate(t, "bob@example.net")
+	for _, m := range []*mail.Message{
+		parseMessage("From: Alice <alice@example.org>\nSubject: plans\n\ntext\n"),
+		parseMessage("From: Alice <alice@example.org>\nSubject: plans\nContent-Type: text/html\n\n" + strings.Repeat("<p>long</p>\n", 20_000)),
+	} {
+		c := realComposer()
+		c.Confidentiality, c.LegacyDisplay = pgpmime.Shy, true
+		_, want := composeEncrypted(t, *c, m)
+		draft, err := c.Prepare(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copies, err := draft.Encrypt(nil, []pgpmime.Reader{{Cert: bob.Cert()}}, crypto.EncryptOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := container(t, copies[0], "multipart/encrypted", map[string]string{"protocol": "application/pgp-encrypted"})
+		_, armored, _ := strings.Cut(parts[1], "\r\n\r\n")
+		payload, _ := newGnuPG(t, bob).Run(t, []byte(armored), "--decrypt")
+		if _, body, _ := strings.Cut(want, "\r\n\r\n"); string(payload) != want || !strings.Contains(body, "Subject: plans") {
+			t.Errorf("the decrypted payload is\n%.2000q\nwant\n%.2000q", payload, want)
+		}
+	}
+}
+
 // TestGnuPGReadsCopies has the real gpg verify and decrypt copies of every golden case.
 func TestGnuPGReadsCopies(t *testing.T) {
 	alice, bob, eve := generate(t, "alice@example.org"), generate(t, "bob@example.net"), generate(t, "eve@example.com")

@@ -1,6 +1,7 @@
 package pgpmime
 
 import (
+	"fmt"
 	"strings"
 
 	"sealmilter/internal/mail"
@@ -134,9 +135,12 @@ func (p *protectedHeader) add(f mail.Field, where place, hide Confidentiality) e
 		return nil
 	}
 	p.outsideEncrypted = append(p.outsideEncrypted, visible)
-	told, err := canonicalField(mail.Field{Name: "HP-Outer", Value: " " + visible.Name + ":" + visible.Value})
-	if err != nil {
-		return err
+	told := mail.Field{Name: "HP-Outer", Value: " " + visible.Name + ":" + visible.Value}
+	if longestLine(told.Name, told.Value) > maxLine {
+		told.Value = fold(told.Name, strings.ReplaceAll(told.Value, "\r\n", ""))
+	}
+	if longestLine(told.Name, told.Value) > maxLine {
+		return fmt.Errorf("has a %s that is too long to be repeated in HP-Outer", called(f.Name))
 	}
 	p.hpOuter = append(p.hpOuter, told)
 	return nil
