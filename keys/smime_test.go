@@ -85,8 +85,10 @@ func TestSMIMEAddresses(t *testing.T) {
 		EmailAddresses: []string{"Bob@Example.NET", "robert@example.net"}})
 	old := x509For(t, x509.Certificate{Subject: oldStyle("x", "dave@example.net")})
 	common := x509For(t, x509.Certificate{Subject: pkix.Name{CommonName: "erin@example.net"}, DNSNames: []string{"erin@example.net"}})
+	local := x509For(t, x509.Certificate{Subject: pkix.Name{CommonName: "root"}, EmailAddresses: []string{"root"}})
 	authority := x509For(t, x509.Certificate{Subject: pkix.Name{CommonName: "An Authority"}, IsCA: true, BasicConstraintsValid: true})
 	s, reports := readSMIME(t, map[string][]byte{"named.pem": pemOf(authority, named), "old.der": old.Raw, "common.crt": pemOf(common), "again.cer": named.Raw,
+		"local":   local.Raw,
 		".hidden": []byte("x")})
 	for address, want := range map[string]*x509.Certificate{
 		"bob@example.net": named, "BOB@example.net": named, "robert@example.net": named, "dave@example.net": old,
@@ -97,7 +99,7 @@ func TestSMIMEAddresses(t *testing.T) {
 			t.Errorf("%s has %d certificates", address, len(got))
 		}
 	}
-	if len(reports) != 1 || !strings.Contains(reports[0], `common.crt: block 1: the certificate of "CN=erin@example.net" has no mail address`) {
+	if len(reports) != 2 || !strings.Contains(reports[0], `common.crt: block 1: the certificate of "CN=erin@example.net" has no mail address`) {
 		t.Errorf("%q", reports)
 	}
 	if certificates, addresses := s.Len(); certificates != 2 || addresses != 3 {
