@@ -19,7 +19,10 @@ type EncryptedMessage struct {
 	// Anonymous says that a session-key packet names no key: it may be for anybody.
 	Anonymous bool
 
-	keys []*packet.EncryptedKey
+	// keys are all that name a key, by its ID: a message may have thousands of recipients, each of whom is asked about.
+	keys map[uint64][]*packet.EncryptedKey
+	// versions are those of the session-key packets.
+	versions []int
 }
 
 // InspectMessage parses a binary or armored message without decrypting it. It wants at least one public-key
@@ -49,12 +52,9 @@ func notEncrypted(err error) error { return fmt.Errorf("%w: %w", ErrNotEncrypted
 // For reports whether a session-key packet names a key of the certificate by which the owner reads, and is encrypted by its
 // algorithm. One that names no key is for nobody: only who has the secret key could tell.
 func (m *EncryptedMessage) For(c *Cert) bool {
-	for _, key := range m.keys {
-		for pub := range c.readingKeys {
-			named := key.KeyId == pub.KeyId
-			if key.Version >= 6 {
-				named = bytes.Equal(key.KeyFingerprint, pub.Fingerprint)
-			}
+	for pub := range c.readingKeys {
+		for _, key := range m.keys[pub.KeyId] {
+			named := key.Version < 6 || bytes.Equal(key.KeyFingerprint, pub.Fingerprint)
 			if named && key.Algo == pub.PubKeyAlgo {
 				return true
 			}
@@ -85,10 +85,10 @@ func (c *Cert) readingKeys(yield func(*packet.PublicKey) bool) {
 }
 
 // SessionKeys returns the number of public-key encrypted session keys.
-func (m *EncryptedMessage) SessionKeys() int { return len(m.keys) }
+func (m *EncryptedMessage) SessionKeys() int { return len(m.versions) }
 
 func inspectPackets(r *bufio.Reader) (*EncryptedMessage, error) {
-	m := new(EncryptedMessage)
+	m := &EncryptedMessage{keys: map[uint64][]*packet.EncryptedKey{}}
 	for {
 		h, err := readHeader(r)
 		if err != nil {
@@ -121,7 +121,7 @@ const (
 )
 
 func (m *EncryptedMessage) readSessionKey(r *bufio.Reader, h packetHeader) error {
-	if h.length > maxSessionKeySize || len(m.keys) == maxSessionKeys {
+	if h.length > maxSessionKeySize || len(m.versions) == maxSessionKeys {
 		return errors.New("its session keys are too large or too many")
 	}
 	body, err := readBody(r, h)
@@ -136,11 +136,12 @@ func (m *EncryptedMessage) readSessionKey(r *bufio.Reader, h packetHeader) error
 	case !ok:
 		return errors.New("a session key cannot be read")
 	}
-	m.keys = append(m.keys, key)
+	m.versions = append(m.versions, key.Version)
 	if key.Version < 6 && key.KeyId == 0 || key.Version >= 6 && key.KeyVersion == 0 {
 		m.Anonymous = true
 	} else {
 		m.KeyIDs = append(m.KeyIDs, key.KeyId)
+		m.keys[key.KeyId] = append(m.keys[key.KeyId], key)
 	}
 	return nil
 }
@@ -155,7 +156,7 @@ const (
 // readData checks the frame of the data packet to its end, and that the session keys are of the version that goes
 // with it (RFC 9580, section 10.3.2.1).
 func (m *EncryptedMessage) readData(r *bufio.Reader, h packetHeader) error {
-	if len(m.keys) == 0 {
+	if len(m.versions) == 0 {
 		return errors.New("it is not encrypted to a public key")
 	}
 	version, err := r.Peek(1)
@@ -174,8 +175,8 @@ func (m *EncryptedMessage) readData(r *bufio.Reader, h packetHeader) error {
 	default:
 		return errors.New("its data are encrypted in an unknown way")
 	}
-	for _, key := range m.keys {
-		if key.Version != keyVersion {
+	for _, version := range m.versions {
+		if version != keyVersion {
 			return errors.New("its session keys and its data do not belong together")
 		}
 	}

@@ -9,8 +9,11 @@ import (
 // ErrNotCertificates is wrapped by every error of [InspectCertificates].
 var ErrNotCertificates = errors.New("not certificates alone")
 
-// InspectCertificates makes sure that b, binary or one armored block, holds certificates and nothing else: each of them
-// can be read, no packet belongs to none, and white space alone stands around the armor. A secret key is refused.
+// maxInspected is how many certificates may be together: each costs the check of its signatures.
+const maxInspected = 100
+
+// InspectCertificates makes sure that b, binary or one armored block, holds certificates and nothing else: no more than 100, each of
+// them can be read, no packet belongs to none, and white space alone stands around the armor. A secret key is refused.
 func InspectCertificates(b []byte) error {
 	if err := inspectCertificates(b); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotCertificates, err)
@@ -35,7 +38,10 @@ func inspectCertificates(b []byte) error {
 	if len(packets) == 0 {
 		return errors.New("there is none")
 	}
-	for len(packets) > 0 {
+	for count := 1; len(packets) > 0; count++ {
+		if count > maxInspected {
+			return fmt.Errorf("there are more than %d", maxInspected)
+		}
 		n := 1
 		for n < len(packets) && packets[n].tag != tagPublicKey {
 			n++

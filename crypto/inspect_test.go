@@ -297,6 +297,7 @@ func TestInspectCertificates(t *testing.T) {
 		{"a certificate and a secret key", slices.Concat(b.Cert().Bytes(), secret), false},
 		{"a message", encrypted(t, a.Cert(), 10), false},
 		{"cut off", raw[:len(raw)-10], false},
+		{"too many", bytes.Repeat(raw, 101), false},
 		{"too much", bytes.Repeat(raw, 3<<20/len(raw)), false},
 	} {
 		if err := crypto.InspectCertificates(tc.b); (err == nil) != tc.want || err != nil && !errors.Is(err, crypto.ErrNotCertificates) {

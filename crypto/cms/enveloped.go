@@ -112,6 +112,9 @@ func readData(c *cursor, authenticated bool) (*Enveloped, error) {
 	return e, nil
 }
 
+// maxCertificates bounds those of the originator.
+const maxCertificates = 100
+
 // readOriginator makes sure that an OriginatorInfo holds certificates alone (RFC 5652, section 6.1).
 func readOriginator(c *cursor) error {
 	info, err := c.next(tagged0)
@@ -126,7 +129,11 @@ func readOriginator(c *cursor) error {
 	if err != nil {
 		return err
 	}
-	for certs := in.enter(set); len(certs.rest) > 0; {
+	certs := in.enter(set)
+	for count := 1; len(certs.rest) > 0; count++ {
+		if count > maxCertificates {
+			return fmt.Errorf("its originator has more than %d certificates", maxCertificates)
+		}
 		cert, err := certs.next(tagSequence)
 		if err != nil {
 			return err

@@ -203,6 +203,18 @@ func TestBombs(t *testing.T) {
 	}
 }
 
+// TestOriginator has certificates of the originator, which are all that may be readable.
+func TestOriginator(t *testing.T) {
+	p := newPeople(t)
+	f := newForgery()
+	for count, want := range map[int]bool{1: true, 100: true, 101: false} {
+		f.originator = der(0xa0, der(0xa0, bytes.Repeat(p.dave.Raw, count)))
+		if _, err := cms.ReadEnveloped(f.build()); (err == nil) != want {
+			t.Errorf("%d certificates: %v", count, err)
+		}
+	}
+}
+
 // TestIs holds one identifier against certificates that are nearly its own.
 func TestIs(t *testing.T) {
 	p := newPeople(t)

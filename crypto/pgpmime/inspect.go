@@ -65,14 +65,18 @@ func Inspect(m *mail.Message) *Protection {
 
 var errNotAlone = errors.New("encrypted data are not all of the message")
 
-// maxKeys bounds the session keys of all the OpenPGP messages in one message, each of which is held against the keys of
-// each recipient.
-const maxKeys = 5000
+// Limits of one message. The first bounds the session keys of all the OpenPGP messages in it, each of which is held against
+// the keys of each recipient, and the second the parts with certificates, whose signatures are checked.
+const (
+	maxKeys             = 5000
+	maxCertificateParts = 10
+)
 
 // inspection collects the OpenPGP messages in one message.
 type inspection struct {
-	messages []*crypto.EncryptedMessage
-	keys     int
+	messages         []*crypto.EncryptedMessage
+	keys             int
+	certificateParts int
 }
 
 // inspect walks through an entity. The error says that something in it can be read.
@@ -139,6 +143,9 @@ func (i *inspection) inspectLeaf(e *entity) error {
 	case isSpace(content), isVersion(content):
 		return nil
 	case e.media.is("application", "pgp-keys"):
+		if i.certificateParts++; i.certificateParts > maxCertificateParts {
+			return errNotAlone
+		}
 		return crypto.InspectCertificates(content)
 	}
 	return i.add(content)

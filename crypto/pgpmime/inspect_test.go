@@ -222,6 +222,10 @@ func TestInspectForgeries(t *testing.T) {
 		{"a large clear attachment", mixedRoot + plain + "\n" + armored + attached + inBase64 + base64Of(strings.Repeat("secret", 5000)) + end},
 		{"an HTML rendering", "Content-Type: multipart/alternative; boundary=b\n" + plain + "\n" + armored + "\n--b\nContent-Type: text/html\n\n<p>secret</p>" + end},
 		{"an HTML rendering of the armor", mixedRoot + plain + "\n" + armored + "\n--b\nContent-Type: text/html\n\n<pre>" + armored + "</pre>" + end},
+		{"an HTML part behind blanks", mixedRoot + plain + "\n" + armored + "\n--b\nContent-Type: text/html\n\n" + strings.Repeat(" \n", 5000) + "secret" + end},
+		{"a text behind blanks", mixedRoot + plain + "\n" + armored + plain + "\n" + strings.Repeat(" \n", 5000) + "secret" + end},
+		{"more certificates than anybody has", mixedRoot + plain + "\n" + armored +
+			strings.Repeat("\n--b\nContent-Type: application/pgp-keys\n\n"+certificate.String(), 11) + end},
 		{"an image beside", mixedRoot + plain + "\n" + armored + "\n--b\nContent-Type: image/png\n" + inBase64 + base64Of("\x89PNG") + end},
 		{"a text beside a multipart/encrypted", mixedRoot + plain + "\nsecret\n--b\n" + deeper(encryptedRoot+control+data+"\n"+armored+end) + end},
 		{"a list's footer", mixedRoot + control + data + "\n" + armored + plain + "\nTo unsubscribe, write to us.\n" + end},
