@@ -28,14 +28,7 @@ func (d *Draft) withKey(c content) (content, error) {
 		return c, nil
 	}
 	key := appendCRLF(nil, armored.Bytes())
-	var head []byte
-	for _, f := range c.fields {
-		if f.Is("Content-Type") {
-			f.Value = parseParameters(f.Value).without("hp", "protected-headers").String()
-		}
-		head = mail.Header{f}.AppendTo(head)
-	}
-	message := crypto.Payload{crypto.Octets(append(head, '\r', '\n')), c.body}
+	message := crypto.Payload{crypto.Octets(append(c.fields.AppendTo(nil), '\r', '\n')), c.body}
 	boundary, err := d.composer.boundary(message)
 	if err != nil {
 		return content{}, err
