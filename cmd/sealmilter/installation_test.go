@@ -16,7 +16,7 @@ func TestConfidentialityOf(t *testing.T) {
 	} {
 		c := &config.Config{Headers: config.Headers{Confidentiality: word, LegacyDisplay: true}}
 		i := installation{config: c}
-		composer := i.gate(c, nil, nil, nil).Composer
+		composer := i.gate(c, nil, nil, nil, nil).Composer
 		if composer.Confidentiality != want || !composer.LegacyDisplay {
 			t.Errorf("%q: composer with %d, legacy display elements: %t", word, composer.Confidentiality, composer.LegacyDisplay)
 		}
