@@ -154,3 +154,18 @@ func TestHeaderProtection(t *testing.T) {
 		t.Errorf("the payload is %s %v, %v", typ, params, err)
 	}
 }
+
+// TestEncodedWordsAreRepaired has encoded words with octets in them that should have been escaped. Encoded once more they
+// would be shown as they stand.
+func TestEncodedWordsAreRepaired(t *testing.T) {
+	for _, tc := range []struct{ name, value, want string }{
+		{"Subject", "=?iso-8859-1?Q?Fr\xf6sche_=FCberall?= heute", "=?iso-8859-1?Q?Fr=F6sche_=FCberall?= heute"},
+		{"To", "=?utf-8?q?J\xc3\xbcrgen?= <j@example.org>", "=?utf-8?q?J=C3=BCrgen?= <j@example.org>"},
+		{"Subject", "=?utf-8?B?\xc3\xa4?=", "=?utf-8?B?PT91dGYtOD9CP8OkPz0=?="}, // nobody can say what that means
+		{"Subject", "=?\xe4?Q?a?=", "=?unknown-8bit?B?PT/kP1E/YT89?="},
+	} {
+		if got := protected(t, mail.Field{Name: tc.name, Value: " " + tc.value}); got.Text() != tc.want {
+			t.Errorf("%s: %s became %s, want %s", tc.name, tc.value, got.Text(), tc.want)
+		}
+	}
+}

@@ -88,13 +88,37 @@ func encodeText(value string) string {
 			word = word[:end]
 		}
 		value = value[len(space)+len(word):]
-		if mustEncode(word) {
-			w.encode(space, word)
-		} else {
-			w.keep(space, word)
-		}
+		w.add(space, word)
 	}
 	return w.String()
+}
+
+// add keeps a word if it can stay, with an encoded word in it repaired, and encodes it otherwise.
+func (w *wordWriter) add(space, word string) {
+	word = repairedWord(word)
+	if mustEncode(word) {
+		w.encode(space, word)
+	} else {
+		w.keep(space, word)
+	}
+}
+
+// repairedWord returns an encoded word in quoted-printable with the octets escaped in it that should have been. Encoded once
+// more it would be shown as it stands. Anything else is returned as it is.
+func repairedWord(word string) string {
+	fields := strings.SplitN(word, "?", 5)
+	if len(fields) != 5 || fields[0] != "=" || !strings.EqualFold(fields[2], "q") || fields[4] != "=" || is7bit(word) || !is7bit(fields[1]) {
+		return word
+	}
+	var b strings.Builder
+	for i := range len(word) {
+		if c := word[i]; c < 0x80 {
+			b.WriteByte(c)
+		} else {
+			b.Write([]byte{'=', hexDigits[c>>4], hexDigits[c&15]})
+		}
+	}
+	return b.String()
 }
 
 // encodePhrases encodes the phrases and comments of a structured field (RFC 2047, section 5, rules 2 and 3). Addresses
@@ -117,7 +141,7 @@ func encodePhrases(value string) string {
 		case token[0] == '"' || token[0] == '<' || strings.Contains(token, "@"):
 			w.keep(space, token)
 		default:
-			w.encode(space, token)
+			w.add(space, token)
 		}
 	}
 	return w.String()
