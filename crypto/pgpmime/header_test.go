@@ -169,3 +169,20 @@ func TestEncodedWordsAreRepaired(t *testing.T) {
 		}
 	}
 }
+
+// TestListsWithoutWhiteSpaceAreFolded has lists of which nothing is longer than a line but the whole.
+func TestListsWithoutWhiteSpaceAreFolded(t *testing.T) {
+	var addrs, ids []string
+	for i := range 200 {
+		addrs = append(addrs, fmt.Sprintf("person%d@department.example", i))
+		ids = append(ids, fmt.Sprintf("<%d.abcdefghijklmnop@example.org>", i))
+	}
+	for _, tc := range []struct{ name, value, want string }{
+		{"To", strings.Join(addrs, ","), strings.Join(addrs, ", ")},
+		{"References", strings.Join(ids, ""), strings.Join(ids, " ")},
+	} {
+		if got := protected(t, mail.Field{Name: tc.name, Value: " " + tc.value}); got.Text() != tc.want {
+			t.Errorf("%s: %s became %s", tc.name, tc.value, got.Text())
+		}
+	}
+}

@@ -125,11 +125,16 @@ func repairedWord(word string) string {
 // stay: there is no 7-bit form of a UTF-8 local part.
 func encodePhrases(value string) string {
 	var w wordWriter
+	before := ""
 	for value != "" {
 		rest := strings.TrimLeft(value, " \t")
 		space := value[:len(value)-len(rest)]
 		token := firstToken(rest)
 		value = rest[len(token):]
+		if space == "" && mayPart(before, token) {
+			space = " " // so that a list without any white space can be folded
+		}
+		before = token
 		switch {
 		case token == "" || !mustEncode(token):
 			w.keep(space, token)
@@ -145,6 +150,12 @@ func encodePhrases(value string) string {
 		}
 	}
 	return w.String()
+}
+
+// mayPart reports whether white space between two tokens means nothing where addresses and message identifiers stand (RFC
+// 5322, sections 3.4 and 3.6.4).
+func mayPart(before, after string) bool {
+	return before == "," || before == ";" || strings.HasPrefix(before, "<") && strings.HasPrefix(after, "<")
 }
 
 // firstToken returns a comment, a quoted string, what stands in angle brackets, a separator, or a run of other
