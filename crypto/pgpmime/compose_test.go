@@ -187,8 +187,6 @@ func TestMalformed(t *testing.T) {
 			"the message is a multipart without a usable boundary and holds 8-bit octets, a NUL, so it cannot be brought into 7-bit form"},
 		{"long lines in a message/partial", "Content-Type: message/partial\n\n" + strings.Repeat("x", 999),
 			"the message is of a type that must not be encoded and holds lines of more than 998 octets, so it cannot be brought into 7-bit form"},
-		{"NUL in the header", "X-Secret: a\x00b\n\n", `the message has a NUL or a bare CR in its header field "X-Secret"`},
-		{"bare CR in a part's header", part("X-Secret: a\rb", ""), `part 2 of the message has a NUL or a bare CR in its header field "X-Secret"`},
 		{"8-bit media type", "Content-Type: text/pl\xe4in\n\n",
 			`the message has a header field "Content-Type" that does not begin with a type in US-ASCII`},
 		{"8-bit Content-ID", part("Content-ID: <\xe4@example.org>", ""),

@@ -21,10 +21,7 @@ func canonicalField(f mail.Field) (mail.Field, error) {
 	if isCanonicalLine(f) {
 		return f, nil
 	}
-	lines, ok := cleanLines(f.Value)
-	if !ok {
-		return f, fmt.Errorf("has a NUL or a bare CR in its %s", called(f.Name))
-	}
+	lines := cleanLines(f.Value)
 	value, unfolded := strings.Join(lines, "\r\n"), strings.Join(lines, "")
 	if mustEncode(unfolded) {
 		encoded, err := encodeValue(f.Name, unfolded)
@@ -53,19 +50,17 @@ func called(name string) string {
 	}
 }
 
-// cleanLines cuts a raw value into its lines, without blanks at their ends and without empty continuations. It
-// reports false if a NUL or bare CR is in one.
-func cleanLines(value string) ([]string, bool) {
+// cleanLines cuts a raw value into its lines, without blanks at their ends and without empty continuations. A bare CR in
+// one becomes a space, as Postfix has it, and a NUL goes.
+func cleanLines(value string) []string {
 	lines := strings.Split(value, "\n")
 	kept := lines[:0]
 	for i, line := range lines {
 		if i < len(lines)-1 {
 			line = strings.TrimSuffix(line, "\r")
 		}
-		line = strings.TrimRight(line, " \t")
+		line = strings.TrimRight(strings.NewReplacer("\r", " ", "\x00", "").Replace(line), " \t")
 		switch {
-		case strings.ContainsAny(line, "\x00\r"):
-			return nil, false
 		case i > 0 && line == "":
 			continue
 		case i > 0 && !isBlank(line[0]):
@@ -73,7 +68,7 @@ func cleanLines(value string) ([]string, bool) {
 		}
 		kept = append(kept, line)
 	}
-	return kept, true
+	return kept
 }
 
 func longestLine(name, value string) int {

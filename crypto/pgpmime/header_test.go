@@ -186,3 +186,14 @@ func TestListsWithoutWhiteSpaceAreFolded(t *testing.T) {
 		}
 	}
 }
+
+// TestControlCharactersInHeader has what no field may have. It ends no field, and begins none.
+func TestControlCharactersInHeader(t *testing.T) {
+	for _, tc := range []struct{ value, want string }{
+		{"a\rBcc: b", "a Bcc: b"}, {"a\x00b", "ab"}, {"a\r", "a"}, {"\x00", ""}, {"a\r\n \r\r\n b", "a b"}, {"\r\xe4", "=?unknown-8bit?B?5A==?="},
+	} {
+		if got := protected(t, mail.Field{Name: "X-A", Value: " " + tc.value}); got.Text() != tc.want {
+			t.Errorf("%q became %q, want %q", tc.value, got.Text(), tc.want)
+		}
+	}
+}

@@ -97,7 +97,7 @@ type mediaType struct {
 func parseMediaType(h mail.Header, assumed string) mediaType {
 	value := assumed
 	if fields := h.All("Content-Type"); len(fields) > 0 {
-		value = fields[0].Value
+		value = strings.Join(cleanLines(fields[0].Value), "\r\n") // as it will be
 	}
 	t := mediaType{parameters: parseParameters(value)}
 	first, _, _ := strings.Cut(t.first, "(")
