@@ -2,6 +2,7 @@ package pgpmime
 
 import (
 	"fmt"
+	"strings"
 
 	"sealmilter/internal/mail"
 )
@@ -159,11 +160,15 @@ func (e *entity) canonicalizeHeader() error {
 	}
 	for i, f := range e.header {
 		canonical, err := canonicalField(f)
-		switch {
-		case err != nil:
+		if err != nil {
 			return e.malformed(err.Error())
-		case !is7bit(canonical.Value):
-			return e.malformed(fmt.Sprintf("has a %s with 8-bit octets that cannot be encoded", called(f.Name)))
+		}
+		if !is7bit(canonical.Value) {
+			if e.nested {
+				return e.malformed(fmt.Sprintf("has a %s with 8-bit octets that cannot be encoded", called(f.Name)))
+			}
+			// In the header of a part there is no address that somebody could want to answer to.
+			canonical.Value = fold(f.Name, encodeText(strings.Join(cleanLines(f.Value), "")))
 		}
 		e.header[i] = canonical
 	}

@@ -187,13 +187,9 @@ func TestMalformed(t *testing.T) {
 			"the message is a multipart without a usable boundary and holds 8-bit octets, a NUL, so it cannot be brought into 7-bit form"},
 		{"long lines in a message/partial", "Content-Type: message/partial\n\n" + strings.Repeat("x", 999),
 			"the message is of a type that must not be encoded and holds lines of more than 998 octets, so it cannot be brought into 7-bit form"},
-		{"8-bit media type", "Content-Type: text/pl\xe4in\n\n",
-			`the message has a header field "Content-Type" that does not begin with a type in US-ASCII`},
-		{"8-bit Content-ID", part("Content-ID: <\xe4@example.org>", ""),
-			`part 2 of the message has a header field "Content-ID" with 8-bit octets that cannot be encoded`},
-		{"8-bit piece of a parameter", part("Content-Disposition: inline; filename*0=\"\xe4\"; filename*1=b", ""),
-			`part 2 of the message has a header field "Content-Disposition" that has a parameter that is not in US-ASCII and cannot be encoded`},
-		{"no room for HP-Outer", strings.Repeat("x", 997) + ":\n\n", `the message has a header field that is too long to be repeated in HP-Outer`},
+		{"no room for HP-Outer", strings.Repeat("x", 997) + ":
+
+", `the message has a header field that is too long to be repeated in HP-Outer`},
 		{"unfoldable", "To: <" + strings.Repeat("a@example.org,@", 100) + ">\n\n",
 			`the message has a header field "To" that cannot be folded into lines of 998 octets`},
 	} {

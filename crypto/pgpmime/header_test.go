@@ -197,3 +197,32 @@ func TestControlCharactersInHeader(t *testing.T) {
 		}
 	}
 }
+
+// TestOddParameters has what breaks the grammar of parameters and has octets above 127. What readers could read they can read
+// as well afterwards.
+func TestOddParameters(t *testing.T) {
+	for _, tc := range []struct{ value, want string }{
+		{"text/pl\xe4in; charset=a", "=?unknown-8bit?B?dGV4dC9wbORpbg==?=; charset=a"},
+		{"text/plain; name*=utf-8''a b\xc3\xa4%20c", "text/plain; name*=utf-8''a%20b%C3%A4%20c"},
+		{`text/plain; name*0="a 100% \xc3\xa4"; name*1=b`, `text/plain; name*0*=utf-8''a%20100%25%20%C3%A4; name*1=b`},
+		{`text/plain; name*0=a; name*1="100% \xc3\xa4"`, `text/plain; name*0=a; name*1*=100%25%20%C3%A4`},
+		{"text/plain; \xc3\xa4.txt; charset=a", "text/plain; =?utf-8?B?w6QudHh0?=; charset=a"},
+		{"text/plain; gr\xc3\xbcn=a", "text/plain; =?utf-8?B?Z3LDvG49YQ==?="},
+	} {
+		value := strings.ReplaceAll(tc.value, `\xc3\xa4`, "\xc3\xa4")
+		m := parseMessage("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: " + value + "\n\na\n--b--\n")
+		signed, _ := prepare(t, m)
+		if faults := canonicalFaults(signed); faults != nil {
+			t.Errorf("%q became\n%q\nwhich has %v", tc.value, signed, faults)
+		}
+		_, part, _ := strings.Cut(signed, "\r\n--b\r\n")
+		header, _ := mail.SplitMessage([]byte(part))
+		if got := strings.ReplaceAll(header.Get("Content-Type"), "\r\n", ""); got != tc.want {
+			t.Errorf("%q became %q, want %q", tc.value, got, tc.want)
+		}
+	}
+	m := parseMessage("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-ID: <\xe4@example.org>\n\na\n--b--\n")
+	if signed, _ := prepare(t, m); !strings.Contains(signed, "\r\nContent-ID: =?unknown-8bit?B?PORAZXhhbXBsZS5vcmc+?=\r\n") {
+		t.Errorf("the Content-ID is lost in\n%q", signed)
+	}
+}

@@ -1,7 +1,6 @@
 package pgpmime
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -14,13 +13,15 @@ func encodeParameters(value string) (string, error) {
 	}
 	p := parseParameters(value)
 	if mustEncode(p.first) {
-		return "", errors.New("does not begin with a type in US-ASCII")
+		p.first = encodeText(p.first) // no type, as before: readers take it for text/plain (RFC 2045, section 5.2)
 	}
 	for i, q := range p.list {
 		switch {
 		case !mustEncode(q.raw):
-		case q.name == "" || len(q.name) > mostPerPiece || !is7bit(q.name) || strings.Contains(q.name, "*"):
-			return "", errors.New("has a parameter that is not in US-ASCII and cannot be encoded")
+		case strings.Contains(q.name, "*") && is7bit(q.name) && len(q.name) <= mostPerPiece:
+			p.list[i].raw = escapedParameter(q.name, q.value)
+		case q.name == "" || len(q.name) > mostPerPiece || !is7bit(q.name) || strings.ContainsAny(q.name, " \t"):
+			p.list[i].raw = encodeText(q.raw) // nobody could read it, but nothing is lost
 		default:
 			p.list[i].raw = extendedParameter(q.name, q.value)
 		}
@@ -28,17 +29,45 @@ func encodeParameters(value string) (string, error) {
 	return p.String(), nil
 }
 
+// escapedParameter returns a piece or an extended parameter with the octets escaped in it that should have been. A piece
+// that was not extended becomes so; the charset is named in the first one only (RFC 2231, section 4.1).
+func escapedParameter(name, value string) string {
+	extended := strings.HasSuffix(name, "*")
+	var b strings.Builder
+	b.WriteString(" " + name)
+	if !extended {
+		b.WriteByte('*')
+	}
+	b.WriteByte('=')
+	if !extended && strings.HasSuffix(name, "*0") {
+		b.WriteString(charsetOf(value))
+	}
+	for i := range len(value) {
+		if c := value[i]; isAttributeChar(c) || extended && (c == '%' || c == '\'') {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// charsetOf returns the begin of an extended value. Octets of an unknown charset name none.
+func charsetOf(value string) string {
+	if utf8.ValidString(value) {
+		return "utf-8''"
+	}
+	return "''"
+}
+
 // mostPerPiece is about how long a name, and a piece of a value, may be for a line that is short.
 const mostPerPiece = 50
 
 // extendedParameter returns the parameter with a charset and percent-encoded octets, in several pieces if it is long
-// (RFC 2231, sections 3 and 4). Octets of an unknown charset name none.
+// (RFC 2231, sections 3 and 4).
 func extendedParameter(name, value string) string {
 	var pieces []string
-	piece := "''"
-	if utf8.ValidString(value) {
-		piece = "utf-8''"
-	}
+	piece := charsetOf(value)
 	for i := range len(value) {
 		if len(piece) > mostPerPiece {
 			pieces = append(pieces, piece)
