@@ -3,6 +3,7 @@ package pgpmime
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"sealmilter/internal/mail"
 )
@@ -80,32 +81,54 @@ func (e *entity) keep(inBase64 bool) {
 
 // canonicalizeLeaf chooses the transfer encoding (RFC 2045, section 6) that the leaf needs.
 func (e *entity) canonicalizeLeaf() error {
+	if e.media.main == "multipart" && e.bodyFaults&^bareLF != 0 {
+		e.readAsText()
+	}
 	// Text is lines, whatever ends them. Anything else is octets, and a bare LF is one of them.
 	lines := !e.identity || e.media.isText() || e.media.main == "message" || e.media.main == "multipart"
 	switch found := e.bodyFaults &^ bareLF; {
 	case e.bodyFaults == 0 || lines && found == 0:
 		e.rendering = verbatim
-	case e.encoding == "quoted-printable":
+	case e.encoding == quotedPrintable:
 		e.rendering = repaired
-	case e.encoding == "base64":
+	case e.encoding == base64Encoding:
 		e.rendering = rewrapped
+	case !e.identity && found&breaking == 0:
+		e.rendering = verbatim
 	case !e.identity:
-		return e.keepUnencoded("has an unknown Content-Transfer-Encoding")
-	case e.media.main == "multipart":
-		return e.keepUnencoded("is a multipart without a usable boundary")
+		e.readAsOctets()
 	case e.media.is("message", "partial") || e.media.is("message", "external-body"):
 		return e.keepUnencoded("is of a type that must not be encoded")
 	case lines && (!e.media.isText() || quotedSize(e.body) <= base64Size(len(e.body))):
 		e.rendering = quotedText
-		e.setEncoding("quoted-printable")
+		e.setEncoding(quotedPrintable)
 	case lines:
 		e.rendering = encodedText
-		e.setEncoding("base64")
+		e.setEncoding(base64Encoding)
 	default:
 		e.rendering = encoded
-		e.setEncoding("base64")
+		e.setEncoding(base64Encoding)
 	}
 	return nil
+}
+
+// readAsText labels a multipart that has no parts, since no boundary is named or the one that is does not occur, as what it is
+// read as: text (RFC 2045, section 5.2). A multipart could not be encoded (section 6.4).
+func (e *entity) readAsText() {
+	value := " text/plain"
+	if e.bodyFaults&eightBit != 0 && utf8.Valid(e.body) {
+		value += "; charset=utf-8"
+	}
+	e.media = mediaType{main: "text", sub: "plain", parameters: parseParameters(value)}
+	e.setField("Content-Type", value)
+}
+
+// readAsOctets has a body in an encoding from before MIME travel as it is within another one, of the type that RFC 2045, section
+// 6.4, has for encodings that a reader does not know.
+func (e *entity) readAsOctets() {
+	e.setField("Content-Type", " application/octet-stream")
+	e.rendering = encoded
+	e.setEncoding(base64Encoding)
 }
 
 // keepUnencoded is for leaves that nobody could decode if they were encoded.
@@ -137,7 +160,7 @@ func (e *entity) wrap() {
 		e.setField("Content-Type", e.media.parameters.String())
 	}
 	e.nameWrapped()
-	e.setEncoding("base64")
+	e.setEncoding(base64Encoding)
 }
 
 // nameWrapped gives a message/global that has no name one. Few clients know the type; by its name most of them open the

@@ -71,10 +71,10 @@ func (e *entity) inCharset(text string) ([]byte, bool) {
 
 // isASCII reports whether the content is known to be all US-ASCII, without decoding base64.
 func (e *entity) isASCII() bool {
-	if !e.identity && e.encoding != "quoted-printable" || e.bodyFaults&eightBit != 0 {
+	if !e.identity && e.encoding != quotedPrintable || e.bodyFaults&eightBit != 0 {
 		return false
 	}
-	for rest := e.body; e.encoding == "quoted-printable"; {
+	for rest := e.body; e.encoding == quotedPrintable; {
 		i := bytes.IndexByte(rest, '=')
 		if i < 0 {
 			break

@@ -22,8 +22,9 @@
 //     7-bit it becomes the content of a message/global part in base64 (RFC 6532, section 3.7), which keeps its
 //     octets, with the name message.eml. So does a forwarded message with such a part in it. A message that is such a
 //     part as a whole is put into a multipart/mixed first, which has the protected header.
-//   - What must not be encoded, or is encoded in an unknown way, may keep such lines, too. If it is not 7-bit, the
-//     message is refused.
+//   - What must not be encoded (message/partial, message/external-body) may keep such lines, too. If it is not 7-bit, the
+//     message is refused. What is in an encoding from before MIME, such as uuencode, may keep them as well; if it is not
+//     7-bit, its octets travel as application/octet-stream.
 //   - An address with a UTF-8 local part stays as it is. It has no 7-bit form (RFC 6532), and its message travels
 //     only where SMTPUTF8 is spoken.
 package pgpmime

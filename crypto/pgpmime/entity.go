@@ -83,14 +83,30 @@ func (e *entity) malformed(problem string) error {
 	return &MalformedError{Part: e.number, Problem: problem}
 }
 
-// transferEncoding returns the first Content-Transfer-Encoding. Spellings such as "8-bit" and "8 bit" are none of RFC
-// 2045, section 6.1, but every client takes them for what they mean.
+// transferEncoding returns what the first Content-Transfer-Encoding names, and whether it encodes nothing. Spellings such as
+// "8-bit" and "8 bit", and anything behind the name, are not in RFC 2045, section 6.1, but every client takes them for what they
+// mean. Of a name that is nobody's, such as that of a charset, clients think that it encodes nothing.
 func transferEncoding(h mail.Header) (encoding string, identity bool) {
-	encoding, _, _ = strings.Cut(strings.ToLower(h.Get("Content-Transfer-Encoding")), "(")
-	encoding = strings.TrimSpace(encoding)
+	encoding = strings.ToLower(h.Get("Content-Transfer-Encoding"))
+	if end := strings.IndexAny(encoding, "(;"); end >= 0 {
+		encoding = encoding[:end]
+	}
+	encoding = strings.Trim(encoding, " \t\"\x00\r")
+	switch encoding {
+	case quotedPrintable, base64Encoding, "uuencode", "x-uuencode", "uue", "x-uue", "yenc", "x-yenc", "x-yencode",
+		"binhex", "x-binhex", "binhex40", "mac-binhex40":
+		return encoding, false
+	}
 	switch strings.NewReplacer(" ", "", "-", "").Replace(encoding) {
 	case "", "7bit", "7bits", "8bit", "8bits", "binary":
 		return encoding, true
 	}
-	return encoding, false
+	return unknownEncoding, true
 }
+
+// Names of transfer encodings. That of an unknown one is not the one in the message.
+const (
+	quotedPrintable = "quoted-printable"
+	base64Encoding  = "base64"
+	unknownEncoding = "unknown"
+)

@@ -59,7 +59,10 @@ func cleanLines(value string) []string {
 		if i < len(lines)-1 {
 			line = strings.TrimSuffix(line, "\r")
 		}
-		line = strings.TrimRight(strings.NewReplacer("\r", " ", "\x00", "").Replace(line), " \t")
+		if strings.ContainsAny(line, "\r\x00") {
+			line = strings.ReplaceAll(strings.ReplaceAll(line, "\r", " "), "\x00", "")
+		}
+		line = strings.TrimRight(line, " \t")
 		switch {
 		case i > 0 && line == "":
 			continue

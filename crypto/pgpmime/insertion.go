@@ -25,16 +25,16 @@ func (e *entity) insert(at int, make func(padding string) ([]byte, bool)) bool {
 		return false
 	}
 	switch {
-	case e.encoding == "base64":
+	case e.encoding == base64Encoding:
 		return e.insertBase64(at, make)
-	case e.encoding == "quoted-printable":
+	case e.encoding == quotedPrintable:
 		_, at, ok = e.decodeOpening(at)
 		e.rendering = repaired
 	case !e.identity:
 		return false
 	case e.rendering == verbatim && (lineFaults(octets) != 0 || isFromLine(e.body[at:])):
 		e.rendering = quotedText
-		e.setEncoding("quoted-printable")
+		e.setEncoding(quotedPrintable)
 	}
 	e.insertion = &insertion{from: at, to: at, octets: octets}
 	return ok
@@ -88,10 +88,10 @@ func (e *entity) renderInserted(r *rendered) {
 // they end. It reports false if they cannot be decoded.
 func (e *entity) decodeOpening(most int) (octets []byte, end int, ok bool) {
 	switch {
-	case e.encoding == "quoted-printable":
+	case e.encoding == quotedPrintable:
 		octets, end = decodeQuoted(e.body, most)
 		return octets, end, true
-	case e.encoding == "base64":
+	case e.encoding == base64Encoding:
 		return decodeBase64(e.body, most)
 	case e.identity:
 		end = min(most, len(e.body))

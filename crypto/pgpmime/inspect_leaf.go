@@ -30,11 +30,11 @@ func maybeSequence(begin []byte) bool { return len(begin) > 0 && begin[0] == 0x3
 // end and held in memory a second time: what is known after its beginning is an error.
 func (e *entity) decode(maybe func(begin []byte) bool) ([]byte, error) {
 	switch {
-	case e.encoding == "quoted-printable":
+	case e.encoding == quotedPrintable:
 		return e.readDecoded(quotedprintable.NewReader(bytes.NewReader(e.body)), maybe)
-	case e.encoding == "base64":
+	case e.encoding == base64Encoding:
 		return e.readDecoded(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(e.body)), maybe)
-	case !e.identity:
+	case !e.identity || e.encoding == unknownEncoding:
 		return nil, e.malformed("has an unknown Content-Transfer-Encoding")
 	case !maybe(e.body[:min(len(e.body), maxPrefix)]):
 		return nil, errNotAlone

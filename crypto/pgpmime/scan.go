@@ -48,13 +48,16 @@ func (s *scanner) scan(e *entity, assumed string, depth int) error {
 	e.media = parseMediaType(e.header, assumed)
 	e.encoding, e.identity = transferEncoding(e.header)
 	e.headFaults = lineFaults(e.head)
-	if e.identity && e.encoding != "7bit" && e.encoding != "" {
+	if e.identity && e.encoding != "7bit" && e.encoding != "" && e.encoding != unknownEncoding {
 		e.headFaults |= mislabelled
 	}
 	switch {
 	case e.media.main == "multipart" && e.media.boundary != "":
 		return s.scanMultipart(e, depth)
 	case e.holdsMessage():
+		if e.encoding == unknownEncoding {
+			e.headFaults |= mislabelled
+		}
 		return s.scanPart(e, e.number, e.body, "text/plain", depth)
 	}
 	e.bodyFaults = lineFaults(e.body)
@@ -72,7 +75,7 @@ func (s *scanner) scanMultipart(e *entity, depth int) error {
 		e.bodyFaults = lineFaults(e.body)
 		return nil
 	}
-	if !e.identity {
+	if !e.identity || e.encoding == unknownEncoding {
 		e.headFaults |= mislabelled // RFC 2045, section 6.4
 	}
 	e.bodyFaults = e.multipart.faults | lineFaults(e.multipart.preamble) | lineFaults(e.multipart.epilogue)
