@@ -1,6 +1,8 @@
 package pgpmime
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -48,6 +50,9 @@ func (e *entity) canonicalize() error {
 
 func (e *entity) canonicalizeParts() error {
 	e.rendering = rebuilt
+	if e.bodyFaults&unfitBoundary != 0 && e.media.main == "multipart" && !e.media.hasFitBoundary() {
+		e.replaceBoundary()
+	}
 	for _, part := range e.parts {
 		switch err := part.canonicalize(); {
 		case err == nil:
@@ -77,6 +82,13 @@ func (e *entity) keep(inBase64 bool) {
 	case e.bodyFaults&(breaking|loose) != 0:
 		e.rendering = reframed
 	}
+}
+
+// replaceBoundary gives a multipart a boundary that is drawn from its body, and so is not in it.
+func (e *entity) replaceBoundary() {
+	digest := sha256.Sum256(e.body)
+	e.media.boundary, e.media.gap = "=_"+hex.EncodeToString(digest[:16]), ""
+	e.setField("Content-Type", e.media.without("boundary").String()+"; boundary=\""+e.media.boundary+"\"")
 }
 
 // canonicalizeLeaf chooses the transfer encoding (RFC 2045, section 6) that the leaf needs.

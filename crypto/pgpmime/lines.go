@@ -25,6 +25,7 @@ const (
 	mislabelled     // a transfer encoding other than 7bit where the content is 7bit, or may be nothing else
 	paddedDelimiter // white space behind a multipart's delimiter
 	unclosed        // a multipart without close delimiter
+	unfitBoundary   // a boundary that no delimiter line can have
 	loose           // a frame or header that some readers do not write as it came
 
 	claiming // a part says of itself what only the composer may say
@@ -32,7 +33,7 @@ const (
 
 // breaking are the faults that break a signature in transit. Trailing blanks and "From " lines get through both
 // MTAs.
-const breaking = eightBit | nul | bareCR | longLine | mislabelled | paddedDelimiter | unclosed
+const breaking = eightBit | nul | bareCR | longLine | mislabelled | paddedDelimiter | unclosed | unfitBoundary
 
 // String names the faults in the lines that break a signature.
 func (f faults) String() string {

@@ -89,8 +89,8 @@ type mediaType struct {
 	// main and sub are in lower case, both "" if the type cannot be read.
 	main, sub string
 	parameters
-	// boundary is the delimiter of a multipart, "" if there is none that could be one.
-	boundary string
+	// boundary is the delimiter of a multipart, "" if there is none. Blanks at its end, which nobody may rely on, are in gap.
+	boundary, gap string
 }
 
 // parseMediaType reads the first Content-Type of a header. Without one the type is the assumed one.
@@ -108,13 +108,15 @@ func parseMediaType(h mail.Header, assumed string) mediaType {
 		}
 	}
 	if t.main == "multipart" {
-		t.boundary = usableBoundary(t.get("boundary"))
-		if t.boundary == "" {
+		boundary := t.get("boundary")
+		if boundary == "" {
 			// The pieces of RFC 2231, section 3: rare, so the standard library may judge the whole field.
 			if _, params, err := mime.ParseMediaType(value); err == nil {
-				t.boundary = usableBoundary(params["boundary"])
+				boundary = params["boundary"]
 			}
 		}
+		t.boundary = strings.TrimRight(boundary, " \t")
+		t.gap = boundary[len(t.boundary):]
 	}
 	return t
 }
@@ -135,17 +137,10 @@ func (t mediaType) isText() bool {
 // maxBoundary is far above the 70 octets of RFC 2046, section 5.1.1, which some programs ignore.
 const maxBoundary = 250
 
-// usableBoundary returns "" for a boundary whose delimiter line could not be a line of the canonical form.
-func usableBoundary(s string) string {
-	if len(s) > maxBoundary || strings.HasSuffix(s, " ") {
-		return ""
-	}
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] >= 0x7f {
-			return ""
-		}
-	}
-	return s
+// hasFitBoundary reports whether the delimiter lines can be lines of the canonical form.
+func (t mediaType) hasFitBoundary() bool {
+	return t.gap == "" && len(t.boundary) <= maxBoundary &&
+		!strings.ContainsFunc(t.boundary, func(r rune) bool { return r < ' ' || r >= 0x7f })
 }
 
 // splitParameters cuts s at the semicolons outside quoted strings. A quoted string begins behind "="; one that

@@ -14,11 +14,12 @@ type multipart struct {
 }
 
 // splitMultipart cuts a body at the delimiter lines of RFC 2046, section 5.1.1, in one pass. It gives up behind
-// most+1 parts. Where the close delimiter is missing it is thought to stand at the end, in a line of its own.
-func splitMultipart(body []byte, boundary string, most int) multipart {
+// most+1 parts. gap are blanks that belong to the boundary, but that some writer or MTA may have left out. Where the close delimiter is missing it is thought to stand at the end, in a line of its own.
+func splitMultipart(body []byte, boundary, gap string, most int) multipart {
 	var m multipart
 	dashes := []byte("--" + boundary)
-	at, found := nextDelimiter(body, 0, dashes)
+	closing := []byte(gap + "--")
+	at, found := nextDelimiter(body, 0, dashes, closing)
 	if !found || at.closes {
 		return m
 	}
@@ -29,7 +30,7 @@ func splitMultipart(body []byte, boundary string, most int) multipart {
 		if at.padded {
 			m.faults |= paddedDelimiter
 		}
-		next, found := nextDelimiter(body, at.end, dashes)
+		next, found := nextDelimiter(body, at.end, dashes, closing)
 		if !found {
 			m.addPart(body[at.end:])
 			m.faults |= unclosed
@@ -72,8 +73,9 @@ type delimiter struct {
 	ended      bool // by a line end, not by the end of the body
 }
 
-// nextDelimiter finds the first delimiter line at or behind from, which is the start of a line.
-func nextDelimiter(body []byte, from int, dashes []byte) (delimiter, bool) {
+// nextDelimiter finds the first delimiter line at or behind from, which is the start of a line. dashes are what it begins with,
+// closing what makes it the last, beside "--".
+func nextDelimiter(body []byte, from int, dashes, closing []byte) (delimiter, bool) {
 	for from < len(body) {
 		i := bytes.Index(body[from:], dashes)
 		if i < 0 {
@@ -90,7 +92,9 @@ func nextDelimiter(body []byte, from int, dashes []byte) (delimiter, bool) {
 		}
 		rest := trimLineEnd(body[start+len(dashes) : end])
 		d := delimiter{start: start, end: end, ended: ended}
-		rest, d.closes = bytes.CutPrefix(rest, []byte("--"))
+		if rest, d.closes = bytes.CutPrefix(rest, []byte("--")); !d.closes {
+			rest, d.closes = bytes.CutPrefix(rest, closing)
+		}
 		d.padded = len(rest) > 0
 		if len(bytes.Trim(rest, " \t")) == 0 {
 			return d, true

@@ -70,7 +70,7 @@ func tooMuch(problem string, limit int) error {
 }
 
 func (s *scanner) scanMultipart(e *entity, depth int) error {
-	e.multipart = splitMultipart(e.body, e.media.boundary, maxParts-s.parts)
+	e.multipart = splitMultipart(e.body, e.media.boundary, e.media.gap, maxParts-s.parts)
 	if e.multipart.parts == nil {
 		e.bodyFaults = lineFaults(e.body)
 		return nil
@@ -81,6 +81,9 @@ func (s *scanner) scanMultipart(e *entity, depth int) error {
 	e.bodyFaults = e.multipart.faults | lineFaults(e.multipart.preamble) | lineFaults(e.multipart.epilogue)
 	if e.multipart.looseFrame() {
 		e.bodyFaults |= loose
+	}
+	if !e.media.hasFitBoundary() {
+		e.bodyFaults |= unfitBoundary
 	}
 	assumed := "text/plain"
 	if e.media.sub == "digest" {
