@@ -29,6 +29,10 @@ const (
 // The decoded content of a leaf never changes, save that text gets CRLF line ends. The error is a [*MalformedError].
 func (e *entity) canonicalize() error {
 	switch {
+	case e.unread:
+		if err := e.canonicalizeUnread(); err != nil {
+			return err
+		}
 	case e.parts == nil:
 		if err := e.canonicalizeLeaf(); err != nil {
 			return err
@@ -46,6 +50,19 @@ func (e *entity) canonicalize() error {
 		e.setEncoding("7bit")
 	}
 	return e.canonicalizeHeader()
+}
+
+// canonicalizeUnread treats what was not taken apart as if a signature were in it.
+func (e *entity) canonicalizeUnread() error {
+	switch {
+	case e.bodyFaults&breaking == 0:
+		e.rendering = verbatim
+	case e.nested:
+		return e.malformed("is too deep to be brought into 7-bit form") // so that the message is wrapped around it
+	default:
+		e.wrap()
+	}
+	return nil
 }
 
 func (e *entity) canonicalizeParts() error {
@@ -164,7 +181,7 @@ func (e *entity) isOpaque() bool {
 // 6532, section 3.7); every message/rfc822 is a message/global, too, and a signed entity with its header is one.
 func (e *entity) wrap() {
 	e.rendering = wrapped
-	if e.isSealed() {
+	if e.media.main == "multipart" {
 		e.inner = append(e.header.AppendTo(nil), '\r', '\n')
 		e.header = mail.Header{{Name: "Content-Type", Value: " message/global"}}
 	} else {

@@ -204,13 +204,10 @@ func TestLimits(t *testing.T) {
 		deep.WriteString(strings.ReplaceAll(nested, "%", strings.Repeat("b", i%60+1)+string(rune('a'+i/60%26))))
 	}
 	for _, tc := range []struct{ name, text, want string }{
-		{"5000 multiparts in each other", deep.String(), "the message is nested more than 50 levels deep"},
-		{"5000 messages in each other", strings.Repeat("Content-Type: message/rfc822\n\n", 5000),
-			"the message is nested more than 50 levels deep"},
-		{"200,000 parts", "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", 200_000),
-			"the message has more than 1000 parts"},
-		{"a multipart in itself", strings.Repeat(strings.ReplaceAll(nested, "%", "b"), 200_000),
-			"the message has more than 1000 parts"},
+		{"5000 multiparts in each other", deep.String(), ""},
+		{"5000 messages in each other", strings.Repeat("Content-Type: message/rfc822\n\n", 5000), ""},
+		{"200,000 parts", "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", 200_000), ""},
+		{"a multipart in itself", strings.Repeat(strings.ReplaceAll(nested, "%", "b"), 200_000), ""},
 		{"a million fields", strings.Repeat("a:\n", 1_000_000), "the message has more than 100000 header fields"},
 		{"a header without end", "Content-Type: multipart/mixed; boundary=b\n\n--b\n" + strings.Repeat("a:\n", 1_000_000),
 			"part 1 of the message has a header of more than 1048576 octets"},

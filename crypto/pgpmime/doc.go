@@ -22,6 +22,8 @@
 //     7-bit it becomes the content of a message/global part in base64 (RFC 6532, section 3.7), which keeps its
 //     octets, with the name message.eml. So does a forwarded message with such a part in it. A message that is such a
 //     part as a whole is put into a multipart/mixed first, which has the protected header.
+//   - What is in the fiftieth level of parts in parts, or beyond the first five thousand parts, is not looked into, and is treated
+//     like that.
 //   - What must not be encoded (message/partial, message/external-body) may keep such lines, too. If it is not 7-bit, the
 //     message is refused. What is in an encoding from before MIME, such as uuencode, may keep them as well; if it is not
 //     7-bit, its octets travel as application/octet-stream.

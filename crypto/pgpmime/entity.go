@@ -23,6 +23,7 @@ type entity struct {
 	// A composite entity has parts: a multipart its parts, a message/rfc822 or message/global its message.
 	multipart multipart
 	parts     []*entity
+	unread    bool // it was not looked whether it has some
 
 	headFaults, bodyFaults faults
 	headChanged            bool

@@ -8,17 +8,17 @@ import (
 )
 
 // Limits of one message. The depth bounds the passes over its octets, so that the time stays linear in its size; the
-// others bound the memory.
+// others bound the memory. What is deeper, or has more parts, is not taken apart.
 const (
 	maxDepth       = 50
-	maxParts       = 1000
+	maxParts       = 5000
 	maxFields      = 100_000  // of all headers together
 	maxPartHeader  = 1 << 20  // octets
 	maxContentType = 64 << 10 // octets
 )
 
 // scanner reads the structure of one message.
-type scanner struct{ parts, fields int }
+type scanner struct{ parts, fields int } // parts does not count the message itself
 
 // scanMessage reads the structure of a message. Its header may have any fields; only those about the body matter.
 func scanMessage(header mail.Header, body []byte) (*entity, error) {
@@ -33,13 +33,8 @@ func scanMessage(header mail.Header, body []byte) (*entity, error) {
 // scan reads what the header says and descends into composite entities. An entity without Content-Type has the
 // assumed one.
 func (s *scanner) scan(e *entity, assumed string, depth int) error {
-	s.parts++
 	s.fields += len(e.header)
 	switch {
-	case depth > maxDepth:
-		return tooMuch("is nested more than %d levels deep", maxDepth)
-	case s.parts > maxParts:
-		return tooMuch("has more than %d parts", maxParts)
 	case s.fields > maxFields:
 		return tooMuch("has more than %d header fields", maxFields)
 	case len(e.header.Get("Content-Type")) > maxContentType:
@@ -52,9 +47,12 @@ func (s *scanner) scan(e *entity, assumed string, depth int) error {
 		e.headFaults |= mislabelled
 	}
 	switch {
+	case depth >= maxDepth || s.parts >= maxParts:
+		e.unread = e.media.main == "multipart" && e.media.boundary != "" || e.holdsMessage()
 	case e.media.main == "multipart" && e.media.boundary != "":
 		return s.scanMultipart(e, depth)
 	case e.holdsMessage():
+		s.parts++
 		if e.encoding == unknownEncoding {
 			e.headFaults |= mislabelled
 		}
@@ -71,6 +69,11 @@ func tooMuch(problem string, limit int) error {
 
 func (s *scanner) scanMultipart(e *entity, depth int) error {
 	e.multipart = splitMultipart(e.body, e.media.boundary, e.media.gap, maxParts-s.parts)
+	s.parts += len(e.multipart.parts)
+	if s.parts > maxParts {
+		e.unread = true
+		e.multipart = multipart{}
+	}
 	if e.multipart.parts == nil {
 		e.bodyFaults = lineFaults(e.body)
 		return nil
