@@ -2,17 +2,21 @@
 # make test   everything that proves the promises; real Postfix and gpg included
 # make campaign KILLS=1000 SEED=1
 #             mail under kill -9 and every other fault; fails if anything was lost, shown or sent twice
+# make corpus CORPUS=DIR
+#             a folder of mail and certificates, sealed and imported, and judged by gpg; fails if anything was changed or shown
 # make lint   gofmt, vet, staticcheck, govulncheck
 
 GO          ?= go
 KILLS       ?= 100
 SEED        ?= 1
+CORPUS      ?= internal/lab/corpus/testdata
+CORPUSFLAGS ?=
 # Tests of keys/ that do not care which database there is, or that mostly unlock secret keys, which is slow by design.
 NO_DATABASE  = GnuPG|Resolver|Fetch|LDAP|DANE|WKD|VKS|HKP|Hosts|Remote|Passphrase|Locked|Extend|Revocation
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build demo test campaign lint tools
+.PHONY: build demo test campaign corpus lint tools
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/sealmilter
@@ -30,6 +34,10 @@ test: tools
 
 campaign: tools
 	$(GO) run ./internal/lab/campaign/run -kills $(KILLS) -seed $(SEED)
+
+# -v in CORPUSFLAGS tells what was refused and why, -json prints a line for each file.
+corpus: tools
+	@$(GO) run ./internal/lab/corpus/run $(CORPUSFLAGS) $(CORPUS)
 
 lint:
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }

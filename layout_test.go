@@ -44,7 +44,9 @@ var imports = map[string][]string{
 	"internal/lab/campaign":     {"internal/lab", "deploy/postfix"},
 	"internal/lab/campaign/run": {"internal/lab", "internal/lab/campaign"},
 
-	"internal/lab/presigned": {"internal/lab"},
+	"internal/lab/presigned":  {"internal/lab"},
+	"internal/lab/corpus":     {"internal/mail", "internal/store", "crypto", "crypto/pgpmime", "keys"},
+	"internal/lab/corpus/run": {"internal/lab/corpus"},
 }
 
 // owners lists the libraries that only one package may know, so that each can be replaced in one place.
