@@ -203,6 +203,8 @@ func TestControlCharactersInHeader(t *testing.T) {
 func TestOddParameters(t *testing.T) {
 	for _, tc := range []struct{ value, want string }{
 		{"text/pl\xe4in; charset=a", "=?unknown-8bit?B?dGV4dC9wbORpbg==?=; charset=a"},
+		{"text/html \xe4=\"a;b\xe4\"; charset=a", "text/html =?unknown-8bit?B?5D0iYTti5CI=?=; charset=a"},
+		{"text/plain; \xe4=\"a;b \xe4\"; charset=a", "text/plain; =?unknown-8bit?B?5D0iYTtiIOQi?=; charset=a"},
 		{"text/plain; name*=utf-8''a b\xc3\xa4%20c", "text/plain; name*=utf-8''a%20b%C3%A4%20c"},
 		{`text/plain; name*0="a 100% \xc3\xa4"; name*1=b`, `text/plain; name*0*=utf-8''a%20100%25%20%C3%A4; name*1=b`},
 		{`text/plain; name*0=a; name*1="100% \xc3\xa4"`, `text/plain; name*0=a; name*1*=100%25%20%C3%A4`},

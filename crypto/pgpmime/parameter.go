@@ -13,7 +13,7 @@ func encodeParameters(value string) (string, error) {
 	}
 	p := parseParameters(value)
 	if mustEncode(p.first) {
-		p.first = encodeText(p.first) // no type, as before: readers take it for text/plain (RFC 2045, section 5.2)
+		p.first = encodeType(p.first)
 	}
 	for i, q := range p.list {
 		switch {
@@ -21,12 +21,22 @@ func encodeParameters(value string) (string, error) {
 		case strings.Contains(q.name, "*") && is7bit(q.name) && len(q.name) <= mostPerPiece:
 			p.list[i].raw = escapedParameter(q.name, q.value)
 		case q.name == "" || len(q.name) > mostPerPiece || !is7bit(q.name) || strings.ContainsAny(q.name, " \t"):
-			p.list[i].raw = encodeText(q.raw) // nobody could read it, but nothing is lost
+			p.list[i].raw = " " + encodedWords(strings.TrimSpace(q.raw)) // nobody could read it, but nothing is lost
 		default:
 			p.list[i].raw = extendedParameter(q.name, q.value)
 		}
 	}
 	return p.String(), nil
+}
+
+// encodeType encodes what stands where a type should, but for a type in US-ASCII that it begins with. Readers take the rest for
+// text/plain, as before (RFC 2045, section 5.2). No quote is left without its other half.
+func encodeType(first string) string {
+	typ, rest, _ := strings.Cut(strings.TrimSpace(first), " ")
+	if mustEncode(typ) || strings.Contains(typ, `"`) {
+		return " " + encodedWords(strings.TrimSpace(first))
+	}
+	return " " + typ + " " + encodedWords(rest)
 }
 
 // escapedParameter returns a piece or an extended parameter with the octets escaped in it that should have been. A piece
