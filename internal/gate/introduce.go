@@ -49,6 +49,9 @@ func (g *Gate) introduction(m *mail.Message, plan *Plan, signer *crypto.Signer) 
 		kind = autocryptMutualField
 	}
 	autocrypt, err := g.keyFields.get(kind, signer.Cert(), from[0], g.Now())
+	if err == nil && octetsOf(m.Header) > maxBesideAutocrypt {
+		err = errLongHeader
+	}
 	if g.Config.Headers.Autocrypt && !m.Header.Has("Autocrypt") {
 		switch {
 		case err == nil && g.hidesNames() && tellsName(signer.Cert()):
@@ -94,6 +97,19 @@ func (g *Gate) lacksKey(ctx context.Context, author mail.Addr, d Decision) bool 
 	default:
 		return false
 	}
+}
+
+// maxBesideAutocrypt is how many octets a header may have for 10 KiB more to be no matter: sendmail refuses copies with 32 KiB
+// (MaxHeadersLength).
+const maxBesideAutocrypt = 16 << 10
+
+var errLongHeader = errors.New("the header is long already")
+
+func octetsOf(h mail.Header) (n int) {
+	for _, f := range h {
+		n += len(f.Name) + len(f.Value) + len(":\r\n")
+	}
+	return n
 }
 
 // isLetter reports whether a message is one that somebody writes to others, rather than one that a program makes of another

@@ -152,6 +152,9 @@ func TestAuthorIsIntroduced(t *testing.T) {
 		{name: "no OpenPGP", adjust: func(w *world) { w.Config.Headers.OpenPGP = false }, autocrypt: "addr keydata"},
 		{name: "the client's own Autocrypt", message: func(t *testing.T) *mail.Message { return letter(t, "Autocrypt: broken") }, preference: "signencrypt", otherFields: true},
 		{name: "the client's own OpenPGP", message: func(t *testing.T) *mail.Message { return letter(t, "OpenPGP: broken") }, autocrypt: "addr keydata", otherFields: true},
+		{name: "a long header", message: func(t *testing.T) *mail.Message {
+			return letter(t, "X-Long: "+strings.Repeat(strings.Repeat("x", 70)+"\r\n ", 250)+"x")
+		}, preference: "signencrypt"},
 		{name: "two authors", message: func(t *testing.T) *mail.Message { return letter(t, "From: alice@example.org, Alice@Example.Org") }},
 		{name: "a list's mail", message: func(t *testing.T) *mail.Message { return letter(t, "List-Id: <l.example.org>") }},
 		{name: "a list's mail without its name", message: func(t *testing.T) *mail.Message { return letter(t, "Precedence: List") }},
