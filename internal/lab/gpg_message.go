@@ -1,12 +1,9 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"mime"
-	"net/mail"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,45 +24,37 @@ type Opened struct {
 	Status []string
 }
 
-// Open decrypts and verifies a PGP/MIME message (RFC 3156) with the real gpg. It finds the parts by its own plain
-// reading of RFC 2046, section 5.1, and shares no code with what made the message. It is an error if decryption
-// fails or a signature is not good; a message without OpenPGP is none. Secret keys with a passphrase are not used.
+// Open decrypts and verifies a PGP/MIME message (RFC 3156) with the real gpg. It finds the parts as [SplitContainer]
+// does. It is an error if decryption fails or a signature is not good; a message without OpenPGP is none. Secret keys
+// with a passphrase are not used.
 func (g *GPG) Open(ctx context.Context, message []byte) (*Opened, error) {
-	parsed, err := mail.ReadMessage(bytes.NewReader(message))
-	if err != nil {
-		return nil, fmt.Errorf("read the message: %w", err)
-	}
-	mediaType, params, err := mime.ParseMediaType(parsed.Header.Get("Content-Type"))
-	if err != nil {
+	return g.OpenLocked(ctx, message, "")
+}
+
+// OpenLocked does the same with secret keys that have a passphrase.
+func (g *GPG) OpenLocked(ctx context.Context, message []byte, passphrase string) (*Opened, error) {
+	container, err := SplitContainer(message)
+	switch {
+	case errors.Is(err, ErrNoContainer):
 		return &Opened{Payload: message}, nil
-	}
-	switch mediaType {
-	case "multipart/encrypted", "multipart/signed":
-	default:
-		return &Opened{Payload: message}, nil
-	}
-	parts, err := splitParts(message, params["boundary"])
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", mediaType, err)
-	}
-	if len(parts) != 2 {
-		return nil, fmt.Errorf("%s: %d parts instead of 2", mediaType, len(parts))
+	case err != nil:
+		return nil, err
 	}
 	var opened *Opened
-	if mediaType == "multipart/signed" {
-		opened, err = g.verify(ctx, parts[0], bodyOf(parts[1]))
+	if container.Encrypted {
+		opened, err = g.decrypt(ctx, container.OpenPGP, passphrase)
 	} else {
-		opened, err = g.decrypt(ctx, bodyOf(parts[1]))
+		opened, err = g.verify(ctx, container.Signed, container.OpenPGP)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", mediaType, err)
+		return nil, fmt.Errorf("%s: %w", container.MediaType, err)
 	}
 	return opened, nil
 }
 
 // decrypt opens one OpenPGP message, and checks the signature in it if there is one.
-func (g *GPG) decrypt(ctx context.Context, message []byte) (*Opened, error) {
-	payload, status, err := g.run(ctx, message, "", "--decrypt")
+func (g *GPG) decrypt(ctx context.Context, message []byte, passphrase string) (*Opened, error) {
+	payload, status, err := g.run(ctx, message, passphrase, "--decrypt")
 	if err != nil {
 		return nil, err
 	}
@@ -133,45 +122,4 @@ func (o *Opened) readStatus() error {
 	}
 	o.Signer = signer
 	return nil
-}
-
-// splitParts cuts a multipart entity at its boundary lines. A part excludes the line end before the next boundary,
-// which belongs to the boundary.
-func splitParts(entity []byte, boundary string) ([][]byte, error) {
-	if boundary == "" {
-		return nil, errors.New("no boundary")
-	}
-	var parts [][]byte
-	start := -1 // of the current part
-	for at := 0; at < len(entity); {
-		end := bytes.IndexByte(entity[at:], '\n')
-		if end < 0 {
-			end = len(entity)
-		} else {
-			end += at + 1
-		}
-		line := strings.TrimRight(string(entity[at:end]), " \t\r\n")
-		last := line == "--"+boundary+"--"
-		if last || line == "--"+boundary {
-			if start >= 0 {
-				part := bytes.TrimSuffix(entity[start:at], []byte("\n"))
-				parts = append(parts, bytes.TrimSuffix(part, []byte("\r")))
-			}
-			if last {
-				return parts, nil
-			}
-			start = end
-		}
-		at = end
-	}
-	return nil, errors.New("no closing boundary")
-}
-
-// bodyOf returns what follows the header of a part.
-func bodyOf(part []byte) []byte {
-	if body, found := bytes.CutPrefix(part, []byte("\r\n")); found {
-		return body
-	}
-	_, body, _ := bytes.Cut(part, []byte("\r\n\r\n"))
-	return body
 }
