@@ -4,6 +4,7 @@
 #             mail under kill -9 and every other fault; fails if anything was lost, shown or sent twice
 # make corpus CORPUS=DIR
 #             a folder of mail and certificates, sealed and imported, and judged by gpg; fails if anything was changed or shown
+# make interop   real mail programs read what is composed; fails unless docs/interop.md has what came out (UPDATE=1 writes it)
 # make lint   gofmt, vet, staticcheck, govulncheck
 
 GO          ?= go
@@ -16,7 +17,7 @@ NO_DATABASE  = GnuPG|Resolver|Fetch|LDAP|DANE|WKD|VKS|HKP|Hosts|Remote|Passphras
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build demo test campaign corpus lint tools
+.PHONY: build demo test campaign corpus interop lint tools
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/sealmilter
@@ -38,6 +39,9 @@ campaign: tools
 # -v in CORPUSFLAGS tells what was refused and why, -json prints a line for each file.
 corpus: tools
 	@$(GO) run ./internal/lab/corpus/run $(CORPUSFLAGS) $(CORPUS)
+
+interop: tools
+	$(GO) run ./internal/lab/interop/run $(if $(UPDATE),-update)
 
 lint:
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
