@@ -43,7 +43,7 @@ var imports = map[string][]string{
 
 	"internal/lab/campaign":     {"internal/lab", "deploy/postfix"},
 	"internal/lab/campaign/run": {"internal/lab", "internal/lab/campaign"},
-	"internal/lab/interop":      {"internal/mail", "internal/lab", "crypto", "crypto/pgpmime"},
+	"internal/lab/interop":      {"internal/mail", "internal/lab", "crypto", "crypto/pgpmime", "deploy/postfix", "deploy/sendmail"},
 	"internal/lab/interop/run":  {"internal/lab/interop"},
 
 	"internal/lab/presigned":  {"internal/lab"},

@@ -45,7 +45,7 @@ func (r *run) composeBroken(ctx context.Context, l letter, who correspondents, b
 	} {
 		version := l
 		version.name = fmt.Sprintf("broken %d", i) // it becomes the Message-ID
-		s, err := composeOne(composer(), broken.author, version, broken.made)
+		s, err := composeOne(usual(), broken.author, version, broken.made)
 		if err != nil {
 			return err
 		}

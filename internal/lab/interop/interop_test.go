@@ -88,7 +88,7 @@ func TestCompose(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, l := range all {
-		samples, err := compose(composer(), who, l)
+		samples, err := compose(usual(), who, l)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -66,8 +66,13 @@ func (k keyKind) byGPG(ctx context.Context, progress io.Writer, addr string) (ke
 		return nil, err
 	}
 	defer gpg.Close()
-	before := time.Now().Add(-time.Hour).UTC().Format("20060102T150405")
-	if _, err := gpg.Run(ctx, nil, "--faked-system-time", before, "--quick-generate-key", addr, k.primary, "cert,sign", "never"); err != nil {
+	generate := func(args ...string) error {
+		// gpg's clock begins there and goes on, so it must begin later for each subkey.
+		before := time.Now().Add(-time.Hour).UTC().Format("20060102T150405")
+		_, err := gpg.Run(ctx, nil, append([]string{"--faked-system-time", before}, args...)...)
+		return err
+	}
+	if err := generate("--quick-generate-key", addr, k.primary, "cert,sign", "never"); err != nil {
 		return nil, err
 	}
 	fingerprint, err := gpg.Fingerprint(ctx, "<"+addr+">")
@@ -75,7 +80,7 @@ func (k keyKind) byGPG(ctx context.Context, progress io.Writer, addr string) (ke
 		return nil, err
 	}
 	for _, subkey := range k.subkeys {
-		if _, err := gpg.Run(ctx, nil, "--faked-system-time", before, "--quick-add-key", fingerprint, subkey[0], subkey[1], "never"); err != nil {
+		if err := generate("--quick-add-key", fingerprint, subkey[0], subkey[1], "never"); err != nil {
 			return nil, err
 		}
 	}

@@ -15,8 +15,12 @@ func checkHidden(s *sample) error {
 	if decoded, err := new(mime.WordDecoder).DecodeHeader(string(s.raw)); err == nil {
 		visible = append(bytes.Clone(s.raw), decoded...)
 	}
-	for _, secret := range append(append([]string{s.subject, s.shown()}, s.texts...), s.files...) {
-		// A line that is "-- " alone is nobody's secret.
+	secrets := append(append([]string{s.author}, s.texts...), s.files...)
+	if !s.subjectVisible {
+		secrets = append(secrets, s.subject, s.shown())
+	}
+	for _, secret := range secrets {
+		// A line that is "-- " alone is nobody's secret, nor is what there is none of.
 		if len(secret) > 4 && bytes.Contains(visible, []byte(secret)) {
 			return fmt.Errorf("%q, %s: everybody can see %q", s.name, s.form, secret)
 		}

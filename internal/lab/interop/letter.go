@@ -31,6 +31,9 @@ const (
 	eve   = "eve@example.com"
 )
 
+// authorName is the name beside the author's address.
+const authorName = "Alice Author"
+
 // shown is the Subject as readers must see it.
 func (l letter) shown() string {
 	if l.reads != "" {
@@ -42,8 +45,8 @@ func (l letter) shown() string {
 // message returns the octets that the author's client submits.
 func (l letter) message(id string) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "From: Alice Author <%s>\r\nTo: Bob Reader <%s>\r\nSubject: %s\r\nDate: Mon, 2 Mar 2026 10:00:00 +0100\r\nMessage-ID: <%s>\r\n",
-		alice, bob, l.subject, id)
+	fmt.Fprintf(&b, "From: %s <%s>\r\nTo: Bob Reader <%s>\r\nSubject: %s\r\nDate: Mon, 2 Mar 2026 10:00:00 +0100\r\nMessage-ID: <%s>\r\n",
+		authorName, alice, bob, l.subject, id)
 	b.WriteString(l.fields + "MIME-Version: 1.0\r\n" + string(l.content))
 	return []byte(b.String())
 }

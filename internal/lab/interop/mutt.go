@@ -101,6 +101,9 @@ func (m *mutt) check(box *mailbox, s *sample, page, screen string) error {
 	if s.form.signed() && !box.namesAuthor(strings.ReplaceAll(above, " ", "")) {
 		missing("signer not shown")
 	}
+	if !strings.Contains(page, s.author) {
+		missing("author's name not shown")
+	}
 	for _, text := range s.texts {
 		if !strings.Contains(below, text) {
 			missing("text not shown")
@@ -110,6 +113,9 @@ func (m *mutt) check(box *mailbox, s *sample, page, screen string) error {
 		if !strings.Contains(screen, name) {
 			found = append(found, &fault{"attachment not listed", screen})
 		}
+	}
+	if s.attached && !strings.Contains(screen, certificateDescription) {
+		found = append(found, &fault{"certificate not listed", screen})
 	}
 	return errors.Join(found...)
 }

@@ -61,7 +61,7 @@ func (n *notmuch) receive(ctx context.Context, box *mailbox, messages []*sample)
 
 // shownMessage is what is looked at of a message (devel/schemata of notmuch, version 5).
 type shownMessage struct {
-	Headers struct{ Subject string } `json:"headers"`
+	Headers struct{ Subject, From string } `json:"headers"`
 	Crypto  struct {
 		Signed    *struct{ Status []signatureStatus } `json:"signed"`
 		Decrypted *struct{ Status string }            `json:"decrypted"`
@@ -124,6 +124,9 @@ func (n *notmuch) check(box *mailbox, s *sample, shown *shownMessage, all string
 	case !box.namesAuthor(shown.Crypto.Signed.Status[0].Fingerprint):
 		missing("signer not shown")
 	}
+	if !strings.Contains(shown.Headers.From, s.author) {
+		missing("author's name not shown")
+	}
 	contents, names := strings.Join(values(shown.Body, "content"), "\n"), values(shown.Body, "filename")
 	for _, text := range s.texts {
 		if !strings.Contains(contents, text) {
@@ -134,6 +137,9 @@ func (n *notmuch) check(box *mailbox, s *sample, shown *shownMessage, all string
 		if !slices.Contains(names, name) {
 			missing("attachment not listed")
 		}
+	}
+	if s.attached && !slices.Contains(names, s.certificateName()) {
+		missing("certificate not listed")
 	}
 	return errors.Join(found...)
 }

@@ -9,6 +9,7 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sealmilter/internal/lab"
 )
@@ -85,6 +86,9 @@ func checkSubject(payload []byte, s *sample) error {
 	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
 	if err != nil || subject != s.shown() {
 		return &fault{"Subject differs", fmt.Sprintf("%q, not %q, %v", subject, s.shown(), err)}
+	}
+	if from := m.Header.Get("From"); !strings.Contains(from, s.author) {
+		return &fault{"author's name missing", from}
 	}
 	return nil
 }

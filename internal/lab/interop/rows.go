@@ -33,14 +33,21 @@ func (r *run) compose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	chosen := slices.IndexFunc(all, func(l letter) bool { return l.name == "attachments, UTF-8 names" })
-	if chosen < 0 {
-		return errors.New("the letter for the tables of other things than letters is missing")
+	named := func(name string) int { return slices.IndexFunc(all, func(l letter) bool { return l.name == name }) }
+	html, chosen := named("text and HTML"), named("attachments, UTF-8 names")
+	if html < 0 || chosen < 0 {
+		return errors.New("a letter for the tables of other things than letters is missing")
 	}
 	if err := r.composeLetters(ctx, all, all[chosen]); err != nil {
 		return err
 	}
-	return r.composeKeys(ctx, all[chosen])
+	if err := r.composeKeys(ctx, all[chosen]); err != nil {
+		return err
+	}
+	if err := r.composeHeaders(ctx, []letter{all[html], all[chosen]}); err != nil {
+		return err
+	}
+	return r.composeRelayed(ctx, all)
 }
 
 // forms are the tables of letters.
@@ -67,7 +74,7 @@ func (r *run) composeLetters(ctx context.Context, all []letter, chosen letter) e
 		r.tables = append(r.tables, tables[f.form])
 	}
 	for _, l := range all {
-		samples, err := compose(composer(), who, l)
+		samples, err := compose(usual(), who, l)
 		if err != nil {
 			return err
 		}
@@ -91,7 +98,7 @@ func (r *run) composeKeys(ctx context.Context, chosen letter) error {
 		if err != nil {
 			return err
 		}
-		samples, err := compose(composer(), who, chosen)
+		samples, err := compose(usual(), who, chosen)
 		if err != nil {
 			return err
 		}
@@ -118,20 +125,21 @@ func (r *run) people(ctx context.Context, kind keyKind) (who correspondents, bob
 	if who, err = newCorrespondents(ctx, r.progress, kind); err != nil {
 		return who, nil, nil, err
 	}
-	box := func(key *crypto.SecretKey) (*mailbox, error) {
-		dir := filepath.Join(r.dir, fmt.Sprint(len(r.boxes)))
-		box, err := newMailbox(ctx, r.progress, dir, who, key, r.carol)
-		if err != nil {
-			return nil, err
-		}
-		r.boxes = append(r.boxes, box)
-		r.close = append(r.close, box.Close)
-		return box, nil
-	}
-	if bobs, err = box(who.bob); err == nil {
-		eves, err = box(who.eve)
+	if bobs, err = r.box(ctx, who, who.bob); err == nil {
+		eves, err = r.box(ctx, who, who.eve)
 	}
 	return who, bobs, eves, err
+}
+
+// box makes a mailbox, which ends with the run.
+func (r *run) box(ctx context.Context, who correspondents, key *crypto.SecretKey) (*mailbox, error) {
+	box, err := newMailbox(ctx, r.progress, filepath.Join(r.dir, fmt.Sprint(len(r.boxes))), who, key, r.carol)
+	if err != nil {
+		return nil, err
+	}
+	r.boxes = append(r.boxes, box)
+	r.close = append(r.close, box.Close)
+	return box, nil
 }
 
 // add puts a message into a mailbox and a row into a table.

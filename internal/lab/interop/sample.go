@@ -47,7 +47,24 @@ type sample struct {
 	raw      []byte
 	// signer is the fingerprint of the author's primary key.
 	signer string
+
+	// subjectVisible tells that everybody may see the Subject.
+	subjectVisible bool
+	// author is the author's name if it is hidden from those on the way, "" if not.
+	author string
+	// legacy tells that hidden fields are repeated in the text (RFC 9788, section 2.1.2), and attached that the author's
+	// certificate is the last part.
+	legacy, attached bool
 }
+
+// style is how messages are composed.
+type style struct {
+	by           *pgpmime.Composer
+	introduction pgpmime.Introduction
+}
+
+// usual is what the program does by itself.
+func usual() style { return style{by: composer()} }
 
 // composer is the program's own, with the clock of this machine.
 func composer() *pgpmime.Composer {
@@ -55,10 +72,10 @@ func composer() *pgpmime.Composer {
 }
 
 // compose makes one sample of each form of a letter.
-func compose(by *pgpmime.Composer, who correspondents, l letter) (map[form]*sample, error) {
+func compose(how style, who correspondents, l letter) (map[form]*sample, error) {
 	samples := make(map[form]*sample)
 	for _, f := range []form{signed, sealed, automatic, hidden} {
-		s, err := composeOne(by, who, l, f)
+		s, err := composeOne(how, who, l, f)
 		if err != nil {
 			return nil, fmt.Errorf("compose %q: %w", l.name, err)
 		}
@@ -67,28 +84,31 @@ func compose(by *pgpmime.Composer, who correspondents, l letter) (map[form]*samp
 	return samples, nil
 }
 
-func composeOne(by *pgpmime.Composer, who correspondents, l letter, f form) (*sample, error) {
+func composeOne(how style, who correspondents, l letter, f form) (*sample, error) {
 	s := &sample{letter: l, form: f, signer: who.alice.Fingerprint()}
 	s.id = fmt.Sprintf("%x.%d@example.org", l.name, f)
 	s.original = l.message(s.id)
 	m := &mail.Message{}
 	m.Header, m.Body = mail.SplitMessage(s.original)
-	draft, err := by.Prepare(m)
+	draft, err := how.by.Prepare(m)
 	if err != nil {
 		return nil, err
 	}
 	defer draft.Close()
+	draft.Introduce(how.introduction)
+	attach := how.introduction.Attached != nil
 	author, err := who.alice.Signer(time.Now())
 	if err != nil {
 		return nil, err
 	}
-	bobs, eves := pgpmime.Reader{Cert: who.bob.Cert()}, pgpmime.Reader{Cert: who.eve.Cert(), Hidden: true}
+	bobs := pgpmime.Reader{Cert: who.bob.Cert(), AttachKey: attach}
+	eves := pgpmime.Reader{Cert: who.eve.Cert(), Hidden: true, AttachKey: attach}
 	var copies []*pgpmime.Copy
 	var which int
 	switch f {
 	case signed:
 		var c *pgpmime.Copy
-		c, err = draft.Sign(author, false)
+		c, err = draft.Sign(author, attach)
 		copies = []*pgpmime.Copy{c}
 	case sealed:
 		copies, err = draft.Encrypt(author, []pgpmime.Reader{bobs, eves}, crypto.EncryptOptions{Share: true})
