@@ -104,7 +104,7 @@ func machines(signature string) []letter {
 		{name: "forwarded message signed before", subject: "Carried stoat", content: multipart("mixed", "with-signed",
 			plain("us-ascii", "7bit", "A stoat carries it.\r\n"),
 			forwarded("From: carol@example.com\r\nSubject: before\r\nMIME-Version: 1.0\r\n"+string(pgp))),
-			texts: []string{"A stoat carries it.", "Signed before by a föx"}, intact: string(signedBefore)},
+			texts: []string{"A stoat carries it.", "Signed before by a föx"}, intact: string(signedBefore), inner: true},
 		{name: "calendar reply (iTIP)", subject: "Accepted: dodo", content: entity("Content-Type: text/calendar; method=REPLY; charset=utf-8\r\n") +
 			encoded("8bit", calendar)},
 		{name: "read receipt (MDN)", subject: "Read: gnu", content: multipart("report; report-type=disposition-notification", "receipt",

@@ -70,8 +70,12 @@ func (o *opener) checkInner(ctx context.Context, box *mailbox, payload []byte, s
 	if _, is := o.with.(byGPG); !is || !s.inner {
 		return nil
 	}
-	inner, err := box.gpg.Open(ctx, payload)
-	if err != nil || inner.Signer == "" {
+	at := bytes.Index(payload, []byte("Content-Type: multipart/signed"))
+	if at < 0 {
+		return &fault{"signature from before missing", ""}
+	}
+	inner, err := box.gpg.Open(ctx, payload[at:])
+	if err != nil || inner.Signer == "" || inner.Signer == s.signer {
 		return &fault{"signature from before broken", fmt.Sprint(err)}
 	}
 	return nil
