@@ -110,6 +110,9 @@ func protect(h mail.Header, strip []string, hide Confidentiality) (protectedHead
 				return p, &MalformedError{Problem: err.Error()}
 			}
 		case outside:
+			if canonical, err := canonicalField(f); err == nil && !is7bit(f.Value) {
+				f = canonical // Resent-From, for one; a field that is 7-bit stays octet for octet
+			}
 			p.outsideSigned = append(p.outsideSigned, f)
 			if f, shown := hide.outsideOnly(f); shown {
 				p.outsideEncrypted = append(p.outsideEncrypted, f)
