@@ -29,4 +29,7 @@
 //     7-bit, its octets travel as application/octet-stream.
 //   - An address with a UTF-8 local part stays as it is. It has no 7-bit form (RFC 6532), and its message travels
 //     only where SMTPUTF8 is spoken.
+//
+// The frame of a multipart, its delimiters and the text before and behind them, is such that readers who write what was
+// signed anew before they verify it write the same octets.
 package pgpmime

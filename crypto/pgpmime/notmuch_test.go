@@ -137,7 +137,7 @@ func TestNotmuchReadsCopies(t *testing.T) {
 	}
 	all := showAll(t, bobs, sealed)
 	for id := range sealed {
-		if id == "12-broken-multipart-signed@lab.test" {
+		if strings.HasPrefix(id, "12-broken-multipart-signed") {
 			continue // notmuch makes up a boundary for the multipart that has none
 		}
 		status := all[id].Crypto.Signed.Status
@@ -157,19 +157,27 @@ func copiesNamed(t *testing.T, name string, m *mail.Message, alice, bob *crypto.
 		id := fmt.Sprintf("%s-%s@lab.test", name, kind)
 		header := append(m.Header.Without("Message-ID", "Subject"),
 			mail.Field{Name: "Message-ID", Value: " <" + id + ">"}, mail.Field{Name: "Subject", Value: " Subject of " + id})
-		draft, err := realComposer().Prepare(&mail.Message{Header: header, Body: m.Body})
+		composer := realComposer()
+		composer.LegacyDisplay = true
+		draft, err := composer.Prepare(&mail.Message{Header: header, Body: m.Body})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		draft.Introduce(pgpmime.Introduction{Attached: alice.Cert()})
 		return draft
 	}
-	signed, err := named("signed").Sign(signer(t, alice), false)
-	if err != nil {
-		t.Fatal(err)
+	copies := map[string]*pgpmime.Copy{}
+	for _, with := range []string{"", "-with-key"} {
+		var err error
+		if copies["signed"+with], err = named("signed"+with).Sign(signer(t, alice), with != ""); err != nil {
+			t.Fatal(err)
+		}
+		reader := pgpmime.Reader{Cert: bob.Cert(), AttachKey: with != ""}
+		encrypted, err := named("encrypted"+with).Encrypt(signer(t, alice), []pgpmime.Reader{reader}, crypto.EncryptOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		copies["encrypted"+with] = encrypted[0]
 	}
-	encrypted, err := named("encrypted").Encrypt(signer(t, alice), []pgpmime.Reader{{Cert: bob.Cert()}}, crypto.EncryptOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return map[string]*pgpmime.Copy{"signed": signed, "encrypted": encrypted[0]}
+	return copies
 }
