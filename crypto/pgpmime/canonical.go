@@ -82,9 +82,10 @@ func (e *entity) canonicalizeParts() error {
 	return nil
 }
 
-// canonicalizeSealed keeps the parts as they are: a signature covers one of them, but not what is around both.
+// canonicalizeSealed keeps the parts as they are: a signature covers one of them, but not what is around both. A boundary that
+// no line can have cannot stay around them, nor be another one.
 func (e *entity) canonicalizeSealed() {
-	var found faults
+	found := e.bodyFaults & unfitBoundary
 	for _, part := range e.parts {
 		found |= part.headFaults | part.bodyFaults
 	}
