@@ -62,7 +62,7 @@ func TestNobodyToTell(t *testing.T) {
 	w.refuse["alice@example.org"] = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"}
 	m := message(t, "alice@example.org")
 	m.Envelope = &mail.Envelope{Sender: addr(t, "alice@example.org"), NonSMTP: true, Local: true, User: "root", Client: netip.MustParseAddr("127.0.0.1")}
-	m.Header = append(m.Header, mail.Field{Name: "Content-Type", Value: " multipart/mixed"})
+	m.Header = append(m.Header, mail.Field{Name: "Content-Type", Value: " message/partial"})
 	m.Body = []byte("8-bit \xe4 " + secretText + "\r\n")
 	edit, err := w.submit(t, m, nil, "bob@example.net", "dave@example.net")
 	if err != nil || !edit.Discard || len(w.queue) != 0 || !strings.Contains(w.log.String(), "recipients=\"[bob@example.net dave@example.net]\"") {

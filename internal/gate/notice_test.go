@@ -72,7 +72,7 @@ func TestRefusedAsAWhole(t *testing.T) {
 	for name, spoil := range map[string]func(*world, *mail.Message){
 		"From of another": func(_ *world, m *mail.Message) { m.Header[0].Value = " eve@example.org" },
 		"unusable MIME": func(_ *world, m *mail.Message) {
-			m.Header = append(m.Header, mail.Field{Name: "Content-Type", Value: " multipart/mixed"})
+			m.Header = append(m.Header, mail.Field{Name: "Content-Type", Value: " message/partial"})
 			m.Body = []byte("8-bit \xe4 " + secretText + "\r\n")
 		},
 		"a parameter that the MTA does not know": func(_ *world, m *mail.Message) { m.Envelope.Args = []string{"BY=60;R"} },
@@ -206,7 +206,7 @@ func TestNobodyIsToldOfANullSender(t *testing.T) {
 		w := newWorld(t)
 		m := message(t, "alice@example.org")
 		m.Envelope = &mail.Envelope{NonSMTP: local, Local: true, User: "root", Client: netip.MustParseAddr("127.0.0.1")}
-		m.Header = append(m.Header, mail.Field{Name: "Content-Type", Value: " multipart/mixed"})
+		m.Header = append(m.Header, mail.Field{Name: "Content-Type", Value: " message/partial"})
 		m.Body = []byte("8-bit \xe4 " + secretText + "\r\n")
 		edit, err := w.submit(t, m, nil, "bob@example.net", "dave@example.net")
 		if want := map[bool]int{true: 250, false: 554}[local]; code(err) != want || (edit != nil && edit.Discard) != local || len(w.queue) != 0 {

@@ -298,8 +298,8 @@ func TestFrontRefusesInWords(t *testing.T) {
 		t.Errorf("a sender without a key: %v", err)
 	}
 	bad := fromClient(t, "alice@example.org")
-	bad.Header = append(bad.Header, mail.Field{Name: "MIME-Version", Value: " 1.0"}, mail.Field{Name: "Content-Type", Value: " multipart/mixed"})
-	bad.Body = []byte("no boundary \xe4\r\n")
+	bad.Header = append(bad.Header, mail.Field{Name: "MIME-Version", Value: " 1.0"}, mail.Field{Name: "Content-Type", Value: " message/partial"})
+	bad.Body = []byte("a piece \xe4\r\n")
 	if _, err := w.submit(t, bad, nil, "bob@example.net"); code(err) != 554 {
 		t.Errorf("a message that cannot be sealed: %v", err)
 	}
