@@ -44,8 +44,11 @@ type run struct {
 	total int
 }
 
-// together is how many messages are opened at once: starting gpg takes longer than reading one of them.
-const together = 25
+// A batch is opened at once, since starting gpg takes longer than reading a message. Its copies are in memory.
+const (
+	batchMessages = 60
+	batchOctets   = 2 << 20 // but for the last message
+)
 
 // Run judges all that a folder holds. An error means that there is no judgement, such as without gpg.
 func Run(ctx context.Context, c Config) (err error) {
@@ -70,7 +73,11 @@ func Run(ctx context.Context, c Config) (err error) {
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(max(1, c.Workers))
 	for rest := found.messages; len(rest) > 0; {
-		n := min(len(rest), together)
+		n, octets := 0, 0
+		for n < min(len(rest), batchMessages) && octets < batchOctets {
+			octets += len(rest[n].octets)
+			n++
+		}
 		batch := rest[:n]
 		rest = rest[n:]
 		work.Go(func() error { return r.messages(ctx, batch) })

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 
 	"sealmilter/crypto"
 	"sealmilter/crypto/pgpmime"
@@ -29,31 +28,39 @@ type madeCopy struct {
 	opened opened
 }
 
-// forms returns the message with each kind of line end, and as it is if it has several.
-func forms(text []byte) map[string][]byte {
+// lineEnds are the forms in which a message is composed: with each kind of line end, and as it is if it has several.
+var lineEnds = []string{"CRLF", "LF", "mixed line ends"}
+
+// inForm returns the message with such line ends, false if it is the same as in another form.
+func inForm(text []byte, name string) ([]byte, bool) {
 	lf := bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-	all := map[string][]byte{"LF": lf, "CRLF": bytes.ReplaceAll(lf, []byte("\n"), []byte("\r\n"))}
-	if !bytes.Equal(text, all["LF"]) && !bytes.Equal(text, all["CRLF"]) {
-		all["mixed line ends"] = text
+	crlf := bytes.ReplaceAll(lf, []byte("\n"), []byte("\r\n"))
+	switch name {
+	case "LF":
+		return lf, true
+	case "CRLF":
+		return crlf, true
+	default:
+		return text, !bytes.Equal(text, lf) && !bytes.Equal(text, crlf)
 	}
-	return all
 }
 
-// compose makes the copies of all forms of a message. A refusal is a [*pgpmime.MalformedError].
-func (r *run) compose(text []byte) ([]*letter, error) {
-	var letters []*letter
-	for name, form := range forms(text) {
-		for _, setting := range r.Settings {
-			l, err := r.composeOne(form, setting)
-			if err != nil {
-				return nil, err
-			}
-			l.name = name + ", " + setting.Name
-			letters = append(letters, l)
+// compose makes the copies of one form of a message; nil if there is no such form. A panic becomes an error, so that the message
+// can be named.
+func (r *run) compose(text []byte, form string, setting Setting) (l *letter, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			l, err = nil, fmt.Errorf("panic: %v", p)
 		}
+	}()
+	text, exists := inForm(text, form)
+	if !exists {
+		return nil, nil
 	}
-	slices.SortFunc(letters, func(a, b *letter) int { return bytes.Compare([]byte(a.name), []byte(b.name)) })
-	return letters, nil
+	if l, err = r.composeOne(text, setting); err == nil {
+		l.name = form + ", " + setting.Name
+	}
+	return l, err
 }
 
 func (r *run) composeOne(text []byte, setting Setting) (*letter, error) {
