@@ -50,6 +50,8 @@ func (s *Sealer) config() *packet.Config {
 		Rand:          s.Rand,
 		Time:          func() time.Time { return now },
 		DefaultCipher: packet.CipherAES256,
+		// NeoMutt and Mutt show every notation to the reader, and the library's salt would be one, in raw octets.
+		NonDeterministicSignaturesViaNotation: packet.BoolPointer(false),
 	}
 }
 
