@@ -98,6 +98,9 @@ func (f field) meaning() string {
 // compareLeaves returns how a message differs from what was sent, nil if it does not.
 func compareLeaves(sent, got []leaf) []string {
 	var faults []string
+	if n := len(got); n > 1 && len(sent) > 0 && sent[0].isLayer() && got[0].kind == "multipart/mixed(" {
+		got = got[1 : n-1]
+	}
 	for i := 0; i < max(len(sent), len(got)); i++ {
 		if i < len(sent) && i < len(got) && got[i].kind == "message(" && strings.HasPrefix(sent[i].kind, "multipart/") {
 			got = unwrapped(got, i)
@@ -113,6 +116,11 @@ func compareLeaves(sent, got []leaf) []string {
 		}
 	}
 	return faults
+}
+
+// isLayer reports whether a message that is this is signed or encrypted as a whole, and travels in a multipart of its own.
+func (l leaf) isLayer() bool {
+	return slices.Contains([]string{"multipart/signed(", "multipart/encrypted(", "application/pkcs7-mime", "application/x-pkcs7-mime"}, l.kind)
 }
 
 // unwrapped takes the wrapping off a part that travels as a message of its own, since nothing in it may change.
@@ -141,7 +149,7 @@ func compareLeaf(sent, got leaf) string {
 		return "has become a " + got.kind
 	case !bytes.Equal(a, b):
 		return fmt.Sprintf("has other content: %s", difference(a, b))
-	case !sent.unlabelled && sent.charset != got.charset:
+	case !sent.unlabelled && sent.charset != got.charset && !got.widened(sent):
 		return fmt.Sprintf("has the charset %q instead of %q", got.charset, sent.charset)
 	case sent.filename != got.filename:
 		return fmt.Sprintf("is called %q instead of %q", got.filename, sent.filename)
@@ -149,6 +157,13 @@ func compareLeaf(sent, got leaf) string {
 		return fmt.Sprintf("has the Content-ID %q instead of %q", got.id, sent.id)
 	}
 	return ""
+}
+
+// widened reports whether the charset has become one that can write the header fields at the top of the text, and of which the
+// text was in already.
+func (l leaf) widened(sent leaf) bool {
+	ascii := (sent.charset == "" || sent.charset == "us-ascii") && !slices.ContainsFunc(sent.content, func(c byte) bool { return c >= 0x80 })
+	return l.legacyDisplay && l.charset == "utf-8" && ascii
 }
 
 // difference shows where two texts part.

@@ -2,7 +2,6 @@ package corpus
 
 import (
 	"bytes"
-	"slices"
 
 	"sealmilter/crypto/pgpmime"
 )
@@ -45,7 +44,9 @@ func withoutLegacyDisplay(typ string, content []byte) []byte {
 		if end < 0 {
 			return content
 		}
-		return append(slices.Clone(content[:start]), content[start+end+len("</div>"):]...)
+		// It stands in lines of its own.
+		before, after := content[:start], content[start+end+len("</div>"):]
+		return append(bytes.Clone(trimEnd(before)), trimBegin(after)...)
 	}
 	for _, empty := range []string{"\r\n\r\n", "\n\n"} {
 		if _, rest, found := bytes.Cut(content, []byte(empty)); found {
@@ -53,4 +54,12 @@ func withoutLegacyDisplay(typ string, content []byte) []byte {
 		}
 	}
 	return content
+}
+
+func trimEnd(b []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+}
+
+func trimBegin(b []byte) []byte {
+	return bytes.TrimPrefix(bytes.TrimPrefix(b, []byte("\r")), []byte("\n"))
 }
