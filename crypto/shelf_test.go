@@ -77,7 +77,7 @@ func TestClasses(t *testing.T) {
 // TestOnePacketAtATime looks at the heap while the copies of several classes are written: it holds the data of one class
 // at most, and none where nothing is shared.
 func TestOnePacketAtATime(t *testing.T) {
-	const size = 4 << 20
+	const size = 1 << 20
 	all := append(readers(t), readers(t)...)
 	payload := crypto.Payload{crypto.Octets(make([]byte, size))}
 	for _, o := range []crypto.EncryptOptions{{}, {Share: true}, {Share: true, Hidden: true}} {
@@ -117,7 +117,7 @@ func heap() uint64 {
 // TestShelfInAnyOrder writes copies of several classes at the same time, each again and again.
 func TestShelfInAnyOrder(t *testing.T) {
 	all := append(readers(t), readers(t)...)
-	text := make([]byte, 300_000)
+	text := make([]byte, 100_000)
 	rand.NewChaCha8([32]byte{}).Read(text)
 	copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(text)}, nil, certs(all), crypto.EncryptOptions{Share: true})
 	if err != nil {
