@@ -53,7 +53,10 @@ Content-Type: text/plain; charset=utf-8
 We meet at the old mill at nine. Grüße, Alice
 `
 
-const demoText = "We meet at the old mill at nine."
+const (
+	demoText    = "We meet at the old mill at nine."
+	demoSubject = "Subject: The plan for Monday"
+)
 
 func runDemo(ctx context.Context, out, progress io.Writer) (err error) {
 	relay, err := startDemoRelay(ctx, progress)
@@ -156,6 +159,8 @@ func (r *demoRelay) show(ctx context.Context, out io.Writer, d lab.Delivery) err
 		return fmt.Errorf("gpg says that it is signed by %q, not by %s", opened.Signer, r.senderKey)
 	case !strings.Contains(string(opened.Payload), demoText):
 		return errors.New("the text is not in it")
+	case !strings.Contains(string(opened.Payload), "\r\n"+demoSubject+"\r\n"):
+		return errors.New("the Subject is not in what is signed")
 	case opened.Encrypted != keyed:
 		return fmt.Errorf("encrypted is %v, and a key is known: %v", opened.Encrypted, keyed)
 	case keyed && (strings.Contains(raw, demoText) || strings.Contains(raw, "The plan for Monday")):
@@ -170,6 +175,6 @@ func (r *demoRelay) show(ctx context.Context, out io.Writer, d lab.Delivery) err
 	} else {
 		fmt.Fprintf(out, "  gpg:      clear text, because no key is known\n")
 	}
-	fmt.Fprintf(out, "  gpg:      good signature of %s %s\n  text:     %s\n", demoSender, opened.Signer, demoText)
+	fmt.Fprintf(out, "  gpg:      good signature of %s %s\n  inside:   %s\n  text:     %s\n", demoSender, opened.Signer, demoSubject, demoText)
 	return nil
 }
