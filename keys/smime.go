@@ -1,6 +1,8 @@
 package keys
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
@@ -25,11 +27,35 @@ func (s *SMIME) Valid(addr mail.Addr, at time.Time) []*x509.Certificate {
 	}
 	var all []*x509.Certificate
 	for _, c := range s.byAddress[addr.Key()] {
-		if !at.Before(c.NotBefore) && !at.After(c.NotAfter) {
+		if isValid(c, at) {
 			all = append(all, c)
 		}
 	}
 	return all
+}
+
+// Invalid returns the certificates that have expired or are not valid yet at that time, each once, those that expired first
+// in front.
+func (s *SMIME) Invalid(at time.Time) []*x509.Certificate {
+	if s == nil {
+		return nil
+	}
+	var all []*x509.Certificate
+	for _, certs := range s.byAddress {
+		for _, c := range certs {
+			if !isValid(c, at) && !slices.ContainsFunc(all, c.Equal) {
+				all = append(all, c)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *x509.Certificate) int {
+		return cmp.Or(a.NotAfter.Compare(b.NotAfter), bytes.Compare(a.Raw, b.Raw))
+	})
+	return all
+}
+
+func isValid(c *x509.Certificate, at time.Time) bool {
+	return !at.Before(c.NotBefore) && !at.After(c.NotAfter)
 }
 
 // Len returns the number of certificates, the expired ones included, and of addresses that they belong to.

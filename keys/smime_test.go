@@ -148,6 +148,20 @@ func TestSMIMEUsable(t *testing.T) {
 }
 
 // TestSMIMEFolder has what does not belong into the folder. It is reported, and costs nobody else's certificate.
+func TestSMIMEInvalid(t *testing.T) {
+	now := smimeNow
+	bob := x509For(t, x509.Certificate{EmailAddresses: []string{"bob@example.net"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now})
+	old := x509For(t, x509.Certificate{EmailAddresses: []string{"bob@example.net", "info@example.net"}, NotBefore: now.AddDate(-2, 0, 0), NotAfter: now.Add(-time.Second)})
+	next := x509For(t, x509.Certificate{EmailAddresses: []string{"bob@example.net"}, NotBefore: now.Add(time.Second), NotAfter: now.AddDate(1, 0, 0)})
+	s, _ := readSMIME(t, map[string][]byte{"all.pem": pemOf(next, bob, old)})
+	if got := s.Invalid(now); !slices.EqualFunc(got, []*x509.Certificate{old, next}, (*x509.Certificate).Equal) {
+		t.Errorf("%d certificates are not valid, want the old one and the next one", len(got))
+	}
+	if got := (*keys.SMIME)(nil).Invalid(now); got != nil {
+		t.Error(got)
+	}
+}
+
 func TestSMIMEFolder(t *testing.T) {
 	bob := x509For(t, x509.Certificate{EmailAddresses: []string{"bob@example.net"}})
 	broken := bytes.Replace(pemOf(bob), []byte("-----END CERTIFICATE-----"), []byte("-----END CERT-----"), 1)

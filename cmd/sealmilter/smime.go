@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"sealmilter/internal/config"
 	"sealmilter/keys"
@@ -27,6 +28,10 @@ func (r *checkReport) smime(c *config.Config) {
 	if err != nil {
 		r.add("error", "S/MIME", err.Error(), "")
 		return
+	}
+	for _, c := range s.Invalid(time.Now()) {
+		r.add("warning", "S/MIME", fmt.Sprintf("the certificate of %q is valid from %s to %s only, so it does not count", c.Subject,
+			c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly)), "put its successor into the folder, or take it out")
 	}
 	certificates, addresses := s.Len()
 	r.add("ok", "S/MIME", fmt.Sprintf("certificates: %d, of addresses: %d", certificates, addresses), "")
