@@ -52,7 +52,7 @@ func (g *Gate) introduction(m *mail.Message, plan *Plan, signer *crypto.Signer) 
 	if err == nil && octetsOf(m.Header) > maxBesideAutocrypt {
 		err = errLongHeader
 	}
-	if g.Config.Headers.Autocrypt && !m.Header.Has("Autocrypt") {
+	if g.Config.Headers.Autocrypt && !g.keeps(m.Header, "Autocrypt") {
 		switch {
 		case err == nil && g.hidesNames() && tellsName(signer.Cert()):
 			i.OutsideSigned = append(i.OutsideSigned, autocrypt)
@@ -62,7 +62,7 @@ func (g *Gate) introduction(m *mail.Message, plan *Plan, signer *crypto.Signer) 
 			g.Log.Debug("no Autocrypt field", "queue_id", m.Envelope.QueueID, "author", plan.Author.String(), "err", err)
 		}
 	}
-	if g.Config.Headers.OpenPGP && !m.Header.Has("OpenPGP") {
+	if g.Config.Headers.OpenPGP && !g.keeps(m.Header, "OpenPGP") {
 		var unusable *crypto.Unusable
 		fingerprint := signer.Cert().Fingerprint()
 		place := certificatePlace(g.Config.Headers.OpenPGPURL, fingerprint, from[0])
@@ -75,6 +75,11 @@ func (g *Gate) introduction(m *mail.Message, plan *Plan, signer *crypto.Signer) 
 		}
 	}
 	return i
+}
+
+// keeps reports whether copies have the field of the client's own.
+func (g *Gate) keeps(h mail.Header, name string) bool {
+	return h.Has(name) && !slices.ContainsFunc(g.Config.Headers.Strip, func(stripped string) bool { return strings.EqualFold(stripped, name) })
 }
 
 // lacksKey reports whether a recipient's copy is to have the author's certificate attached. To one of whom it cannot be found

@@ -152,6 +152,10 @@ func TestAuthorIsIntroduced(t *testing.T) {
 		{name: "no OpenPGP", adjust: func(w *world) { w.Config.Headers.OpenPGP = false }, autocrypt: "addr keydata"},
 		{name: "the client's own Autocrypt", message: func(t *testing.T) *mail.Message { return letter(t, "Autocrypt: broken") }, preference: "signencrypt", otherFields: true},
 		{name: "the client's own OpenPGP", message: func(t *testing.T) *mail.Message { return letter(t, "OpenPGP: broken") }, autocrypt: "addr keydata", otherFields: true},
+		{name: "fields of the client's own that are stripped", adjust: func(w *world) {
+			w.Config.Headers.Strip = []string{"autocrypt", "OpenPGP"}
+			w.Composer.Strip = w.Config.Headers.Strip
+		}, message: func(t *testing.T) *mail.Message { return letter(t, "Autocrypt: broken", "OpenPGP: broken") }, autocrypt: "addr keydata", preference: "signencrypt"},
 		{name: "a long header", message: func(t *testing.T) *mail.Message {
 			return letter(t, "X-Long: "+strings.Repeat(strings.Repeat("x", 70)+"\r\n ", 250)+"x")
 		}, preference: "signencrypt"},
