@@ -39,7 +39,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Every key is in an error about an unknown one.
-	for _, table := range []string{"", "[policy]", "[senders]", "[keys]", "[keys.wkd]", "[keys.vks]", "[keys.hkp]", "[keys.ldap]", "[publish]", "[crypto]", "[headers]", "[limits]", "[log]"} {
+	for _, table := range []string{"", "[policy]", "[policy.request]", "[senders]", "[keys]", "[keys.wkd]", "[keys.vks]", "[keys.hkp]", "[keys.ldap]", "[publish]", "[crypto]", "[headers]", "[limits]", "[log]"} {
 		_, err := config.Parse("x", []byte(table+"\nno_such_key = 1\n"))
 		_, keys, found := strings.Cut(err.Error(), "(keys: ")
 		if !found {
