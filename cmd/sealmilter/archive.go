@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -98,9 +99,9 @@ func watchArchive(archive *crypto.Cert, log *slog.Logger, now time.Time) {
 }
 
 // archive looks at the certificate of the archive.
-func (r *checkReport) archive(c config.Crypto) {
+func (r *checkReport) archive(ctx context.Context, c *config.Config) {
 	const topic = "archive"
-	archive, err := readArchive(c)
+	archive, err := readArchive(c.Crypto)
 	if err != nil {
 		r.add("error", topic, err.Error(), "")
 		return
@@ -108,7 +109,10 @@ func (r *checkReport) archive(c config.Crypto) {
 	if archive == nil {
 		return
 	}
-	mend := "put its successor, or the same one with a later expiry, into " + c.ArchiveCertificate + " and reload sealmilter"
+	if r.closed(ctx, topic, c.State, c.Crypto.ArchiveCertificate) {
+		return
+	}
+	mend := "put its successor, or the same one with a later expiry, into " + c.Crypto.ArchiveCertificate + " and reload sealmilter"
 	switch text, unusable := archiveTrouble(archive, time.Now()); {
 	case unusable:
 		r.add("error", topic, text+"; what is to be encrypted is put off", mend)

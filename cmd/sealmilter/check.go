@@ -54,8 +54,8 @@ func newCheck() *cobra.Command {
 			report.conflicts(cmd, i)
 			report.err = errors.Join(report.err, i.close())
 		}
-		report.smime(c)
-		report.archive(c.Crypto)
+		report.smime(cmd.Context(), c)
+		report.archive(cmd.Context(), c)
 		report.mta(cmd.Context(), c)
 		report.listeners(c)
 		if report.err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -18,7 +19,7 @@ func readSMIME(c *config.Config, log *slog.Logger) (*keys.SMIME, error) {
 }
 
 // smime looks at the folder with recipients' certificates for S/MIME.
-func (r *checkReport) smime(c *config.Config) {
+func (r *checkReport) smime(ctx context.Context, c *config.Config) {
 	if c.Keys.SMIME == "" {
 		return
 	}
@@ -29,6 +30,7 @@ func (r *checkReport) smime(c *config.Config) {
 		r.add("error", "S/MIME", err.Error(), "")
 		return
 	}
+	r.closed(ctx, "S/MIME", c.State, c.Keys.SMIME)
 	for _, c := range s.Invalid(time.Now()) {
 		r.add("warning", "S/MIME", fmt.Sprintf("the certificate of %q is valid from %s to %s only, so it does not count", c.Subject,
 			c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly)), "put its successor into the folder, or take it out")

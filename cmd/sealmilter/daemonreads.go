@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// closedToDaemon returns what the daemon cannot read of a file, or of a folder and the files in it, while root can, who checks.
+// The daemon runs as the user who owns the state directory. It returns nothing if that is root, or if somebody else asks.
+func closedToDaemon(ctx context.Context, state, path string) ([]string, error) {
+	info, err := os.Stat(state)
+	if err != nil || os.Geteuid() != 0 {
+		return nil, nil // check tells of the state directory elsewhere
+	}
+	its, known := ownerOf(info)
+	if !known || its.uid == 0 {
+		return nil, nil
+	}
+	daemon := &syscall.Credential{Uid: uint32(its.uid), Gid: uint32(its.gid)}
+	if account, err := user.LookupId(strconv.Itoa(its.uid)); err == nil {
+		groups, err := account.GroupIds()
+		if err != nil {
+			return nil, err
+		}
+		for _, group := range groups {
+			if id, err := strconv.ParseUint(group, 10, 32); err == nil {
+				daemon.Groups = append(daemon.Groups, uint32(id))
+			}
+		}
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
+	// Only the kernel knows of all that keeps somebody from a file, so it is asked as that user.
+	var out, problems bytes.Buffer
+	cmd := exec.CommandContext(ctx, "find", "-H", path, "-maxdepth", "1", "!", "-name", ".*", "(", "!", "-readable", "-o", "-type", "d", "!", "-executable", ")", "-print0")
+	cmd.Dir, cmd.Env = "/", []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: daemon}
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case out.Len() > 0:
+		return strings.Split(strings.TrimSuffix(out.String(), "\x00"), "\x00"), nil
+	case errors.As(err, &exit) && strings.Contains(problems.String(), "Permission denied"):
+		return []string{path}, nil
+	case err != nil:
+		return nil, fmt.Errorf("see what the daemon can read: %w: %s", err, strings.TrimSpace(problems.String()))
+	default:
+		return nil, nil
+	}
+}
+
+// closed reports what of a file or folder is closed to the daemon, and whether anything is.
+func (r *checkReport) closed(ctx context.Context, topic, state, path string) bool {
+	all, err := closedToDaemon(ctx, state, path)
+	if err != nil {
+		r.add("warning", topic, err.Error(), "")
+	}
+	for _, file := range all {
+		r.add("error", topic, file+" cannot be read by the user that owns "+state+", as whom the daemon runs",
+			"let others read it (chmod o+r; for folders o+rx, also those above it), and reload sealmilter")
+	}
+	return len(all) > 0
+}
