@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -126,6 +127,7 @@ type explainedLine struct {
 	Asked       string       `json:"asked,omitempty"` // the mode that the message asks for
 	Signer      string       `json:"signer,omitempty"`
 	SignerKey   string       `json:"signer_key,omitempty"`
+	ForAll      bool         `json:"for_all,omitempty"` // nobody gets the message then
 	Trace       []lookupStep `json:"trace,omitempty"`
 }
 
@@ -151,7 +153,7 @@ func explained(m *mail.Message, plan *gate.Plan, failure *mail.Failure) []explai
 		if d.Cert != nil {
 			line.Fingerprint, line.Level = d.Cert.Fingerprint(), d.Level.String()
 		}
-		line.Trace = traceLines(d.Trace())
+		line.Trace, line.ForAll = traceLines(d.Trace()), plan.ForAll(d)
 		lines = append(lines, line)
 	}
 	return lines
@@ -176,6 +178,18 @@ func printSigner(w io.Writer, lines []explainedLine) error {
 		return err
 	}
 	return nil
+}
+
+// printForAll says so if nobody gets the message, though the actions tell of some who could.
+func printForAll(w io.Writer, lines []explainedLine) error {
+	forAll := slices.IndexFunc(lines, func(l explainedLine) bool { return l.ForAll })
+	if forAll < 0 || !slices.ContainsFunc(lines, func(l explainedLine) bool {
+		return l.Action != gate.Reject.String() && l.Action != gate.Defer.String()
+	}) {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "\nNobody gets the message: what becomes of %s shows at its end only, where it is refused as a whole.\n", lines[forAll].To)
+	return err
 }
 
 // printTraces prints what each key source said of each recipient.
@@ -218,6 +232,9 @@ func printExplained(w io.Writer, lines []explainedLine, asJSON bool) error {
 		return err
 	}
 	if !asJSON {
+		if err := printForAll(w, lines); err != nil {
+			return err
+		}
 		if err := printSigner(w, lines); err != nil {
 			return err
 		}

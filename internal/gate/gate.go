@@ -126,18 +126,30 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 	if answer.Status == keys.Found {
 		t.promised[to.Addr.Key()] = true
 	}
-	if mayAskLess(t.gate.Config.Policy.Request, r) {
-		return nil
-	}
-	// Whether the author can sign, and whether the message is encrypted already, shows at the end.
-	action, why := decide(facts{mode: r.mode, key: answer.Status, expected: answer.SeenBefore || answer.Announced, author: signingReady})
-	d := Decision{To: to, Do: action, Mode: r.mode, policy: r.mode, verdict: why, answer: answer}
-	if failure := d.failure(mail.Addr{}); failure != nil && len(t.gate.x509(r, to.Addr)) == 0 {
+	d := Decision{To: to, Mode: r.mode, policy: r.mode, answer: answer}
+	var failure *mail.Failure
+	if d.Do, d.verdict, failure = t.gate.atRcpt(r, to.Addr, answer); failure != nil {
 		t.refused = append(t.refused, d)
 		t.gate.logDecision(env, d, d.reason(mail.Addr{}))
 		return failure
 	}
 	return nil
+}
+
+// atRcpt decides about a recipient before the message is known, and returns what the client is told of one who is refused
+// alone, nil for those about whom nothing can be said yet.
+func (g *Gate) atRcpt(r ruling, to mail.Addr, answer keys.Answer) (Action, verdict, *mail.Failure) {
+	if r.mode == config.Pass || r.mode == config.Sign || mayAskLess(g.Config.Policy.Request, r) {
+		return Defer, undecided, nil
+	}
+	// Whether the author can sign, and whether the message is encrypted already, shows at the end.
+	action, why := decide(facts{mode: r.mode, key: answer.Status, expected: answer.SeenBefore || answer.Announced, author: signingReady})
+	d := Decision{To: mail.Recipient{Addr: to}, Do: action, Mode: r.mode, policy: r.mode, verdict: why, answer: answer}
+	failure := d.failure(mail.Addr{})
+	if failure != nil && len(g.x509(r, to)) > 0 {
+		failure = nil
+	}
+	return action, why, failure
 }
 
 // Message decides about every recipient and carries the decisions out. What a local program sends is not refused, for the

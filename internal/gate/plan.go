@@ -78,6 +78,14 @@ type Decision struct {
 	together bool
 	// signer is [Plan.Signer].
 	signer mail.Addr
+	// alone says that the recipient is refused at RCPT TO.
+	alone bool
+}
+
+// ForAll reports whether the decision keeps the message from all its recipients: one that sends nothing, and shows at the end of
+// the message only, has it refused as a whole. The MTA's own client of a local program is the exception.
+func (p *Plan) ForAll(d Decision) bool {
+	return d.failure(p.Author) != nil && !d.alone && p.Origin != NonSMTP
 }
 
 // Trace returns what each key source said of the recipient.
@@ -139,6 +147,8 @@ func (t *Transaction) plan(ctx context.Context, m *mail.Message) (*Plan, error) 
 		}
 		d.signer = p.Signer
 		d.Why = d.reason(p.Author) + d.requestNote(p.Asked)
+		_, _, refused := g.atRcpt(rulingFor(g.Config.Policy, m.Envelope.Sender, d.To.Addr), d.To.Addr, d.answer)
+		d.alone = refused != nil
 		p.Decisions = append(p.Decisions, d)
 	}
 	g.holdForArchive(m.Envelope, p)
