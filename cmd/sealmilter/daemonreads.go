@@ -42,7 +42,8 @@ func closedToDaemon(ctx context.Context, state, path string) ([]string, error) {
 	}
 	// Only the kernel knows of all that keeps somebody from a file, so it is asked as that user.
 	var out, problems bytes.Buffer
-	cmd := exec.CommandContext(ctx, "find", "-H", path, "-maxdepth", "1", "!", "-name", ".*", "(", "!", "-readable", "-o", "-type", "d", "!", "-executable", ")", "-print0")
+	cmd := exec.CommandContext(ctx, "find", "-H", path, "-maxdepth", "1", "!", "-name", ".*",
+		"(", "!", "-readable", "-o", "-type", "d", "!", "-executable", ")", "-print0")
 	cmd.Dir, cmd.Env = "/", []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: daemon}
