@@ -15,6 +15,7 @@ import (
 )
 
 // closedToDaemon returns what the daemon cannot read of a file, or of a folder and the files in it, while root can, who checks.
+// Folders and hidden files in the folder do not count, for nobody reads them.
 // The daemon runs as the user who owns the state directory. It returns nothing if that is root, or if somebody else asks.
 func closedToDaemon(ctx context.Context, state, path string) ([]string, error) {
 	info, err := os.Stat(state)
@@ -42,16 +43,21 @@ func closedToDaemon(ctx context.Context, state, path string) ([]string, error) {
 	}
 	// Only the kernel knows of all that keeps somebody from a file, so it is asked as that user.
 	var out, problems bytes.Buffer
-	cmd := exec.CommandContext(ctx, "find", "-H", path, "-maxdepth", "1", "!", "-name", ".*",
-		"(", "!", "-readable", "-o", "-type", "d", "!", "-executable", ")", "-print0")
+	cmd := exec.CommandContext(ctx, "find", "-H", path, "-maxdepth", "1", "(", "!", "-readable", "-o", "-type", "d", "!", "-executable", ")", "-print0")
 	cmd.Dir, cmd.Env = "/", []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: daemon}
 	err = cmd.Run()
+	var closed []string
+	for file := range strings.SplitSeq(strings.TrimSuffix(out.String(), "\x00"), "\x00") {
+		if file == path || file != "" && isRead(file) {
+			closed = append(closed, file)
+		}
+	}
 	var exit *exec.ExitError
 	switch {
-	case out.Len() > 0:
-		return strings.Split(strings.TrimSuffix(out.String(), "\x00"), "\x00"), nil
+	case len(closed) > 0 || out.Len() > 0:
+		return closed, nil
 	case errors.As(err, &exit) && strings.Contains(problems.String(), "Permission denied"):
 		return []string{path}, nil
 	case err != nil:
@@ -59,6 +65,12 @@ func closedToDaemon(ctx context.Context, state, path string) ([]string, error) {
 	default:
 		return nil, nil
 	}
+}
+
+// isRead reports whether an entry of a folder is one that is read: neither a folder nor a file whose name begins with a dot.
+func isRead(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && !info.IsDir() && !strings.HasPrefix(filepath.Base(file), ".")
 }
 
 // closed reports what of a file or folder is closed to the daemon, and whether anything is.

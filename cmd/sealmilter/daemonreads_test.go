@@ -20,12 +20,12 @@ func TestClosedToDaemon(t *testing.T) {
 	for _, d := range []struct {
 		name string
 		mode os.FileMode
-	}{{"state", 0o700}, {"roots", 0o700}, {"open", 0o755}, {"closed", 0o700}, {"listed", 0o744}} {
+	}{{"state", 0o700}, {"roots", 0o700}, {"open", 0o755}, {"closed", 0o700}, {"listed", 0o744}, {"open/folder", 0o700}, {".dot", 0o755}} {
 		if err := os.Mkdir(at(d.name), d.mode); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for name, mode := range map[string]os.FileMode{"open/yes": 0o644, "open/no": 0o600, "open/.hidden": 0o600, "closed/yes": 0o644, "listed/yes": 0o644} {
+	for name, mode := range map[string]os.FileMode{"open/yes": 0o644, "open/no": 0o600, "open/.hidden": 0o600, "closed/yes": 0o644, "listed/yes": 0o644, ".dot/no": 0o600} {
 		if err := os.WriteFile(at(name), nil, mode); err != nil {
 			t.Fatal(err)
 		}
@@ -49,6 +49,7 @@ func TestClosedToDaemon(t *testing.T) {
 		{"state", "closed/yes", "closed/yes"},
 		{"state", "closed", "closed"},
 		{"state", "listed", "listed"},
+		{"state", ".dot", ".dot/no"},
 		{"roots", "open/no", ""},
 		{"missing", "open/no", ""},
 	} {
