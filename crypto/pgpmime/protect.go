@@ -23,6 +23,9 @@ const (
 // List-* are its own, added in transit (section 7).
 func placeOf(name string, fromList bool) place {
 	name = strings.ToLower(name)
+	if namesEnvelope(name) {
+		return nowhere
+	}
 	switch name {
 	case "subject":
 		return obscured
@@ -32,12 +35,9 @@ func placeOf(name string, fromList bool) place {
 	case "received", "received-spf", "authentication-results", "delivered-to", "x-original-to", "archived-at",
 		"autocrypt", "openpgp": // up to 10 KiB about the sender's mailbox
 		return outside
-	case "bcc", "resent-bcc", "x-bcc", // RFC 5322, section 3.6.3: the first of the three ways
-		"apparently-to", "envelope-to", "x-envelope-to", "x-rcpt-to", "original-recipient", // the envelope recipients, by others
-		"return-path", "content-length", "lines", "status", "x-status", // a mailbox keeps them for itself
+	case "return-path", "content-length", "lines", "status", "x-status", // a mailbox keeps them for itself
 		"x-uid", "x-uidl", "x-imap", "x-imapbase", "fcc",
 		"dkim-signature", "domainkey-signature", // the new body breaks them
-		"x-spamd-result",                // rspamd names the envelope recipients in it, too
 		"x-spam-report", "x-ham-report", // SpamAssassin quotes from the text in it
 		"autocrypt-gossip", // a client's own may name anybody, and would reach everybody
 		"hp-outer",         // only the composer may say what was outside

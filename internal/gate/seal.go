@@ -89,8 +89,7 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []
 		case SignOnly:
 			made = signed[d.attach]
 		case Pass:
-			// A Bcc field would tell everybody, and so would rspamd, which names recipients in its own.
-			c.header = m.Header.Without("Bcc", "Resent-Bcc", "X-Spamd-Result")
+			c.header = pgpmime.WithoutEnvelope(m.Header)
 		default:
 			continue
 		}
