@@ -64,6 +64,17 @@ func TestLearn(t *testing.T) {
 			m.Header, m.Body = came.Header, came.Body
 			w.Config.Policy.Mode = config.Pass
 		}, []string{"bob@example.net"}, nil},
+		{"sent on by a list server for which a site key signs", func(w *world, m *mail.Message) {
+			w.withSiteKey(t, "talk-bounces@lists.example.org")
+			w.Config.Senders.Logins["lists"] = pattern(t, "*")
+			m.Envelope.Login, m.Envelope.Sender = "lists", addr(t, "talk-bounces@lists.example.org")
+			m.Header = append(m.Header, mail.Field{Name: "List-Id", Value: " <talk.lists.example.org>"})
+		}, []string{"bob@example.net"}, nil},
+		{"encrypted by somebody, with the null sender", func(w *world, m *mail.Message) {
+			came := w.encryptedTo(t, w.answers["bob@example.net"].Cert)
+			m.Header, m.Body = came.Header, came.Body
+			m.Envelope = &mail.Envelope{Client: netip.MustParseAddr("127.0.0.1")}
+		}, []string{"bob@example.net"}, nil},
 		{"from elsewhere", func(w *world, m *mail.Message) {
 			m.Envelope.Login, m.Envelope.Client = "", netip.MustParseAddr("192.0.2.1")
 		},

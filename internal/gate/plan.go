@@ -33,6 +33,8 @@ type Plan struct {
 	generate bool
 	// redistributed mail is sent by somebody else than its author.
 	redistributed bool
+	// hearsay means that Author is only who the From field names: the client need not be allowed to write as them.
+	hearsay bool
 	// refused are the recipients who were refused at RCPT TO.
 	refused []Decision
 	// sealedElsewhere means that the message is kept together, and others get it encrypted, of whom this is not the place to
@@ -126,6 +128,7 @@ func (t *Transaction) plan(ctx context.Context, m *mail.Message) (*Plan, error) 
 	}
 	automatic := isAutomatic(m.Envelope, origin)
 	c := claimantOf(origin, m.Envelope)
+	p.hearsay = p.redistributed || automatic && c.anybody
 	ownReport := automatic && !c.anybody && isReport(m)
 	if !ownReport && (!automatic || hasAuthor(m, c)) {
 		var err error
