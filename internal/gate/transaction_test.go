@@ -66,12 +66,16 @@ func (w *world) Generate(_ context.Context, addr mail.Addr, _ keys.GenerateOptio
 }
 
 func (w *world) addSigner(addr mail.Addr) error {
-	secret, err := crypto.Generate(addr, crypto.GenerateOptions{Now: time.Now(), Rand: rand.Reader})
+	secret, err := generate(addr)
 	if err != nil {
 		return err
 	}
 	w.signers[addr.Key()], err = secret.Signer(time.Now())
 	return err
+}
+
+func generate(addr mail.Addr) (*crypto.SecretKey, error) {
+	return crypto.Generate(addr, crypto.GenerateOptions{Now: time.Now(), Rand: rand.Reader})
 }
 
 func addr(t *testing.T, s string) mail.Addr {
