@@ -71,6 +71,8 @@ type Transaction struct {
 	refused []Decision
 	// asked is the mode that the message asks for, "" for none.
 	asked config.Mode
+	// quoted means that this may be somebody else's wish, so that it is good for more than the policy wants only.
+	quoted bool
 	// sealedElsewhere is that of [Plan].
 	sealedElsewhere bool
 	// test marks a test message, which is refused at its end.

@@ -31,6 +31,8 @@ type Plan struct {
 	signer *crypto.Signer // nil if there is none, or none yet
 	// generate says that the author's key is to be made first.
 	generate bool
+	// less says that what the message asks for counts where it is less than the policy wants, too.
+	less bool
 	// redistributed mail is sent by somebody else than its author.
 	redistributed bool
 	// hearsay means that Author is only who the From field names: the client need not be allowed to write as them.
@@ -122,7 +124,8 @@ func (g *Gate) Plan(ctx context.Context, m *mail.Message) (*Plan, error) {
 // plan decides about every recipient of a message from which the request has been taken.
 func (t *Transaction) plan(ctx context.Context, m *mail.Message) (*Plan, error) {
 	g, origin := t.gate, t.origin
-	p := &Plan{Origin: origin, Asked: t.asked, redistributed: isRedistributed(m), sealedElsewhere: t.sealedElsewhere}
+	p := &Plan{Origin: origin, Asked: t.asked, redistributed: isRedistributed(m), sealedElsewhere: t.sealedElsewhere,
+		less: g.Config.Policy.Request.Less && !t.quoted}
 	if err := checkSender(g.Config.Senders, origin, m.Envelope); err != nil {
 		return nil, err
 	}
@@ -186,7 +189,7 @@ func (g *Gate) questions(ctx context.Context, env *mail.Envelope, p *Plan) []Dec
 		}
 		seen[mailbox(to.Addr)] = true
 		sender, author := rulingFor(policy, env.Sender, to.Addr), rulingFor(policy, p.Author, to.Addr)
-		r := stricter(sender.asked(p.Asked, policy.Request.Less), author.asked(p.Asked, policy.Request.Less))
+		r := stricter(sender.asked(p.Asked, p.less), author.asked(p.Asked, p.less))
 		all = append(all, Decision{To: to, Mode: r.mode, policy: stricter(sender, author).mode, together: r.together})
 		rulings = append(rulings, r)
 	}

@@ -18,11 +18,12 @@ func (t *Transaction) heed(m *mail.Message) error {
 	if isRedistributed(m) {
 		return nil
 	}
-	asked, header, err := takeRequest(t.gate.Config.Policy.Request, m.Header)
+	request := t.gate.Config.Policy.Request
+	asked, header, err := takeRequest(request, m.Header)
 	if err != nil {
 		return err
 	}
-	t.asked, m.Header = asked, header
+	t.asked, t.quoted, m.Header = asked, isQuoted(request, m, asked), header
 	return nil
 }
 
