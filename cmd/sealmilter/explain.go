@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -114,33 +113,31 @@ func explainedMessage(cmd *cobra.Command, from string, to []string, by claim, ar
 
 // explainedLine is the decision for one recipient.
 type explainedLine struct {
-	To          string       `json:"to"`
-	Action      string       `json:"action"` // encrypt, sign, pass, reject or defer
-	Mode        string       `json:"mode,omitempty"`
-	Why         string       `json:"why"`
-	Fingerprint string       `json:"fingerprint,omitempty"`
-	Source      string       `json:"source,omitempty"`
-	Level       string       `json:"level,omitempty"`
-	Origin      string       `json:"origin,omitempty"`
-	User        string       `json:"user,omitempty"`
-	Author      string       `json:"author,omitempty"`
-	Asked       string       `json:"asked,omitempty"` // the mode that the message asks for
-	Signer      string       `json:"signer,omitempty"`
-	SignerKey   string       `json:"signer_key,omitempty"`
-	ForAll      bool         `json:"for_all,omitempty"` // nobody gets the message then
-	Trace       []lookupStep `json:"trace,omitempty"`
+	To          string `json:"to"`
+	Action      string `json:"action"` // encrypt, sign, pass, reject or defer
+	Mode        string `json:"mode,omitempty"`
+	Why         string `json:"why"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Source      string `json:"source,omitempty"`
+	Level       string `json:"level,omitempty"`
+	Origin      string `json:"origin,omitempty"`
+	User        string `json:"user,omitempty"`
+	Author      string `json:"author,omitempty"`
+	Asked       string `json:"asked,omitempty"` // the mode that the message asks for
+	Signer      string `json:"signer,omitempty"`
+	SignerKey   string `json:"signer_key,omitempty"`
+	// Message is what becomes of the whole message, if that is another thing: nobody gets it, because of one recipient.
+	Message    string       `json:"message,omitempty"` // reject or defer
+	MessageWhy string       `json:"message_why,omitempty"`
+	Trace      []lookupStep `json:"trace,omitempty"`
 }
 
 // explained turns a plan, or the refusal of the whole message, into lines.
 func explained(m *mail.Message, plan *gate.Plan, failure *mail.Failure) []explainedLine {
 	var lines []explainedLine
 	if failure != nil {
-		action := gate.Reject
-		if failure.Temporary() {
-			action = gate.Defer
-		}
 		for _, to := range m.Envelope.Recipients {
-			lines = append(lines, explainedLine{To: to.Addr.String(), Action: action.String(), Why: failure.Text, User: m.Envelope.User})
+			lines = append(lines, explainedLine{To: to.Addr.String(), Action: actionOf(failure).String(), Why: failure.Text, User: m.Envelope.User})
 		}
 		return lines
 	}
@@ -153,10 +150,32 @@ func explained(m *mail.Message, plan *gate.Plan, failure *mail.Failure) []explai
 		if d.Cert != nil {
 			line.Fingerprint, line.Level = d.Cert.Fingerprint(), d.Level.String()
 		}
-		line.Trace, line.ForAll = traceLines(d.Trace()), plan.ForAll(d)
+		if plan.Refusal != nil {
+			line.Message, line.MessageWhy = actionOf(plan.Refusal).String(), plan.Refusal.Text
+		}
+		line.Trace = traceLines(d.Trace())
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+func actionOf(failure *mail.Failure) gate.Action {
+	if failure.Temporary() {
+		return gate.Defer
+	}
+	return gate.Reject
+}
+
+// printWhole prints why nobody gets the message, though some could.
+func printWhole(w io.Writer, lines []explainedLine) error {
+	for _, line := range lines {
+		if line.Message == "" || line.Action == gate.Reject.String() || line.Action == gate.Defer.String() {
+			continue
+		}
+		_, err := fmt.Fprintf(w, "\nNobody gets the message (%s): %s\n", line.Message, line.MessageWhy)
+		return err
+	}
+	return nil
 }
 
 // printSigner prints whose key signs what is signed or encrypted, which is the same for all recipients.
@@ -178,18 +197,6 @@ func printSigner(w io.Writer, lines []explainedLine) error {
 		return err
 	}
 	return nil
-}
-
-// printForAll says so if nobody gets the message, though the actions tell of some who could.
-func printForAll(w io.Writer, lines []explainedLine) error {
-	forAll := slices.IndexFunc(lines, func(l explainedLine) bool { return l.ForAll })
-	if forAll < 0 || !slices.ContainsFunc(lines, func(l explainedLine) bool {
-		return l.Action != gate.Reject.String() && l.Action != gate.Defer.String()
-	}) {
-		return nil
-	}
-	_, err := fmt.Fprintf(w, "\nNobody gets the message: what becomes of %s shows at its end only, where it is refused as a whole.\n", lines[forAll].To)
-	return err
 }
 
 // printTraces prints what each key source said of each recipient.
@@ -232,7 +239,7 @@ func printExplained(w io.Writer, lines []explainedLine, asJSON bool) error {
 		return err
 	}
 	if !asJSON {
-		if err := printForAll(w, lines); err != nil {
+		if err := printWhole(w, lines); err != nil {
 			return err
 		}
 		if err := printSigner(w, lines); err != nil {

@@ -128,30 +128,23 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 	if answer.Status == keys.Found {
 		t.promised[to.Addr.Key()] = true
 	}
-	d := Decision{To: to, Mode: r.mode, policy: r.mode, answer: answer}
-	var failure *mail.Failure
-	if d.Do, d.verdict, failure = t.gate.atRcpt(r, to.Addr, answer); failure != nil {
+	if d, refused := t.gate.atRcpt(r, to, answer); refused {
 		t.refused = append(t.refused, d)
 		t.gate.logDecision(env, d, d.reason(mail.Addr{}))
-		return failure
+		return d.failure(mail.Addr{})
 	}
 	return nil
 }
 
-// atRcpt decides about a recipient before the message is known, and returns what the client is told of one who is refused
-// alone, nil for those about whom nothing can be said yet.
-func (g *Gate) atRcpt(r ruling, to mail.Addr, answer keys.Answer) (Action, verdict, *mail.Failure) {
+// atRcpt reports whether a recipient is refused at RCPT TO by a ruling for the envelope sender and what is known of their key.
+// Whether the author can sign, and whether the message is encrypted already, shows at the end.
+func (g *Gate) atRcpt(r ruling, to mail.Recipient, answer keys.Answer) (d Decision, refused bool) {
 	if r.mode == config.Pass || r.mode == config.Sign || mayAskLess(g.Config.Policy.Request, r) {
-		return Defer, undecided, nil
+		return d, false
 	}
-	// Whether the author can sign, and whether the message is encrypted already, shows at the end.
 	action, why := decide(facts{mode: r.mode, key: answer.Status, expected: answer.SeenBefore || answer.Announced, author: signingReady})
-	d := Decision{To: mail.Recipient{Addr: to}, Do: action, Mode: r.mode, policy: r.mode, verdict: why, answer: answer}
-	failure := d.failure(mail.Addr{})
-	if failure != nil && len(g.x509(r, to)) > 0 {
-		failure = nil
-	}
-	return action, why, failure
+	d = Decision{To: to, Do: action, Mode: r.mode, policy: r.mode, verdict: why, answer: answer}
+	return d, d.failure(mail.Addr{}) != nil && len(g.x509(r, to.Addr)) == 0
 }
 
 // Message decides about every recipient and carries the decisions out. What a local program sends is not refused, for the

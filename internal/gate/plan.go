@@ -27,6 +27,9 @@ type Plan struct {
 	Asked config.Mode
 	// Decisions are in the order of the envelope, one for each recipient.
 	Decisions []Decision
+	// Refusal is the answer to the whole message because of one of the recipients: nobody gets it. It is nil if everybody gets
+	// what is decided. Only [Gate.Plan] fills it in.
+	Refusal *mail.Failure
 
 	signer *crypto.Signer // nil if there is none, or none yet
 	// generate says that the author's key is to be made first.
@@ -82,44 +85,12 @@ type Decision struct {
 	together bool
 	// signer is [Plan.Signer].
 	signer mail.Addr
-	// alone says that the recipient is refused at RCPT TO.
-	alone bool
-}
-
-// ForAll reports whether the decision keeps the message from all its recipients: one that sends nothing, and shows at the end of
-// the message only, has it refused as a whole. The MTA's own client of a local program is the exception.
-func (p *Plan) ForAll(d Decision) bool {
-	return d.failure(p.Author) != nil && !d.alone && p.Origin != NonSMTP
+	// early is the decision at RCPT TO if the recipient is refused there, nil for the others.
+	early *Decision
 }
 
 // Trace returns what each key source said of the recipient.
 func (d Decision) Trace() []keys.Step { return d.answer.Trace }
-
-// Plan decides about every recipient of a message. It has no effects but those of key lookups. The error is a
-// [*mail.Failure] if the message as a whole is refused.
-func (g *Gate) Plan(ctx context.Context, m *mail.Message) (*Plan, error) {
-	origin := originOf(m.Envelope, g.Config.Senders.Trust)
-	if origin == Foreign {
-		p := &Plan{Origin: Foreign}
-		for _, to := range m.Envelope.Recipients {
-			p.Decisions = append(p.Decisions, Decision{To: to, Do: Pass, Why: "mail from elsewhere is not touched"})
-		}
-		return p, nil
-	}
-	t := &Transaction{gate: g, stage: whole, origin: origin}
-	rest := *m
-	if err := t.heed(&rest); err != nil {
-		return nil, err
-	}
-	p, err := t.plan(ctx, &rest)
-	if err != nil {
-		return nil, err
-	}
-	if failure := p.apart(); failure != nil {
-		return nil, failure
-	}
-	return p, nil
-}
 
 // plan decides about every recipient of a message from which the request has been taken.
 func (t *Transaction) plan(ctx context.Context, m *mail.Message) (*Plan, error) {
@@ -153,8 +124,6 @@ func (t *Transaction) plan(ctx context.Context, m *mail.Message) (*Plan, error) 
 		}
 		d.signer = p.Signer
 		d.Why = d.reason(p.Author) + d.requestNote(p.Asked)
-		_, _, refused := g.atRcpt(rulingFor(g.Config.Policy, m.Envelope.Sender, d.To.Addr), d.To.Addr, d.answer)
-		d.alone = refused != nil
 		p.Decisions = append(p.Decisions, d)
 	}
 	g.holdForArchive(m.Envelope, p)
@@ -181,7 +150,7 @@ const maxLookups = 16
 func (g *Gate) questions(ctx context.Context, env *mail.Envelope, p *Plan) []Decision {
 	policy := g.Config.Policy
 	var all []Decision
-	var rulings []ruling
+	var senders, rulings []ruling
 	seen := map[string]bool{}
 	for _, to := range env.Recipients {
 		if seen[mailbox(to.Addr)] {
@@ -191,7 +160,7 @@ func (g *Gate) questions(ctx context.Context, env *mail.Envelope, p *Plan) []Dec
 		sender, author := rulingFor(policy, env.Sender, to.Addr), rulingFor(policy, p.Author, to.Addr)
 		r := stricter(sender.asked(p.Asked, p.less), author.asked(p.Asked, p.less))
 		all = append(all, Decision{To: to, Mode: r.mode, policy: stricter(sender, author).mode, together: r.together})
-		rulings = append(rulings, r)
+		senders, rulings = append(senders, sender), append(rulings, r)
 	}
 	var lookups errgroup.Group
 	lookups.SetLimit(maxLookups)
@@ -200,7 +169,11 @@ func (g *Gate) questions(ctx context.Context, env *mail.Envelope, p *Plan) []Dec
 			continue
 		}
 		lookups.Go(func() error {
-			all[i].answer = rulings[i].believed(g.lookup(ctx, all[i].To.Addr))
+			answer := g.lookup(ctx, all[i].To.Addr)
+			all[i].answer = rulings[i].believed(answer)
+			if early, refused := g.atRcpt(senders[i], all[i].To, senders[i].believed(answer)); refused {
+				all[i].early = &early
+			}
 			all[i].x509 = g.x509(rulings[i], all[i].To.Addr)
 			return nil
 		})
