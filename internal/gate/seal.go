@@ -25,14 +25,16 @@ type sealedCopy struct {
 	visible bool
 	// class is that of [pgpmime.Copy.Class].
 	class int
+	// together says that it is encrypted, and the message is kept together.
+	together bool
 }
 
 // outgoing returns the copy as the outbox takes it.
 func (c sealedCopy) outgoing(m *mail.Message) outbox.Copy {
 	if c.body == nil {
-		return outbox.Copy{To: c.to, Header: c.header, Body: octets(m.Body), EightBit: octets(m.Body).eightBit()}
+		return outbox.Copy{To: c.to, Header: c.header, Body: octets(m.Body), EightBit: octets(m.Body).eightBit(), Sealed: c.together}
 	}
-	return outbox.Copy{To: c.to, Header: c.header, Body: c.body}
+	return outbox.Copy{To: c.to, Header: c.header, Body: c.body, Sealed: c.together}
 }
 
 // seal makes a copy for each recipient that gets one, ready to be written in their order until done is called. All of
@@ -81,7 +83,7 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []
 		}
 	}
 	for _, d := range plan.Decisions {
-		c := sealedCopy{to: d.To, visible: named[d.To.Addr.Key()]}
+		c := sealedCopy{to: d.To, visible: named[d.To.Addr.Key()], together: d.encrypted() && plan.together()}
 		var made *pgpmime.Copy
 		switch d.Do {
 		case Encrypt:

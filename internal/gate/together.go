@@ -15,6 +15,9 @@ func (d Decision) encrypted() bool {
 	return d.Do == Encrypt || d.Do == Pass && d.verdict == alreadyTheirs
 }
 
+// readable reports whether the recipient gets what others may be able to read.
+func (d Decision) readable() bool { return !d.encrypted() && (d.Do == SignOnly || d.Do == Pass) }
+
 // together reports whether the message leaves encrypted to all of its recipients or to none of them.
 func (p *Plan) together() bool {
 	own := func(d Decision) bool { return d.together }
@@ -73,12 +76,16 @@ func several(addresses []string) string {
 // which nobody can call back, those to whom it cannot be encrypted are refused instead, and the others get theirs.
 func (g *Gate) keepTogether(ctx context.Context, m *mail.Message, plan *Plan, identity outbox.Identity) error {
 	failure := plan.apart()
-	if failure == nil {
+	var begun bool
+	var err error
+	switch {
+	case failure == nil && !(plan.together() && slices.ContainsFunc(plan.Decisions, Decision.readable)):
 		return nil
-	}
-	begun := false
-	if !failure.Temporary() {
-		var err error
+	case failure == nil: // nobody can get it encrypted any more
+		if begun, err = g.Outbox.SealedBefore(ctx, identity, m.Envelope.Recipients); err != nil || !begun {
+			return err
+		}
+	case !failure.Temporary():
 		if begun, err = g.Outbox.Begun(ctx, identity, m.Envelope.Recipients); err != nil {
 			return err
 		}
@@ -88,7 +95,7 @@ func (g *Gate) keepTogether(ctx context.Context, m *mail.Message, plan *Plan, id
 		return failure
 	}
 	for i := range plan.Decisions {
-		if d := &plan.Decisions[i]; !d.encrypted() && d.Do != Reject {
+		if d := &plan.Decisions[i]; d.readable() {
 			d.Do, d.verdict = Reject, notTogether
 			d.Why = d.reason(plan.Author)
 		}

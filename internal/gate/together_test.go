@@ -195,6 +195,37 @@ func TestTogetherAfterACopyHasLeft(t *testing.T) {
 	}
 }
 
+// TestTogetherWhenAllKeysAreGone has nobody's key known any more when the message is tried again: what one has got encrypted the
+// others do not get in clear text. A message that has left in clear text goes on.
+func TestTogetherWhenAllKeysAreGone(t *testing.T) {
+	for _, sealed := range []bool{true, false} {
+		w := newWorld(t)
+		w.Config.Policy.Together = true
+		if !sealed {
+			clear(w.answers)
+		}
+		w.refuse["frank@example.com"] = &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "later"}
+		if sealed {
+			w.answers["frank@example.com"] = w.answers["bob@example.net"]
+		}
+		all := []string{"bob@example.net", "dave@example.net", "frank@example.com"}
+		if _, err := w.submit(t, message(t, "alice@example.org"), nil, all...); code(err)/100 != 4 || len(w.queue) != 1 || w.queue[0].to != "dave@example.net" {
+			t.Fatalf("%v, queue %+v", err, w.queue)
+		}
+		clear(w.refuse)
+		clear(w.answers)
+		edit := accepted(t)(w.submit(t, message(t, "alice@example.org"), nil, all...))
+		if edit.Discard != sealed || len(w.queue) != 2 {
+			t.Fatalf("sealed %t: %+v, queue %+v", sealed, edit, w.queue)
+		}
+		told := w.queue[1].to == "alice@example.org" && strings.Contains(w.queue[1].text, "frank@example.com") && strings.Contains(w.queue[1].text, "bob@example.net") &&
+			!strings.Contains(w.queue[1].text, "dave@example.net") && !strings.Contains(w.queue[1].text, "secret")
+		if told != sealed || !sealed && w.queue[1].to != "frank@example.com" {
+			t.Errorf("sealed %t: queue %+v", sealed, w.queue)
+		}
+	}
+}
+
 // TestTogetherReachesBehindTheFront: who stands for an alias gets no clear text of what others got encrypted.
 func TestTogetherReachesBehindTheFront(t *testing.T) {
 	for _, together := range []bool{false, true} {

@@ -23,6 +23,8 @@ type Copy struct {
 	About []mail.Recipient
 	// EightBit says that the body has octets above 127.
 	EightBit bool
+	// Sealed copies are on record as such, for [Outbox.SealedBefore].
+	Sealed bool
 
 	size int64 // of header and body in octets, 0 if it was not checked
 }
@@ -93,6 +95,12 @@ func (o *Outbox) Begun(ctx context.Context, id Identity, recipients []mail.Recip
 	return slices.ContainsFunc(recipients, func(to mail.Recipient) bool { return slices.Contains(names, id.copyName(to, "")) }), err
 }
 
+// SealedBefore reports whether a copy to one of the recipients is on record as sent and sealed.
+func (o *Outbox) SealedBefore(ctx context.Context, id Identity, recipients []mail.Recipient) (bool, error) {
+	names, err := o.sentCopies(ctx, id, o.now())
+	return slices.ContainsFunc(recipients, func(to mail.Recipient) bool { return slices.Contains(names, id.copyName(to, sealedFor)) }), err
+}
+
 func (o *Outbox) sentCopies(ctx context.Context, id Identity, at time.Time) ([]string, error) {
 	names, err := o.ledger.SentCopies(ctx, id.digest, at, id.latest(at))
 	if err != nil {
@@ -159,6 +167,9 @@ func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
 		return err
 	}
 	names := []string{name}
+	if c.Sealed {
+		names = append(names, a.identity.copyName(c.To, sealedFor))
+	}
 	for _, to := range c.About {
 		names = append(names, a.identity.copyName(to, toldOf))
 	}

@@ -128,6 +128,9 @@ func (i Identity) copyName(to mail.Recipient, notice string) string {
 // toldOf stands in a copy's name for the fact that its recipient was named in a notice. No notice has this name.
 const toldOf = "told"
 
+// sealedFor stands in a copy's name for the fact that it was sealed. No notice has this name.
+const sealedFor = "sealed"
+
 // openFor is how long a message that was not finished is remembered. A named one is as long as its client may keep
 // trying (RFC 5321, section 4.5.4.1). One without a name cannot be told from the next of its kind, whose copies must not
 // be taken for sent because a client gave up on this one.
