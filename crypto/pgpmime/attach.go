@@ -13,11 +13,10 @@ import (
 // with all its Content-* fields, octet for octet, and the key. A message that is a multipart/mixed itself is put into the
 // new one whole, so that what its fields say stays true of what they were written for.
 //
-// The content comes back as it is if there is no certificate to attach, if the message has it attached already, or if
-// it would not be what it is inside of another one.
+// The content comes back as it is if there is no certificate to attach.
 func (d *Draft) withKey(c content) (content, error) {
 	cert := d.introduction.Attached
-	if cert == nil || !d.root.canBePart() || d.root.hasAttached(cert) {
+	if cert == nil {
 		return c, nil
 	}
 	var armored bytes.Buffer
@@ -84,15 +83,33 @@ func (e *entity) canBePart() bool {
 	}
 }
 
+// maxKeyParts is how many parts are looked into for the certificate that is to be attached: whoever sends more keys than anybody
+// has may send one twice.
+const maxKeyParts = 10
+
 // hasAttached reports whether a part of the message, but not of one that is forwarded in it, is the certificate or one of
 // several. What cannot be read is none.
 func (e *entity) hasAttached(cert *crypto.Cert) bool {
-	if e.media.main == "message" {
-		return false
+	parts := e.keyParts(nil)
+	return slices.ContainsFunc(parts[:min(len(parts), maxKeyParts)], func(part *entity) bool { return part.holdsCert(cert) })
+}
+
+// keyParts appends the parts that hold keys by their type, but not those of a message that is forwarded.
+func (e *entity) keyParts(parts []*entity) []*entity {
+	switch {
+	case e.media.main == "message":
+	case e.media.is("application", "pgp-keys"):
+		parts = append(parts, e)
+	default:
+		for _, part := range e.parts {
+			parts = part.keyParts(parts)
+		}
 	}
-	if !e.media.is("application", "pgp-keys") {
-		return slices.ContainsFunc(e.parts, func(part *entity) bool { return part.hasAttached(cert) })
-	}
+	return parts
+}
+
+// holdsCert reports whether the certificate is in the content of a leaf.
+func (e *entity) holdsCert(cert *crypto.Cert) bool {
 	if len(e.body) > 2*maxAttached {
 		return false
 	}

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -255,8 +256,10 @@ func TestNotAttached(t *testing.T) {
 		{"the key alone", keyPart + armored(alice), false},
 		{"the key among others", mixed(keyPart+armored(other)+armored(alice), keyPart+"no key"), false},
 		{"the key in base64", mixed(in64), false},
+		{"the key behind many", mixed(append(slices.Repeat([]string{keyPart + armored(other)}, 9), in64)...), false},
 		{"another key", mixed(keyPart + armored(other)), true},
 		{"no key at all", mixed(keyPart + "no key"), true},
+		{"the key behind more than anybody has", mixed(append(slices.Repeat([]string{keyPart + armored(other)}, 10), in64)...), true},
 		{"the key in a forwarded message", mixed("Content-Type: message/rfc822\n\n" + in64), true},
 		{"the key as a text", mixed("Content-Type: text/plain\n\n" + armored(alice)), true},
 	} {

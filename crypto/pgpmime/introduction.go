@@ -36,5 +36,11 @@ func (i Introduction) outside(e edition) mail.Header {
 	return slices.Concat(i.Outside, i.OutsideSigned)
 }
 
-// Introduce has the copies that are made from now on introduce keys.
-func (d *Draft) Introduce(i Introduction) { d.introduction = i }
+// Introduce has the copies that are made from now on introduce keys. No copy has the certificate attached if the message has
+// it already, or would not be what it is inside of another one.
+func (d *Draft) Introduce(i Introduction) {
+	if i.Attached != nil && (!d.root.canBePart() || d.root.hasAttached(i.Attached)) {
+		i.Attached = nil
+	}
+	d.introduction = i
+}
