@@ -142,6 +142,16 @@ func (e *entity) canonicalizeLeaf() error {
 	return nil
 }
 
+// assumeText labels a message of a type that cannot be read, such as "text", as what it is read as (RFC 2045, section 5.2): some
+// readers heed no parameter of such a type, and so would not find the protected header.
+func (e *entity) assumeText() {
+	if e.media.isReadable() {
+		return
+	}
+	e.media.main, e.media.sub, e.media.parameters.first = "text", "plain", " text/plain"
+	e.setField("Content-Type", e.media.parameters.String())
+}
+
 // readAsText labels a multipart that has no parts, since no boundary is named or the one that is does not occur, as what it is
 // read as: text (RFC 2045, section 5.2). A multipart could not be encoded (section 6.4).
 func (e *entity) readAsText() {

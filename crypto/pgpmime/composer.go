@@ -76,6 +76,7 @@ func (c *Composer) Prepare(m *mail.Message) (*Draft, error) {
 		return nil, err
 	}
 	root.headChanged = true // the fields have to be looked at one by one
+	root.assumeText()
 	root.disclaim()
 	if err := root.canonicalize(); err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ func (e *entity) displayInLeaf(fields mail.Header) *entity {
 	if !ok {
 		return nil
 	}
-	leaf.setField("Content-Type", leaf.media.parameters.String()+`; hp-legacy-display="1"`)
+	leaf.setField("Content-Type", leaf.media.parameters.withClaims(` hp-legacy-display="1"`).String())
 	if err := leaf.canonicalizeHeader(); err != nil {
 		return nil
 	}
@@ -75,18 +75,17 @@ func (e *entity) isFile() bool {
 	disposition := parseParameters(e.header.Get("Content-Disposition"))
 	switch strings.ToLower(strings.TrimSpace(disposition.first)) {
 	case "", "inline":
-		return len(disposition.without("filename").list) < len(disposition.list) ||
-			len(e.media.parameters.without("name").list) < len(e.media.parameters.list)
+		return disposition.has("filename") || e.media.parameters.has("name")
 	default:
 		return true
 	}
 }
 
 // insertText puts lines and an empty one before the text (RFC 9788, section 5.2.2). Text that begins with a message of
-// OpenPGP is signed or encrypted already.
+// OpenPGP is signed or encrypted already, and what has a NUL is a file that is called text.
 func (e *entity) insertText(fields mail.Header) bool {
 	begin, _, ok := e.decodeOpening(maxPrefix)
-	if !ok || bytes.HasPrefix(bytes.TrimLeft(begin, " \t\r\n"), []byte("-----BEGIN PGP ")) {
+	if !ok || bytes.IndexByte(begin, 0) >= 0 || bytes.HasPrefix(bytes.TrimLeft(begin, " \t\r\n"), []byte("-----BEGIN PGP ")) {
 		return false
 	}
 	return e.insert(0, func(padding string) ([]byte, bool) {

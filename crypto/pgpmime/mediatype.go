@@ -123,6 +123,18 @@ func parseMediaType(h mail.Header, assumed string) mediaType {
 
 func (t mediaType) is(main, sub string) bool { return t.main == main && t.sub == sub }
 
+// isReadable reports whether the type has the two names of RFC 2045, section 5.1.
+func (t mediaType) isReadable() bool {
+	return isToken(t.main) && isToken(t.sub)
+}
+
+// isToken reports whether s is a word that needs no quotes (RFC 2045, section 5.1).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?=`, r)
+	})
+}
+
 // isText reports whether the content is lines of text in a charset that has CR and LF as single octets.
 func (t mediaType) isText() bool {
 	charset := strings.ToLower(t.get("charset"))

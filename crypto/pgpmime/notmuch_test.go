@@ -105,6 +105,13 @@ var frames = map[string]string{
 	"digest":                   "--b\nContent-Type: multipart/digest; boundary=c\n\n--c\n\nSubject: one\n\ntext\n--c--\n--b--\n",
 }
 
+// oddTypes are Content-Types that break the grammar (RFC 2045, section 5.1). Programs have written most of them.
+var oddTypes = []string{
+	"text", "foo; charset=utf-8", "; charset=utf-8", "text/; charset=utf-8", "text/plain charset=utf-8", "text/plain; charset",
+	"text/plain; =utf-8", "text/plain; charset:utf-8", "text/plain; format=\"flowed\" delsp=yes", "text/plain; name=a;b.txt",
+	"text/plain; charset=\"utf-8", "text/plain; charset=utf-8 (x",
+}
+
 // TestNotmuchReadsCopies has the real notmuch verify both copies of odd messages, and show their Subject. It writes what was
 // signed anew before it verifies that.
 func TestNotmuchReadsCopies(t *testing.T) {
@@ -114,6 +121,9 @@ func TestNotmuchReadsCopies(t *testing.T) {
 	messages := map[string]*mail.Message{}
 	for name, body := range frames {
 		messages[name] = parseMessage("From: alice@example.org\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n" + body)
+	}
+	for i, value := range oddTypes {
+		messages[fmt.Sprintf("type-%d", i)] = parseMessage("From: alice@example.org\nContent-Type: " + value + "\n\n--b\n\ntext\n--b--\n")
 	}
 	for _, m := range labtest.Presigned(t) {
 		messages[strings.ReplaceAll(m.Name, " ", "-")] = messageOf(m)

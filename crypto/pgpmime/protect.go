@@ -161,9 +161,5 @@ func isUserFacing(name string) bool {
 // withProtection marks a Content-Type as that of the root of a payload with header protection (RFC 9788, section
 // 2.1.1). The older parameter is what Thunderbird, K-9 and others read.
 func withProtection(contentType, hp string) string {
-	p := parseParameters(contentType) // without empty ones
-	if strings.TrimSpace(p.first) == "" {
-		p.first = " text/plain"
-	}
-	return p.String() + ";\r\n protected-headers=\"v1\"; hp=\"" + hp + "\""
+	return parseParameters(contentType).withClaims("\r\n protected-headers=\"v1\"", " hp=\""+hp+"\"").String() // without empty ones
 }
