@@ -27,7 +27,7 @@ func (d *Draft) withKey(c content) (content, error) {
 		return c, nil
 	}
 	key := appendCRLF(nil, armored.Bytes())
-	message := crypto.Payload{crypto.Octets(append(c.fields.AppendTo(nil), '\r', '\n')), c.body}
+	message := c.message()
 	boundary, err := d.composer.boundary(message)
 	if err != nil {
 		return content{}, err

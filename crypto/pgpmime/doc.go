@@ -15,15 +15,15 @@
 //
 // RFC 3156, section 3, wants everything signed in 7-bit form, and section 6 wants the same of what is signed and
 // encrypted. In a payload no octet is above 127, none is NUL, CR and LF occur only together, no line is longer than
-// 998 octets, ends in white space or begins with "From ". There are three exceptions:
+// 998 octets, ends in white space or begins with "From ". These are the exceptions:
 //
 //   - A part that is signed or encrypted already (multipart/signed, multipart/encrypted) may keep lines that end in
 //     white space or begin with "From ": its own signature covers them, and the MTAs leave them alone. If it is not
 //     7-bit it becomes the content of a message/global part in base64 (RFC 6532, section 3.7), which keeps its
 //     octets, with the name message.eml. So does a forwarded message with such a part in it. A message that is such a
 //     part as a whole is put into a multipart/mixed first, which has the protected header.
-//   - What is in the fiftieth level of parts in parts, or beyond the first five thousand parts, is not looked into, and is treated
-//     like that.
+//   - A forwarded message that does not begin with a header field is treated like that, and so is what is in the fiftieth level of
+//     parts in parts, or beyond the first five thousand parts, which is not looked into.
 //   - What must not be encoded (message/partial, message/external-body) may keep such lines, too. If it is not 7-bit, the
 //     message is refused. What is in an encoding from before MIME, such as uuencode, may keep them as well; if it is not
 //     7-bit, its octets travel as application/octet-stream.

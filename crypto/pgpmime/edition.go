@@ -25,6 +25,11 @@ type content struct {
 	layer  bool           // it is signed or encrypted already
 }
 
+// message is the content as an entity: its fields, the empty line and the body.
+func (c content) message() crypto.Payload {
+	return crypto.Payload{crypto.Octets(append(c.fields.AppendTo(nil), '\r', '\n')), c.body}
+}
+
 // contentOf renders the canonical form of a message.
 func contentOf(root *entity) content {
 	var body rendered

@@ -126,7 +126,8 @@ func (i *inspection) inspectEncrypted(e *entity) error {
 // inspectLeaf takes an OpenPGP message, or what says nothing beside one.
 func (i *inspection) inspectLeaf(e *entity) error {
 	switch {
-	case e.media.main == "application" || e.media.is("text", "plain") && e.isReadAsASCII():
+	case e.media.main == "application" || e.media.is("text", "plain") && isASCIICompatible(e.media.get("charset")):
+		// In a charset that lacks US-ASCII, what looks like an armored message would be none to its readers.
 	case e.media.main == "text":
 		content, err := e.decode(maybeBlank)
 		if err == nil && !isSpace(content) {

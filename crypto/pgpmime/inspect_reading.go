@@ -55,14 +55,6 @@ func (e *entity) hasBodyFieldsOnly() bool {
 	return true
 }
 
-// isReadAsASCII reports whether US-ASCII is what it is in the charset of a text. In others an armored message would be no
-// message to its readers.
-func (e *entity) isReadAsASCII() bool {
-	charset := strings.ToLower(e.media.get("charset"))
-	return charset == "" || slices.ContainsFunc([]string{"us-ascii", "ascii", "utf-8", "utf8", "iso-8859-", "iso-2022-", "windows-125",
-		"koi8-", "gb2312", "gbk", "gb18030", "big5", "euc-", "shift_jis"}, func(known string) bool { return strings.HasPrefix(charset, known) })
-}
-
 // preambles are what programs write for readers without MIME, with white space as single spaces: Thunderbird and others
 // before a multipart/encrypted, most before other multiparts.
 var preambles = regexp.MustCompile(`^(?i:` + strings.Join([]string{

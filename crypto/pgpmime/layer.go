@@ -22,7 +22,7 @@ func (c content) contained() (content, error) {
 	if !c.layer {
 		return c, nil
 	}
-	message := crypto.Payload{crypto.Octets(append(c.fields.AppendTo(nil), '\r', '\n')), c.body}
+	message := c.message()
 	sum := sha256.New()
 	if _, err := message.WriteTo(sum); err != nil {
 		return content{}, fmt.Errorf("choose a boundary: %w", err)

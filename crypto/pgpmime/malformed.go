@@ -7,7 +7,7 @@ import "fmt"
 type MalformedError struct {
 	// Part is the number of the part, such as "2.1" for the first part of the second; "" is the message itself.
 	Part string
-	// Problem is a clause about the part, such as "has more than 1000 parts".
+	// Problem is a clause about the part, such as "has more than 100000 header fields".
 	Problem string
 }
 
