@@ -118,14 +118,36 @@ func encodeValue(name, value string) (string, error) {
 		return encodeParameters(value)
 	case "from", "sender", "reply-to", "to", "cc", "bcc", "keywords", "errors-to", "return-receipt-to",
 		"disposition-notification-to", "mail-followup-to", "mail-reply-to", "date", "message-id", "in-reply-to",
-		"references", "received", "return-path", "mime-version", "content-id", "content-location",
+		"references", "received", "return-path", "mime-version", "content-id",
 		"content-transfer-encoding", "hp-outer":
 		return encodePhrases(value), nil
+	case "content-location":
+		return encodeText(brokenURLs(value)), nil
 	}
-	if strings.HasPrefix(name, "resent-") || strings.HasPrefix(name, "list-") {
+	switch {
+	case strings.HasPrefix(name, "resent-"):
 		return encodePhrases(value), nil
+	case strings.HasPrefix(name, "list-"):
+		return encodePhrases(brokenURLs(value)), nil
 	}
 	return encodeText(value), nil
+}
+
+// brokenURLs puts white space into words that are too long for a line. In a URL it means nothing (RFC 2557, section 4.4.2, and RFC
+// 2369, section 2).
+func brokenURLs(value string) string {
+	var b strings.Builder
+	length := 0 // of the word so far
+	for i := range len(value) {
+		if c := value[i]; isBlank(c) || c >= 0x80 {
+			length = 0
+		} else if length++; length > maxWord {
+			b.WriteByte(' ')
+			length = 1
+		}
+		b.WriteByte(value[i])
+	}
+	return b.String()
 }
 
 // fold breaks a one-line value before white space, at column 76 where that is possible (RFC 2047, section 2; RFC

@@ -228,3 +228,21 @@ func TestOddParameters(t *testing.T) {
 		t.Errorf("the Content-ID is lost in\n%q", signed)
 	}
 }
+
+// TestLongURLsAreFolded has fields that may hold a URL of any length. White space in it is not part of it.
+func TestLongURLsAreFolded(t *testing.T) {
+	url := "https://example.org/" + strings.Repeat("a@b/c?d=e&", 250)
+	for _, tc := range []struct{ text, want string }{
+		{"List-Unsubscribe: <" + url + ">, <mailto:a@example.org>\n\nbody\n", "List-Unsubscribe:<" + url + ">,<mailto:a@example.org>"},
+		{"Content-Location: " + url + "\n\nbody\n", "Content-Location:" + url},
+		{"Content-Type: multipart/related; boundary=b\n\n--b\nContent-Location: " + url + "\n\nbody\n--b--\n", "Content-Location:" + url},
+	} {
+		signed, _ := prepare(t, parseMessage("From: a@example.org\n"+tc.text))
+		if faults := canonicalFaults(signed); faults != nil {
+			t.Errorf("%q: the payload has %v", tc.text, faults)
+		}
+		if !strings.Contains(strings.NewReplacer(" ", "", "\r\n", "").Replace(signed), tc.want) {
+			t.Errorf("%q became\n%s", tc.text, signed)
+		}
+	}
+}
