@@ -50,11 +50,16 @@ const maxTagsInTags = 8
 // take returns the raw value of a field without the tags, and the strictest mode that they ask for, "" for none. A value
 // without a tag comes back as it is.
 func (t subjectTags) take(value string) (rest string, asked config.Mode, err error) {
+	came := value
+	value = strings.ReplaceAll(value, "\x00", "") // as copies lack it
 	for range maxTagsInTags {
 		subject := parseSubject(value)
 		text := subject.text()
 		found := t.any.FindAllStringIndex(text, -1)
-		if found == nil {
+		switch {
+		case found == nil && asked == "":
+			return came, "", nil
+		case found == nil:
 			return value, asked, nil
 		}
 		for _, tag := range t.each {

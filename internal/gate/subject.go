@@ -82,6 +82,7 @@ func decodeWord(raw, charset, form, content string) (piece, bool) {
 	charset, _, _ = strings.Cut(charset, "*") // a language (RFC 2231, section 5)
 	p := piece{raw: raw, charset: strings.ToLower(charset)}
 	if strings.EqualFold(form, "B") {
+		content = strings.NewReplacer(" ", "", "\t", "").Replace(content)
 		octets, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(content, "="))
 		p.octets = octets
 		return p, err == nil && charset != ""
