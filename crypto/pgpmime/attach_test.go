@@ -68,10 +68,6 @@ func readCert(t testing.TB, file string) *crypto.Cert {
 // TestGoldenAttached composes testdata/attached/NN-name.eml with the certificate of alice.asc attached and gossip, and
 // compares the payloads with NN-name.want. Their certificates are cut out; NN-name.readme says what the case is about.
 func TestGoldenAttached(t *testing.T) {
-	cases, err := filepath.Glob("testdata/attached/*.eml")
-	if err != nil || len(cases) == 0 {
-		t.Fatalf("no cases: %v", err)
-	}
 	alice := readCert(t, "testdata/attached/alice.asc")
 	var armored bytes.Buffer
 	if err := alice.WriteArmored(&armored); err != nil {
@@ -79,36 +75,13 @@ func TestGoldenAttached(t *testing.T) {
 	}
 	gossip := mail.Header{{Name: "Autocrypt-Gossip", Value: " addr=bob@example.net; keydata=\r\n BOB"},
 		{Name: "Autocrypt-Gossip", Value: " addr=carol@example.net; keydata=\r\n CAROL"}}
-	for _, eml := range cases {
-		base := strings.TrimSuffix(eml, ".eml")
-		t.Run(filepath.Base(base), func(t *testing.T) {
-			text, err := os.ReadFile(eml)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := os.Stat(base + ".readme"); err != nil {
-				t.Error(err)
-			}
-			signed, encrypted, hidden := introduced(t, parseMessage(string(text)), pgpmime.Introduction{Attached: alice, Gossip: gossip}, true)
-			got := "#### signed payload\n" + signed + "\n#### encrypted payload\n" + encrypted + "\n#### hidden payload, header\n"
-			header, _, _ := strings.Cut(hidden, "\r\n\r\n")
-			got = strings.ReplaceAll(got+header+"\n", "\r\n", "\n")
-			got = strings.ReplaceAll(got, armored.String(), "<armored certificate>\n")
-			if *update {
-				if err := os.WriteFile(base+".want", []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			want, err := os.ReadFile(base + ".want")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("composed\n%s\nwant\n%s", got, want)
-			}
-		})
-	}
+	goldenFolder(t, "testdata/attached", func(t *testing.T, _ string, m *mail.Message) string {
+		signed, encrypted, hidden := introduced(t, m, pgpmime.Introduction{Attached: alice, Gossip: gossip}, true)
+		got := "#### signed payload\n" + signed + "\n#### encrypted payload\n" + encrypted + "\n#### hidden payload, header\n"
+		header, _, _ := strings.Cut(hidden, "\r\n\r\n")
+		got = strings.ReplaceAll(got+header+"\n", "\r\n", "\n")
+		return strings.ReplaceAll(got, armored.String(), "<armored certificate>\n")
+	})
 }
 
 // attachment cuts a payload into the message and the key, as raw as they are.

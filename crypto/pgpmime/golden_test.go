@@ -19,7 +19,12 @@ var update = flag.Bool("update", false, "write testdata/*.want anew instead of c
 // with a stub for its signature, the header of the encrypted message, and the header of the encrypted payload, whose
 // body is the same. NN-name.readme says what the case is about.
 func TestGolden(t *testing.T) {
-	cases, err := filepath.Glob("testdata/*.eml")
+	goldenFolder(t, "testdata", func(t *testing.T, _ string, m *mail.Message) string { return golden(t, m) })
+}
+
+// goldenFolder composes each message of a folder and compares with what it wants. The name is that of the case.
+func goldenFolder(t *testing.T, folder string, compose func(t *testing.T, name string, m *mail.Message) string) {
+	cases, err := filepath.Glob(filepath.Join(folder, "*.eml"))
 	if err != nil || len(cases) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
@@ -33,7 +38,7 @@ func TestGolden(t *testing.T) {
 			if _, err := os.Stat(base + ".readme"); err != nil {
 				t.Error(err)
 			}
-			got := golden(t, parseMessage(string(text)))
+			got := compose(t, filepath.Base(base), parseMessage(string(text)))
 			if *update {
 				if err := os.WriteFile(base+".want", []byte(got), 0o644); err != nil {
 					t.Fatal(err)
