@@ -15,7 +15,7 @@ type multipart struct {
 
 // splitMultipart cuts a body at the delimiter lines of RFC 2046, section 5.1.1, in one pass. It gives up behind
 // most+1 parts. gap are blanks that belong to the boundary, but that some writer or MTA may have left out. Where the close
-// delimiter is missing it is thought to stand at the end, in a line of its own.
+// delimiter is missing the last part has all that follows.
 func splitMultipart(body []byte, boundary, gap string, most int) multipart {
 	var m multipart
 	dashes := []byte("--" + boundary)
@@ -33,7 +33,7 @@ func splitMultipart(body []byte, boundary, gap string, most int) multipart {
 		}
 		next, found := nextDelimiter(body, at.end, dashes, closing)
 		if !found {
-			m.addPart(body[at.end:])
+			m.parts = append(m.parts, body[at.end:])
 			m.faults |= unclosed
 			return m
 		}
