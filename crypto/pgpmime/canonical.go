@@ -148,7 +148,12 @@ func (e *entity) assumeText() {
 	if e.media.isReadable() {
 		return
 	}
-	e.media.main, e.media.sub, e.media.parameters.first = "text", "plain", " text/plain"
+	isWrong := func(r rune) bool { return !isToken(string(r)) }
+	e.media.sub, _, _ = strings.Cut(strings.TrimRightFunc(e.media.sub, isWrong), "/")
+	if strings.TrimLeftFunc(e.media.main, isWrong) != "text" || !isToken(e.media.sub) {
+		e.media.sub = "plain" // nor is it "<text/html>" or the like
+	}
+	e.media.main, e.media.parameters.first = "text", " text/"+e.media.sub
 	e.setField("Content-Type", e.media.parameters.String())
 }
 

@@ -3,6 +3,7 @@ package corpus
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -150,7 +151,8 @@ func (e *entity) get(name string) string {
 	return ""
 }
 
-// mediaType returns the type in lower case, and text/plain for what is none (RFC 2045, section 5.2).
+// mediaType returns the type in lower case, and text/plain for what is none (RFC 2045, section 5.2). Of what is no word but has a
+// kind of text in it, such as "<text/html>", it is that one.
 func (e *entity) mediaType() string {
 	words := strings.FieldsFunc(strings.ToLower(e.get("Content-Type")), func(r rune) bool { return strings.ContainsRune(" \t;(", r) })
 	if len(words) == 0 || words[0][0] == ';' {
@@ -160,5 +162,10 @@ func (e *entity) mediaType() string {
 	if main == "" || sub == "" || strings.ContainsFunc(words[0], func(r rune) bool { return r >= 0x7f }) {
 		return "text/plain"
 	}
+	if text := textInIt.FindString(words[0]); text != "" && strings.ContainsAny(words[0], `<>@,:\"[]?=`) {
+		return text
+	}
 	return words[0]
 }
+
+var textInIt = regexp.MustCompile(`\btext/[a-z0-9.+-]+`)
