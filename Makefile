@@ -25,13 +25,15 @@ build:
 demo: build
 	bin/sealmilter demo
 
-# Packages that start mail servers wait more than they compute, so twice as many as there are processors run side by side.
+# Packages that start mail servers wait more than they compute, so twice as many as there are processors run side by side, and
+# beside them those of keys/ once more, with a PostgreSQL database.
 test: tools
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
-	$(GO) test -race -shuffle=on -timeout 30m -p $$((2 * $$(nproc))) ./...
-	SEALMILTER_TEST_DATABASE=postgresql $(GO) test -race -shuffle=on -timeout 30m -skip '$(NO_DATABASE)' ./keys
+	@SEALMILTER_TEST_DATABASE=postgresql $(GO) test -race -shuffle=on -timeout 30m -skip '$(NO_DATABASE)' ./keys & second=$$!; \
+		$(GO) test -race -shuffle=on -timeout 30m -p $$((2 * $$(nproc))) ./...; first=$$?; \
+		wait $$second && exit $$first
 
 campaign: tools
 	$(GO) run ./internal/lab/campaign/run -kills $(KILLS) -seed $(SEED)
