@@ -14,6 +14,8 @@ CORPUS      ?= internal/lab/corpus/testdata
 CORPUSFLAGS ?=
 # Tests of keys/ that do not care which database there is, or that mostly unlock secret keys, which is slow by design.
 NO_DATABASE  = GnuPG|Resolver|Fetch|LDAP|DANE|WKD|VKS|HKP|Hosts|Remote|Passphrase|Locked|Extend|Revocation
+# They begin first, so that none of them is left to run alone at the end.
+LONGEST      = ./deploy/... ./cmd/... ./keys ./crypto ./internal/gate ./internal/lab/scripted
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
@@ -32,7 +34,7 @@ test: tools
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
 	@SEALMILTER_TEST_DATABASE=postgresql $(GO) test -race -shuffle=on -timeout 30m -skip '$(NO_DATABASE)' ./keys & second=$$!; \
-		$(GO) test -race -shuffle=on -timeout 30m -p $$((2 * $$(nproc))) ./...; first=$$?; \
+		$(GO) test -race -shuffle=on -timeout 30m -p $$((2 * $$(nproc))) $(LONGEST) ./...; first=$$?; \
 		wait $$second && exit $$first
 
 campaign: tools
