@@ -14,7 +14,7 @@ import (
 // TestPlanIsWhatHappens draws configurations and messages as TestNothingLeaks does, and holds what a plan says of each message
 // to what becomes of it.
 func TestPlanIsWhatHappens(t *testing.T) {
-	trials := 80
+	trials := 300
 	if testing.Short() {
 		trials = 40
 	}

@@ -134,7 +134,7 @@ func (x *trial) checkIntroduction(l mailed, inside string, complain func(string,
 // TestNothingLeaks draws configurations and messages, hands each message in twice while the mail server and the key directory
 // change their minds, and holds all that leaves to what was promised.
 func TestNothingLeaks(t *testing.T) {
-	trials := 120
+	trials := 400
 	if testing.Short() {
 		trials = 40
 	}
