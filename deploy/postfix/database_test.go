@@ -60,7 +60,15 @@ mode = "require"
 		t.Fatal(err)
 	}
 	ready(t, c.ctx, c.a, http.StatusOK, "ready")
-	if out, err := c.a.mta.Command(c.ctx, "postkick", "public", "pickup", "W").CombinedOutput(); err != nil {
+	// A pickup(8) may hang up before postkick(1) has written, which dies of that.
+	wake := func() ([]byte, error) {
+		return c.a.mta.Command(c.ctx, "postkick", "public", "pickup", "W").CombinedOutput()
+	}
+	out, err := wake()
+	for tries := 1; err != nil && tries < 5; tries++ {
+		out, err = wake()
+	}
+	if err != nil {
 		t.Fatalf("wake pickup(8): %v\n%s", err, out)
 	}
 	arrived, err := c.Sink.Wait(c.ctx, before+1)
