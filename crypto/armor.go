@@ -119,30 +119,3 @@ func (e *armorEncoder) flush() {
 	}
 	e.out = e.out[:0]
 }
-
-const (
-	crc24Init = 0xb704ce
-	crc24Poly = 0x864cfb
-)
-
-var crc24Table = func() (table [256]uint32) {
-	for i := range table {
-		crc := uint32(i) << 16
-		for range 8 {
-			crc <<= 1
-			if crc&0x1000000 != 0 {
-				crc ^= crc24Poly
-			}
-		}
-		table[i] = crc & 0xffffff
-	}
-	return table
-}()
-
-// updateCRC24 continues the checksum of RFC 9580, section 6.1.1.
-func updateCRC24(crc uint32, p []byte) uint32 {
-	for _, b := range p {
-		crc = crc<<8 ^ crc24Table[byte(crc>>16)^b]
-	}
-	return crc & 0xffffff
-}
