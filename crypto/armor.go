@@ -14,8 +14,8 @@ const (
 )
 
 const (
-	armorLine   = 48       // octets in a line of 64 characters
-	armorBuffer = 32 << 10 // characters written at once
+	armorBuffer = 32 << 10 // characters written at once, and no more than a line and the end of the block on top
+	armorSlack  = 128      // for those
 )
 
 // armorFrame is the frame of one ASCII-armored block without headers (RFC 9580, section 6).
@@ -30,7 +30,7 @@ type armorFrame struct {
 func (a armorFrame) size(n int64) int64 {
 	frame := int64(len("-----BEGIN -----") + len("-----END -----") + 2*len(a.label) + 3*len(a.eol))
 	chars := (n + 2) / 3 * 4
-	lines := (n + armorLine - 1) / armorLine
+	lines := (n + base64Line - 1) / base64Line
 	if a.checksum {
 		frame += int64(len("=AAAA") + len(a.eol))
 	}
@@ -54,8 +54,8 @@ func (a armorFrame) write(w io.Writer, parts ...[]byte) (int64, error) {
 // begin returns an encoder for so many octets that has begun a block.
 func (a armorFrame) begin(w io.Writer, octets int64) *armorEncoder {
 	e := &armorEncoder{armorFrame: a, w: w, crc: crc24Init}
-	e.out = make([]byte, 0, min(a.size(octets), armorBuffer+2*armorLine))
-	e.line = make([]byte, 0, armorLine)
+	e.out = make([]byte, 0, min(a.size(octets), armorBuffer+armorSlack))
+	e.line = make([]byte, 0, base64Line)
 	e.out = append(e.out, "-----BEGIN "+a.label+"-----"+a.eol+a.eol...)
 	return e
 }
@@ -64,7 +64,7 @@ type armorEncoder struct {
 	armorFrame
 	w    io.Writer
 	out  []byte
-	line []byte // begun, shorter than armorLine
+	line []byte // begun, shorter than base64Line
 	crc  uint32
 	n    int64
 	err  error
@@ -80,19 +80,32 @@ func (e *armorEncoder) encode(p []byte) {
 	if e.checksum {
 		e.crc = updateCRC24(e.crc, p)
 	}
-	for len(p) > 0 {
-		n := min(armorLine-len(e.line), len(p))
+	if len(e.line) > 0 {
+		n := min(base64Line-len(e.line), len(p))
 		e.line, p = append(e.line, p[:n]...), p[n:]
-		if len(e.line) == armorLine {
-			e.endLine()
+		if len(e.line) < base64Line {
+			return
 		}
+		e.lines(e.line)
+		e.line = e.line[:0]
 	}
+	for len(p) >= base64Line {
+		n := min(len(p)/base64Line, e.room()) * base64Line
+		e.lines(p[:n])
+		p = p[n:]
+	}
+	e.line = append(e.line, p...)
 }
 
-func (e *armorEncoder) endLine() {
-	e.out = base64.StdEncoding.AppendEncode(e.out, e.line)
-	e.out = append(e.out, e.eol...)
-	e.line = e.line[:0]
+// room returns how many lines fill the buffer.
+func (e *armorEncoder) room() int {
+	line := base64Chars + len(e.eol)
+	return (armorBuffer - len(e.out) + line - 1) / line
+}
+
+// lines takes whole lines, no more than there is room for.
+func (e *armorEncoder) lines(p []byte) {
+	e.out = appendBase64Lines(e.out, p, e.eol)
 	if len(e.out) >= armorBuffer {
 		e.flush()
 	}
@@ -100,7 +113,8 @@ func (e *armorEncoder) endLine() {
 
 func (e *armorEncoder) finish() {
 	if len(e.line) > 0 {
-		e.endLine()
+		e.out = base64.StdEncoding.AppendEncode(e.out, e.line)
+		e.out = append(e.out, e.eol...)
 	}
 	if e.checksum {
 		e.out = append(e.out, '=')
