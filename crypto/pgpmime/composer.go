@@ -35,7 +35,9 @@ type Composer struct {
 type Copy struct {
 	// Header is the whole header.
 	Header mail.Header
-	// Body writes the body with CRLF line ends, each time anew. Copies of one draft may be written concurrently.
+	// Body writes the body with CRLF line ends, each time anew. Copies of one draft may be written concurrently. A body
+	// with a method Verbatim() bool that reports true may go through SMTP as it is: its lines end in CRLF, and none begins with
+	// a dot. Whoever gets a piece of it must not change it.
 	Body Body
 
 	ciphertext *crypto.Ciphertext // nil for a signed copy
@@ -124,13 +126,14 @@ func (d *Draft) Sign(by *crypto.Signer, attachKey bool) (*Copy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
-	boundary, err := d.composer.boundary(payload)
+	dotted := search{text: []byte("\n.")}
+	boundary, err := d.composer.boundary(payload, &dotted)
 	if err != nil {
 		return nil, err
 	}
 	return &Copy{
 		Header: slices.Concat(d.outside(e), signedFields(boundary, signature.MicAlg)),
-		Body:   signedBody(boundary, payload, signature.Armored),
+		Body:   signedBody(boundary, payload, signature.Armored, dotted.found),
 	}, nil
 }
 

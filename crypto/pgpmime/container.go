@@ -15,15 +15,15 @@ import (
 type Body = crypto.Piece
 
 // boundary draws a boundary (RFC 2046, section 5.1.1). Its "=_" is in no quoted-printable or base64 body, nor in
-// armor; that it is in the payload all the same would need a broken source of randomness.
-func (c *Composer) boundary(payload crypto.Payload) (string, error) {
+// armor; that it is in the payload all the same would need a broken source of randomness. More is looked for on the way.
+func (c *Composer) boundary(payload crypto.Payload, more ...*search) (string, error) {
 	var random [16]byte
 	if _, err := io.ReadFull(c.Rand, random[:]); err != nil {
 		return "", fmt.Errorf("draw a boundary: %w", err)
 	}
 	boundary := "=_" + hex.EncodeToString(random[:])
 	occurs := search{text: []byte(boundary)}
-	if _, err := payload.WriteTo(&occurs); err != nil {
+	if _, err := payload.WriteTo(searches(append(more, &occurs))); err != nil {
 		return "", fmt.Errorf("look for the boundary in the message: %w", err)
 	}
 	if occurs.found {
@@ -52,6 +52,17 @@ func (s *search) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// searches look for several texts in what is written to them.
+type searches []*search
+
+// Write takes all of b.
+func (all searches) Write(b []byte) (int, error) {
+	for _, s := range all {
+		s.Write(b) // never fails
+	}
+	return len(b), nil
+}
+
 // containerFields are the MIME fields outside. The encoding is named: Postfix would encode the body again for a hop
 // without 8BITMIME if an 8bit from before the change were left there.
 func containerFields(contentType string) mail.Header {
@@ -68,9 +79,10 @@ func signedFields(boundary, micalg string) mail.Header {
 		" protocol=\"application/pgp-signature\";\r\n boundary=\"" + boundary + "\"")
 }
 
-// signedBody puts payload and signature together. The CRLF before a delimiter is not signed.
-func signedBody(boundary string, payload crypto.Payload, signature []byte) Body {
-	return crypto.Payload{
+// signedBody puts payload and signature together. The CRLF before a delimiter is not signed. Dotted says that a line of the
+// payload begins with a dot.
+func signedBody(boundary string, payload crypto.Payload, signature []byte, dotted bool) Body {
+	body := crypto.Payload{
 		crypto.Octets("--" + boundary + "\r\n"),
 		payload,
 		crypto.Octets("\r\n--" + boundary + "\r\n" +
@@ -80,6 +92,10 @@ func signedBody(boundary string, payload crypto.Payload, signature []byte) Body 
 		crypto.Octets(signature),
 		crypto.Octets("\r\n--" + boundary + "--\r\n"),
 	}
+	if dotted {
+		return body
+	}
+	return undotted{body}
 }
 
 // encryptedFields are those of RFC 3156, section 4.
@@ -88,10 +104,17 @@ func encryptedFields(boundary string) mail.Header {
 		" protocol=\"application/pgp-encrypted\";\r\n boundary=\"" + boundary + "\"")
 }
 
+// undotted is a body that goes through SMTP as it is.
+type undotted struct{ crypto.Payload }
+
+// Verbatim reports that DATA may have the body octet for octet: each line ends in CRLF, the last one, too, and none begins with
+// a dot (RFC 5321, section 4.5.2).
+func (undotted) Verbatim() bool { return true }
+
 // encryptedBody puts the two parts of RFC 3156, section 4, together. There is no preamble: rspamd takes a message
 // with one for a fake.
 func encryptedBody(boundary string, armored Body) Body {
-	return crypto.Payload{
+	return undotted{crypto.Payload{
 		crypto.Octets("--" + boundary + "\r\n" +
 			"Content-Type: application/pgp-encrypted\r\n" +
 			"Content-Description: PGP/MIME version identification\r\n\r\n" +
@@ -102,5 +125,5 @@ func encryptedBody(boundary string, armored Body) Body {
 			"Content-Disposition: inline; filename=\"encrypted.asc\"\r\n\r\n"),
 		armored,
 		crypto.Octets("\r\n--" + boundary + "--\r\n"),
-	}
+	}}
 }
