@@ -26,15 +26,23 @@ type armorFrame struct {
 	checksum bool
 }
 
-// size returns the number of octets that n octets of data become.
-func (a armorFrame) size(n int64) int64 {
-	frame := int64(len("-----BEGIN -----") + len("-----END -----") + 2*len(a.label) + 3*len(a.eol))
-	chars := (n + 2) / 3 * 4
-	lines := (n + base64Line - 1) / base64Line
+// size returns the number of octets that runs of data become, of which each begins a line.
+func (a armorFrame) size(runs ...int64) int64 {
+	n := int64(len("-----BEGIN -----") + len("-----END -----") + 2*len(a.label) + 3*len(a.eol))
 	if a.checksum {
-		frame += int64(len("=AAAA") + len(a.eol))
+		n += int64(len("=AAAA") + len(a.eol))
 	}
-	return frame + chars + lines*int64(len(a.eol))
+	for _, octets := range runs {
+		n += a.linesSize(octets)
+	}
+	return n
+}
+
+// linesSize is that of the lines alone.
+func (a armorFrame) linesSize(octets int64) int64 {
+	chars := (octets + 2) / 3 * 4
+	lines := (octets + base64Line - 1) / base64Line
+	return chars + lines*int64(len(a.eol))
 }
 
 // write armors the concatenation of the parts. It writes to w in pieces of about 32 KiB.
@@ -53,11 +61,21 @@ func (a armorFrame) write(w io.Writer, parts ...[]byte) (int64, error) {
 
 // begin returns an encoder for so many octets that has begun a block.
 func (a armorFrame) begin(w io.Writer, octets int64) *armorEncoder {
-	e := &armorEncoder{armorFrame: a, w: w, crc: crc24Init}
-	e.out = make([]byte, 0, min(a.size(octets), armorBuffer+armorSlack))
-	e.line = make([]byte, 0, base64Line)
+	e := a.beginLines(w, a.size(octets))
+	e.crc = crc24Init
 	e.out = append(e.out, "-----BEGIN "+a.label+"-----"+a.eol+a.eol...)
 	return e
+}
+
+// beginLines returns an encoder for lines without the frame, of so many characters. Its checksum begins with 0, to be combined
+// with that of what stands before them; breakLine and flush end them.
+func (a armorFrame) beginLines(w io.Writer, chars int64) *armorEncoder {
+	return &armorEncoder{
+		armorFrame: a,
+		w:          w,
+		out:        make([]byte, 0, min(chars, armorBuffer+armorSlack)),
+		line:       make([]byte, 0, base64Line),
+	}
 }
 
 type armorEncoder struct {
@@ -111,11 +129,30 @@ func (e *armorEncoder) lines(p []byte) {
 	}
 }
 
-func (e *armorEncoder) finish() {
+// breakLine ends a line that is begun, however short it is. More may follow if it has whole groups of three octets.
+func (e *armorEncoder) breakLine() {
 	if len(e.line) > 0 {
 		e.out = base64.StdEncoding.AppendEncode(e.out, e.line)
 		e.out = append(e.out, e.eol...)
+		e.line = e.line[:0]
 	}
+	if len(e.out) >= armorBuffer {
+		e.flush()
+	}
+}
+
+// join passes on lines of another encoder, which stand for so many octets.
+func (e *armorEncoder) join(lines [][]byte, crc uint32, octets int64) {
+	e.breakLine()
+	e.flush()
+	for _, b := range lines {
+		e.put(b)
+	}
+	e.crc = combineCRC24(e.crc, crc, octets)
+}
+
+func (e *armorEncoder) finish() {
+	e.breakLine()
 	if e.checksum {
 		e.out = append(e.out, '=')
 		e.out = base64.StdEncoding.AppendEncode(e.out, []byte{byte(e.crc >> 16), byte(e.crc >> 8), byte(e.crc)})
@@ -126,10 +163,14 @@ func (e *armorEncoder) finish() {
 }
 
 func (e *armorEncoder) flush() {
+	e.put(e.out)
+	e.out = e.out[:0]
+}
+
+func (e *armorEncoder) put(b []byte) {
 	if e.err == nil {
 		var n int
-		n, e.err = e.w.Write(e.out)
+		n, e.err = e.w.Write(b)
 		e.n += int64(n)
 	}
-	e.out = e.out[:0]
 }

@@ -18,8 +18,6 @@ type data struct {
 	use        suite
 	sessionKey []byte
 	random     []byte // prefix or salt
-	// class is the number that its copies have in common, 0 if there is only one copy.
-	class int
 }
 
 // errCleared is about a copy that is written after its session key is gone.
@@ -79,15 +77,33 @@ func (d *data) encrypter(w io.Writer) (io.WriteCloser, error) {
 	return packet.SerializeSymmetricallyEncrypted(w, d.use.cipher, d.use.v2, suite, d.sessionKey, cfg)
 }
 
-// writeTo writes the packet. The library would frame it in pieces, of sizes of its own choice; with its length in front
-// it has a size that is known beforehand.
-func (d *data) writeTo(w io.Writer) error {
+// frame returns the armor of the packet.
+func (d *data) frame() armorFrame {
+	return armorFrame{label: armorMessage, eol: "\r\n", checksum: !d.use.v2}
+}
+
+// writeLines writes the packet as lines of armor, without its first octets, and returns their checksum.
+func (d *data) writeLines(w io.Writer, phase int) (crc uint32, err error) {
+	e := d.frame().beginLines(w, d.frame().linesSize(d.size()-int64(phase)))
+	e.encode(d.header()[phase:])
+	if err := d.writeBody(e); err != nil {
+		return 0, err
+	}
+	e.breakLine()
+	e.flush()
+	return e.crc, e.err
+}
+
+// header returns the octets before the body. The library would frame it in pieces, of sizes of its own choice; with its length
+// in front it has a size that is known beforehand.
+func (d *data) header() []byte {
+	return binary.BigEndian.AppendUint32([]byte{0xc0 | tagSEIPD, 255}, uint32(d.bodySize()))
+}
+
+// writeBody writes the packet without its header.
+func (d *data) writeBody(w io.Writer) error {
 	if len(d.sessionKey) == 0 {
 		return errCleared
-	}
-	header := binary.BigEndian.AppendUint32([]byte{0xc0 | tagSEIPD, 255}, uint32(d.bodySize()))
-	if _, err := w.Write(header); err != nil {
-		return err
 	}
 	body := &unframed{w: w}
 	plain, err := d.encrypter(body)

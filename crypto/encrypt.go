@@ -15,8 +15,8 @@ import (
 type EncryptOptions struct {
 	// Hidden is for Bcc: the signature names no intended recipient.
 	Hidden bool
-	// Share lets copies for equally able readers have one session key and one data packet in common, which makes a
-	// further copy cost little more than its session-key packet. Who holds two copies can see that they are the same
+	// Share lets copies for equally able readers have one session key and one data packet in common, and its armored text, which
+	// makes a further copy cost little more than its session-key packet. Who holds two copies can see that they are the same
 	// message. Without it every copy has its own session key.
 	Share bool
 	// Shelf is where the calls for one message keep what their copies have in common, and their session keys. Without it
@@ -83,14 +83,12 @@ func (s *Sealer) Encrypt(payload Payload, by *Signer, to []*Cert, o EncryptOptio
 			if o.Share {
 				shared[use] = of
 			}
-		} else if of.class == 0 {
-			of.class = o.Shelf.newClass()
 		}
 		keys, err := sessionKeyPackets(r, use, of.sessionKey, cfg)
 		if err != nil {
 			return nil, fmt.Errorf("encrypt to %s: %w", to[i].Fingerprint(), err)
 		}
-		copies[i] = &Ciphertext{keys: keys, also: of.alsoBeside(r), data: of.data, shelf: o.Shelf}
+		copies[i] = of.copy(r, keys, o.Shelf)
 	}
 	return copies, nil
 }

@@ -2,6 +2,7 @@ package crypto_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -189,23 +190,42 @@ func wantNobodyElse(t *testing.T, r reader, all []reader, b []byte, where string
 	}
 }
 
-// wantTidyArmor compares the text with what the library's slow encoder makes of the same data.
+// wantTidyArmor compares the text with what the library's slow encoder makes of the same data, but for the one line that ends
+// early: with the session-key packets and as many octets as fill the last group of three.
 func wantTidyArmor(t *testing.T, text []byte, checksum bool) {
 	t.Helper()
+	raw := dearmored(t, text)
 	var want bytes.Buffer
 	w, err := armor.EncodeWithChecksumOption(&want, "PGP MESSAGE", nil, checksum)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Write(dearmored(t, text)); err != nil {
+	if _, err := w.Write(raw); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := string(text); got != strings.ReplaceAll(strings.TrimSpace(want.String()), "\n", "\r\n")+"\r\n" {
-		t.Errorf("armor:\n%.400q\nwant with CRLF:\n%.400q", got, want.String())
+	lines := strings.Split(strings.TrimSpace(want.String()), "\n")
+	end := lines[len(lines)-1:]
+	if checksum {
+		end = lines[len(lines)-2:]
 	}
+	ps := packets(t, raw)
+	front := len(raw) - len(rawPacket(18, ps[len(ps)-1].Contents))
+	front = (front + 2) / 3 * 3
+	lines = slices.Concat(lines[:2], base64Lines(raw[:front]), base64Lines(raw[front:]), end)
+	if got, want := string(text), strings.Join(lines, "\r\n")+"\r\n"; got != want {
+		t.Errorf("armor:\n%.400q\nwant:\n%.400q", got, want)
+	}
+}
+
+// base64Lines are lines of 64 characters, the last of which may be shorter.
+func base64Lines(b []byte) (lines []string) {
+	for chunk := range slices.Chunk(b, 48) {
+		lines = append(lines, base64.StdEncoding.EncodeToString(chunk))
+	}
+	return lines
 }
 
 // TestArmorOfAnyLength has data of every length modulo a line, and some that fill buffers.

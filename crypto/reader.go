@@ -52,6 +52,8 @@ type sealedData struct {
 	also    [][]byte
 	readers []reader
 	packets []byte
+	// first is a copy in each phase.
+	first [phases]*Ciphertext
 }
 
 func sealData(m message, use suite, also []reader, cfg *packet.Config) (*sealedData, error) {
@@ -78,4 +80,19 @@ func (d *sealedData) alsoBeside(of reader) []byte {
 		return d.packets
 	}
 	return slices.Concat(slices.Concat(d.also[:at]...), slices.Concat(d.also[at+1:]...))
+}
+
+// copy returns the copy of a reader.
+func (d *sealedData) copy(of reader, keys []byte, shelf *Shelf) *Ciphertext {
+	c := &Ciphertext{keys: keys, also: d.alsoBeside(of), data: d.data, shelf: shelf}
+	first := d.first[c.phase()]
+	switch {
+	case first == nil:
+		d.first[c.phase()] = c
+		return c
+	case first.class == 0:
+		first.class = shelf.newClass()
+	}
+	c.class = first.class
+	return c
 }

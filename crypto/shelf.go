@@ -2,9 +2,9 @@ package crypto
 
 import "sync"
 
-// Shelf is for the copies of one message. It has room for one encrypted data packet, that of the class of copies which is
-// being written: who writes the copies class by class has each packet made once, and one at a time in memory. Its zero
-// value is ready. It is safe for concurrent use.
+// Shelf is for the copies of one message. It has room for one armored text of an encrypted data packet, that of the class of
+// copies which is being written: who writes the copies class by class has each text made once, and one at a time in memory.
+// Its zero value is ready. It is safe for concurrent use.
 type Shelf struct {
 	mu      sync.Mutex
 	all     []*data
@@ -13,11 +13,13 @@ type Shelf struct {
 	kept *shelved
 }
 
-// shelved is a data packet that is made.
+// shelved is a text that is made: the lines of a data packet without its first octets, and their checksum.
 type shelved struct {
-	of     *data
-	pieces [][]byte
-	users  int // who read it just now
+	of    *data
+	phase int
+	lines [][]byte // in pieces
+	crc   uint32   // begun with 0
+	users int      // who read it just now
 }
 
 // add makes the shelf responsible for a data packet.
@@ -35,34 +37,35 @@ func (s *Shelf) newClass() int {
 	return s.classes
 }
 
-// take returns a packet, which replaces another one on the shelf, until it is given back. It gets the memory of the other one
-// if nobody reads that any more: what waits for the garbage collector while one class follows the other is in memory, too.
-func (s *Shelf) take(d *data) (*shelved, error) {
+// take returns a text, which replaces another one on the shelf, until it is given back. It gets the memory of the other one if
+// nobody reads that any more: what waits for the garbage collector while one class follows the other is in memory, too.
+func (s *Shelf) take(d *data, phase int) (*shelved, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.kept == nil || s.kept.of != d {
-		p := pieces{left: d.size()}
+	if s.kept == nil || s.kept.of != d || s.kept.phase != phase {
+		p := pieces{left: d.frame().linesSize(d.size() - int64(phase))}
 		if s.kept != nil && s.kept.users == 0 {
-			p.free = s.kept.pieces
+			p.free = s.kept.lines
 		}
 		s.kept = nil
-		if err := d.writeTo(&p); err != nil {
+		crc, err := d.writeLines(&p, phase)
+		if err != nil {
 			return nil, err
 		}
-		s.kept = &shelved{of: d, pieces: p.all}
+		s.kept = &shelved{of: d, phase: phase, lines: p.all, crc: crc}
 	}
 	s.kept.users++
 	return s.kept, nil
 }
 
-// give ends the use of a packet.
-func (s *Shelf) give(p *shelved) {
+// give ends the use of a text.
+func (s *Shelf) give(text *shelved) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.users--
+	text.users--
 }
 
-// pieceSize is in octets. A packet that comes into being piece by piece lets the memory of others be used again meanwhile.
+// pieceSize is in octets. A text that comes into being piece by piece lets the memory of others be used again meanwhile.
 const pieceSize = 256 << 10
 
 // pieces keeps what is written to it.

@@ -9,9 +9,9 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
 
-// TestMemoryOfAPacket has packets of several sizes follow each other on the shelf: one gets the memory of the one before,
+// TestMemoryOfAText has texts of several sizes follow each other on the shelf: one gets the memory of the one before,
 // but not while that is being read.
-func TestMemoryOfAPacket(t *testing.T) {
+func TestMemoryOfAText(t *testing.T) {
 	sized := func(n int) *data {
 		d, err := newData(message{Octets(make([]byte, n))}, suite{cipher: packet.CipherAES256}, rand.Reader)
 		if err != nil {
@@ -21,7 +21,7 @@ func TestMemoryOfAPacket(t *testing.T) {
 	}
 	want := func(d *data) []byte {
 		var b bytes.Buffer
-		if err := d.writeTo(&b); err != nil {
+		if _, err := d.writeLines(&b, 0); err != nil {
 			t.Fatal(err)
 		}
 		return b.Bytes()
@@ -32,12 +32,12 @@ func TestMemoryOfAPacket(t *testing.T) {
 		for _, read := range []bool{false, true} {
 			var shelf Shelf
 			take := func(d *data) *shelved {
-				p, err := shelf.take(d)
+				p, err := shelf.take(d, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !bytes.Equal(slices.Concat(p.pieces...), want(d)) {
-					t.Errorf("%+v, read %v: the packet is another one", tc, read)
+				if !bytes.Equal(slices.Concat(p.lines...), want(d)) {
+					t.Errorf("%+v, read %v: the text is another one", tc, read)
 				}
 				return p
 			}
@@ -48,11 +48,11 @@ func TestMemoryOfAPacket(t *testing.T) {
 				shelf.give(before)
 			}
 			after := take(second)
-			if same := &before.pieces[0][0] == &after.pieces[0][0]; same == read {
+			if same := &before.lines[0][0] == &after.lines[0][0]; same == read {
 				t.Errorf("%+v, read %v: the memory is the same: %v", tc, read, same)
 			}
-			if read && !bytes.Equal(slices.Concat(before.pieces...), want(first)) {
-				t.Errorf("%+v: the packet that is being read has changed", tc)
+			if read && !bytes.Equal(slices.Concat(before.lines...), want(first)) {
+				t.Errorf("%+v: the text that is being read has changed", tc)
 			}
 		}
 	}

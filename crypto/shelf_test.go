@@ -59,8 +59,9 @@ func TestClasses(t *testing.T) {
 			classes[c.Class()]++
 		}
 	}
-	// Of the suites, two have one reader each, and two have several, in both calls.
-	if want := map[int]int{0: 6, 1: 4, 2: 2, 3: 4, 4: 2}; fmt.Sprint(classes) != fmt.Sprint(want) {
+	// Of the suites, two have one reader each, and three have several, in both calls. Of those, in two there are two copies
+	// whose session-key packets leave the same number of octets to fill up, and in the third each copy is in another phase.
+	if want := map[int]int{0: 10, 1: 2, 2: 2, 3: 2, 4: 2}; fmt.Sprint(classes) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", classes, want)
 	}
 	copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets("hello")}, nil, certs(all), crypto.EncryptOptions{})
@@ -74,9 +75,9 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// TestOnePacketAtATime looks at the heap while the copies of several classes are written: it holds the data of one class
+// TestOneTextAtATime looks at the heap while the copies of several classes are written: it holds the text of one class
 // at most, and none where nothing is shared.
-func TestOnePacketAtATime(t *testing.T) {
+func TestOneTextAtATime(t *testing.T) {
 	const size = 1 << 20
 	all := append(readers(t), readers(t)...)
 	payload := crypto.Payload{crypto.Octets(make([]byte, size))}
@@ -86,7 +87,7 @@ func TestOnePacketAtATime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		allowed := uint64(size/4 + size)
+		allowed := uint64(size/4 + size*11/8)
 		if !o.Share {
 			allowed = size / 4
 		}

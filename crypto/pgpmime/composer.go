@@ -43,7 +43,7 @@ type Copy struct {
 	ciphertext *crypto.Ciphertext // nil for a signed copy
 }
 
-// Class returns the same number, which is not 0, for copies of one draft that have their encrypted data in common. It
+// Class returns the same number, which is not 0, for copies of one draft that have most of their text in common. It
 // costs least to write the copies of one class one after the other: each class is encrypted when the first is written.
 func (c *Copy) Class() int {
 	if c.ciphertext == nil {
