@@ -23,6 +23,7 @@ type Cert struct {
 	weakHash bool
 	userIDs  []string
 	addrs    []mail.Addr
+	size     int
 }
 
 // ParseCert parses one binary certificate and checks all its self-signatures. Errors are an [*Unusable] with the
@@ -61,6 +62,7 @@ func newCert(packets []rawPacket) (*Cert, error) {
 	}
 	c.weakHash = settle(c.entity)
 	c.readUserIDs(packets)
+	c.size = memoryOf(packets)
 	return c, nil
 }
 

@@ -188,7 +188,7 @@ func (d *Directory) settle(ctx context.Context, addr mail.Addr, fresh candidate)
 		row, err := tx.Pin(ctx, addr.Key())
 		var old *pinned
 		if err == nil {
-			old, err = pinnedBy(ctx, tx, row)
+			old, err = pinnedBy(ctx, tx, d.certs, row)
 		}
 		switch {
 		case errors.Is(err, store.ErrNotFound):

@@ -40,11 +40,13 @@ type Directory struct {
 	options  Options
 	now      func() time.Time
 	observer Observer
+	certs    *certCache
 	memory   memory
 }
 
 // NewDirectory returns a directory that asks sources, the most trusted first. What they say, which certificate was
-// first used for an address, and which addresses ever had one is kept in the store.
+// first used for an address, and which addresses ever had one is kept in the store. The certificates that it has parsed it
+// shares with a [Local] among the sources, and keeps them with that one when it is gone itself.
 func NewDirectory(s *store.Store, sources []Source, o Options) *Directory {
 	for value, otherwise := range map[*time.Duration]time.Duration{
 		&o.Timeout: 8 * time.Second,
@@ -57,13 +59,13 @@ func NewDirectory(s *store.Store, sources []Source, o Options) *Directory {
 			*value = otherwise
 		}
 	}
-	d := &Directory{store: s, options: o, now: o.Now, observer: o.Observer}
+	d := &Directory{store: s, options: o, now: o.Now, observer: o.Observer, certs: newCertCache()}
 	if d.observer == nil {
 		d.observer = nobody{}
 	}
 	for _, source := range sources {
 		if local, own := source.(*Local); own {
-			d.sources = append(d.sources, local)
+			d.sources, d.certs = append(d.sources, local), local.certs
 			continue
 		}
 		d.sources = append(d.sources, &remote{Source: source, directory: d})

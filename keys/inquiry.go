@@ -67,7 +67,7 @@ func (q *inquiry) loadPins(ctx context.Context) error {
 			continue
 		}
 		if err == nil {
-			q.pins[i], err = pinnedBy(ctx, q.directory.store, pin)
+			q.pins[i], err = pinnedBy(ctx, q.directory.store, q.directory.certs, pin)
 		}
 		if err != nil {
 			return err
@@ -83,7 +83,7 @@ type certificates interface {
 }
 
 // pinnedBy reads the certificate of a pin; nil if that is gone.
-func pinnedBy(ctx context.Context, from certificates, pin store.Pin) (*pinned, error) {
+func pinnedBy(ctx context.Context, from certificates, parsed *certCache, pin store.Pin) (*pinned, error) {
 	row, err := from.Certificate(ctx, pin.Fingerprint)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
@@ -91,7 +91,7 @@ func pinnedBy(ctx context.Context, from certificates, pin store.Pin) (*pinned, e
 	if err != nil {
 		return nil, err
 	}
-	cert, err := parseStored(row)
+	cert, err := parsed.parse(row)
 	if err != nil {
 		return nil, err
 	}

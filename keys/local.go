@@ -2,7 +2,6 @@ package keys
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -18,12 +17,13 @@ const localName = "local"
 // process may change its certificates at any time.
 type Local struct {
 	store *store.Store
+	certs *certCache
 	now   func() time.Time
 }
 
 // NewLocal returns the local source of a store.
 func NewLocal(s *store.Store, now func() time.Time) *Local {
-	return &Local{store: s, now: now}
+	return &Local{store: s, certs: newCertCache(), now: now}
 }
 
 // Name returns "local".
@@ -58,7 +58,7 @@ func (l *Local) load(ctx context.Context, addr mail.Addr) ([]*crypto.Cert, error
 	}
 	var certs []*crypto.Cert
 	for _, row := range rows {
-		cert, err := parseStored(row.Certificate)
+		cert, err := l.certs.parse(row.Certificate)
 		if err != nil {
 			return nil, err
 		}
@@ -73,13 +73,4 @@ func (l *Local) load(ctx context.Context, addr mail.Addr) ([]*crypto.Cert, error
 // [mail.Addr.Key].
 func carries(cert *crypto.Cert, address string) bool {
 	return slices.ContainsFunc(cert.Addrs(), func(a mail.Addr) bool { return a.Key() == address })
-}
-
-// parseStored parses a certificate of the store.
-func parseStored(row store.Certificate) (*crypto.Cert, error) {
-	cert, err := crypto.ParseCert(row.Blob)
-	if err != nil {
-		return nil, fmt.Errorf("the stored certificate %s cannot be read (%w); remove it and import it again", row.Fingerprint, err)
-	}
-	return cert, nil
 }

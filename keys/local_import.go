@@ -273,7 +273,7 @@ func (l *Local) noteRivals(ctx context.Context, tx *store.KeyTx, cert *crypto.Ce
 		}
 		var old *pinned
 		if err == nil {
-			old, err = pinnedBy(ctx, tx, row)
+			old, err = pinnedBy(ctx, tx, l.certs, row)
 		}
 		if err != nil {
 			return err
@@ -286,7 +286,7 @@ func (l *Local) noteRivals(ctx context.Context, tx *store.KeyTx, cert *crypto.Ce
 			if err != nil {
 				return err
 			}
-			stored, err := parseStored(row)
+			stored, err := l.certs.parse(row)
 			if err != nil {
 				return err
 			}

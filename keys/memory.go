@@ -5,14 +5,19 @@ import (
 	"time"
 )
 
-// maxRemembered bounds the addresses whose answers stay in memory, some 10 KiB each.
-const maxRemembered = 1024
+const (
+	// maxAnswerMemory bounds what the answers take that stay in memory, in octets, with their certificates, which are as a
+	// rule those of a certCache.
+	maxAnswerMemory = 8 << 20
+	// answerCost is about what an answer takes beside its certificate and its texts, and stepCost each step of its trace.
+	answerCost, stepCost = 600, 100
+)
 
 // memory holds answers as they followed from one generation of the store. The zero memory is empty and ready for use.
 type memory struct {
 	mu         sync.Mutex
 	generation int64
-	answers    map[string]remembered
+	answers    recent[string, remembered] // by address
 }
 
 type remembered struct {
@@ -23,10 +28,7 @@ type remembered struct {
 
 // get returns what was answered for an address in a generation, as long as it counts and its certificate can be used.
 func (m *memory) get(generation int64, now time.Time, address string) (Answer, bool) {
-	m.mu.Lock()
-	r, known := m.answers[address]
-	known = known && generation == m.generation
-	m.mu.Unlock()
+	r, known := m.recall(generation, address)
 	switch {
 	case !known, now.Before(r.since), !r.expires.IsZero() && !now.Before(r.expires):
 		return Answer{}, false
@@ -34,6 +36,15 @@ func (m *memory) get(generation int64, now time.Time, address string) (Answer, b
 		return Answer{}, false
 	}
 	return r.answer, true
+}
+
+func (m *memory) recall(generation int64, address string) (r remembered, known bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if generation != m.generation {
+		return r, false
+	}
+	return m.answers.get(address)
 }
 
 // put keeps an answer that rests on what was read after the store was in a generation. An older generation than that
@@ -44,14 +55,21 @@ func (m *memory) put(generation int64, now time.Time, address string, answer Ans
 	if generation < m.generation {
 		return
 	}
-	if generation > m.generation || m.answers == nil {
-		m.generation, m.answers = generation, make(map[string]remembered)
+	if generation > m.generation {
+		m.answers.clear()
 	}
-	if len(m.answers) >= maxRemembered {
-		for victim := range m.answers {
-			delete(m.answers, victim)
-			break
-		}
+	m.generation, m.answers.limit = generation, maxAnswerMemory
+	m.answers.put(address, remembered{answer, now, expires}, len(address)+answer.size())
+}
+
+// size is about how many octets of memory an answer takes.
+func (a Answer) size() int {
+	size := answerCost + len(a.Why)
+	if a.Cert != nil {
+		size += a.Cert.Size()
 	}
-	m.answers[address] = remembered{answer, now, expires}
+	for _, step := range a.Trace {
+		size += stepCost + len(step.Address) + len(step.Detail)
+	}
+	return size
 }

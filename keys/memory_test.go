@@ -2,6 +2,7 @@ package keys
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -34,10 +35,14 @@ func TestMemory(t *testing.T) {
 	has(3, now, "c", true)
 	has(3, now, "b", false)
 
-	for i := range 2 * maxRemembered {
-		m.put(3, now, fmt.Sprint(i), Answer{Status: None}, time.Time{})
+	long := Answer{Status: None, Trace: []Step{{Detail: strings.Repeat("x", maxAnswerMemory/10)}}}
+	m.put(3, now, "b", Answer{Status: None}, time.Time{})
+	for i := range 20 {
+		m.put(3, now, fmt.Sprint(i), long, time.Time{})
+		has(3, now, "c", true) // it stays in use
 	}
-	if len(m.answers) != maxRemembered {
-		t.Errorf("%d answers are remembered", len(m.answers))
-	}
+	has(3, now, "b", false)
+	has(3, now, "10", false)
+	has(3, now, "11", true)
+	has(3, now, "19", true)
 }

@@ -120,7 +120,7 @@ func (r *remote) kept(ctx context.Context, addr mail.Addr, last store.Lookup) (r
 		return reply{}, err
 	}
 	for _, row := range rows {
-		cert, err := parseStored(row.Certificate)
+		cert, err := r.directory.certs.parse(row.Certificate)
 		if err != nil {
 			return reply{}, err
 		}

@@ -127,7 +127,7 @@ func (s *Senders) checkNotRevoked(ctx context.Context, fingerprint string) error
 	if err != nil {
 		return err
 	}
-	cert, err := parseStored(row)
+	cert, err := s.local.certs.parse(row)
 	if err != nil {
 		return err
 	}
