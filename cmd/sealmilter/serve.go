@@ -57,6 +57,7 @@ func (i *installation) serve(cmd *cobra.Command) error {
 	}
 	defer standby.Close()
 	out := outbox.New(i.config.Reinject, i.store, time.Now)
+	defer out.Close()
 	out.Witness = standby
 	counts := newMetrics()
 	counts.observe(i)

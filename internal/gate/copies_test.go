@@ -59,6 +59,10 @@ func TestListenerForCopies(t *testing.T) {
 	if !copies.IsValid() {
 		t.Fatal("no copy was sent")
 	}
+	if sealed, err := begin(copies, mail.DaemonCopies); sealed || err != nil {
+		t.Errorf("a connection that is kept for the next message: sealed %v, %v", sealed, err)
+	}
+	w.Outbox.Close()
 	if sealed, err := begin(copies, mail.DaemonCopies); sealed || code(err) != 550 {
 		t.Errorf("the port of a connection that is closed: sealed %v, %v", sealed, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,11 +30,12 @@ import (
 // world is a gate with real keys, and an MTA that can refuse.
 type world struct {
 	*gate.Gate
-	answers map[string]keys.Answer
-	signers map[string]*crypto.Signer
-	signErr error
-	queue   []delivery
-	refuse  map[string]error
+	answers  map[string]keys.Answer
+	signers  map[string]*crypto.Signer
+	signErr  error
+	queueing sync.Mutex // held by a session that adds to queue
+	queue    []delivery
+	refuse   map[string]error
 	// refuseRcpt is the MTA's answer to any RCPT TO, and refuseTo that to those of some recipients.
 	refuseRcpt error
 	refuseTo   map[string]error
@@ -107,6 +109,7 @@ func newWorld(t *testing.T, adjust ...func(*smtp.Server)) *world {
 	done := make(chan error)
 	go func() { done <- server.Serve(l) }()
 	t.Cleanup(func() {
+		w.Outbox.Close()
 		l.Close() // the server knows its listener only once it serves
 		server.Close()
 		<-done
@@ -153,6 +156,8 @@ func (s *queueSession) Data(r io.Reader) error {
 		return err
 	}
 	s.text = string(text)
+	s.world.queueing.Lock()
+	defer s.world.queueing.Unlock()
 	s.world.queue = append(s.world.queue, s.delivery)
 	return nil
 }

@@ -90,16 +90,7 @@ func hungUp(descriptor int) bool {
 
 // silent returns an error if the MTA has replied to what was not said yet: its next reply would be taken for another one.
 func (d *dialogue) silent() error {
-	said := d.text.R.Buffered() > 0
-	raw, err := d.conn.SyscallConn()
-	if err != nil {
-		return broken(err)
-	}
-	err = raw.Control(func(descriptor uintptr) {
-		state := []unix.PollFd{{Fd: int32(descriptor), Events: unix.POLLIN | unix.POLLRDHUP}}
-		n, err := unix.Poll(state, 0)
-		said = said || err == nil && n == 1
-	})
+	said, err := d.said()
 	if err != nil {
 		return broken(err)
 	}
@@ -110,4 +101,26 @@ func (d *dialogue) silent() error {
 		return err
 	}
 	return broken(errors.New("it has replied before the final dot"))
+}
+
+// said reports whether something lies in the socket, be it the end of the connection.
+func (d *dialogue) said() (bool, error) {
+	if d.in.R.Buffered() > 0 {
+		return true, nil
+	}
+	raw, err := d.conn.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	var n int
+	var failed error
+	err = raw.Control(func(descriptor uintptr) {
+		state := []unix.PollFd{{Fd: int32(descriptor), Events: unix.POLLIN | unix.POLLRDHUP}}
+		for {
+			if n, failed = unix.Poll(state, 0); !errors.Is(failed, unix.EINTR) {
+				return
+			}
+		}
+	})
+	return n > 0, errors.Join(err, failed)
 }

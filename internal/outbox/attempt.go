@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"sealmilter/internal/mail"
@@ -34,12 +35,15 @@ type Attempt struct {
 	outbox   *Outbox
 	identity Identity
 	began    time.Time
-	sent     map[string]bool
-	session  *session
-	// unflushed says that records of this attempt may not survive the loss of power yet.
-	unflushed bool
+	// first is the connection that is never held back.
+	first lane
 	// forget ends what the witness knows of a message that was finished, nil before and when that has been called.
 	forget func()
+
+	mu   sync.Mutex
+	sent map[string]bool
+	// changes counts what was written to the ledger, and flushed those of them that survive the loss of power.
+	changes, flushed int
 	// recordable says that the ledger has taken a record of this attempt.
 	recordable bool
 }
@@ -55,6 +59,7 @@ func (o *Outbox) Begin(ctx context.Context, id Identity) (*Attempt, error) {
 		return nil, ErrBusy
 	}
 	a := &Attempt{outbox: o, identity: id, began: o.now(), sent: map[string]bool{}}
+	a.first.attempt = a
 	names, err := o.sentCopies(ctx, id, a.began)
 	if err != nil {
 		a.End()
@@ -63,8 +68,9 @@ func (o *Outbox) Begin(ctx context.Context, id Identity) (*Attempt, error) {
 	for _, name := range names {
 		a.sent[name] = true
 	}
-	// Whoever wrote these may have died before the flush.
-	a.unflushed = len(names) > 0
+	if len(names) > 0 {
+		a.changes++ // whoever wrote these may have died before the flush
+	}
 	return a, nil
 }
 
@@ -112,7 +118,7 @@ func (o *Outbox) sentCopies(ctx context.Context, id Identity, at time.Time) ([]s
 // Check returns a [*mail.Failure] if the MTA cannot take one of the copies: it is too large, or needs an extension that
 // the listener does not offer. Called before the first Send, it keeps such a message from leaving in part.
 func (a *Attempt) Check(ctx context.Context, env *mail.Envelope, copies []Copy) error {
-	if err := a.connect(ctx); err != nil {
+	if err := a.first.connect(ctx); err != nil {
 		return err
 	}
 	for i := range copies {
@@ -121,7 +127,7 @@ func (a *Attempt) Check(ctx context.Context, env *mail.Envelope, copies []Copy) 
 			return fmt.Errorf("measure a copy: %w", err)
 		}
 		copies[i].size = size
-		if _, _, err := a.session.commands(env, copies[i]); err != nil {
+		if _, _, err := a.first.session.commands(env, copies[i]); err != nil {
 			return err
 		}
 	}
@@ -141,14 +147,6 @@ func (c Copy) measure() (int64, error) {
 	return header + int64(len("\r\n")) + body, err
 }
 
-// connect makes sure that there is a session.
-func (a *Attempt) connect(ctx context.Context) (err error) {
-	if a.session == nil {
-		a.session, err = a.outbox.connect(ctx)
-	}
-	return err
-}
-
 // Send puts a copy into the MTA's queue and records that before it returns nil. After an error the copy may be in the
 // queue only if the connection broke, or the record failed, in the moment of the MTA's yes. The end of ctx keeps a copy
 // from being sent, but not one from being recorded that the MTA has got.
@@ -159,56 +157,25 @@ func (a *Attempt) connect(ctx context.Context) (err error) {
 // A refusal by the MTA is a [*mail.Failure] with the MTA's code; everything else is temporary. [ErrBusy] says that another
 // host has taken over the message.
 func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
-	name := a.identity.copyName(c.To, c.Notice)
-	if err := a.probe(ctx, name); err != nil {
-		return err
-	}
-	if err := a.connect(ctx); err != nil {
-		return err
-	}
-	names := []string{name}
+	return a.first.send(ctx, env, c)
+}
+
+// names returns what a copy is recorded as; the first is the copy itself.
+func (a *Attempt) names(c Copy) []string {
+	names := []string{a.identity.copyName(c.To, c.Notice)}
 	if c.Sealed {
 		names = append(names, a.identity.copyName(c.To, sealedFor))
 	}
 	for _, to := range c.About {
 		names = append(names, a.identity.copyName(to, toldOf))
 	}
-	if err := a.transmit(ctx, env, c, names); err != nil {
-		return err
-	}
-	defer a.session.settle()
-	// The MTA has the copy, whether or not the client still waits.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	return a.record(ctx, names...)
-}
-
-// transmit runs one transaction of the session, while the last record is flushed. What breaks off, be it by a panic of
-// the body, is closed at once: any further command, QUIT as well, would first end the message with its final dot. Names are
-// what is to be recorded then.
-func (a *Attempt) transmit(ctx context.Context, env *mail.Envelope, c Copy, names []string) error {
-	whole := false
-	defer func() {
-		if !whole {
-			a.session.close()
-			a.session = nil
-		}
-	}()
-	secured := a.secure(ctx)
-	err := a.session.send(ctx, env, c, func(octets int) (forget func(), err error) {
-		if err := secured(); err != nil {
-			return nil, err
-		}
-		return a.watch(octets, names), nil
-	})
-	whole = err == nil
-	return err
+	return names
 }
 
 // Finish notes that every copy has been taken care of, before the client is told so. The note survives the loss of power
 // when Finish returns nil. It is the last step but Answered and Unanswered: a message without a Message-ID is forgotten here.
 func (a *Attempt) Finish(ctx context.Context) error {
-	a.hangUp()
+	a.first.end()
 	if len(a.sent) == 0 {
 		return nil
 	}
@@ -217,7 +184,7 @@ func (a *Attempt) Finish(ctx context.Context) error {
 	}
 	err := a.close(ctx)
 	if err == nil {
-		a.unflushed = true
+		a.changes++
 		err = a.flush(ctx)
 	}
 	if err != nil {
@@ -227,19 +194,11 @@ func (a *Attempt) Finish(ctx context.Context) error {
 	return err
 }
 
-// End lets go of the connection, and lets the message be tried again. What is recorded stays.
+// End lets go of the connections, and lets the message be tried again. What is recorded stays.
 func (a *Attempt) End() {
-	a.hangUp()
+	a.first.end()
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
 	a.flush(ctx)                                         // after an error, the next Send of the outbox tries it again
 	a.outbox.ledger.ReleaseClaim(ctx, a.identity.digest) // after an error, it runs out
-}
-
-// hangUp ends the session, if there is one.
-func (a *Attempt) hangUp() {
-	if a.session != nil {
-		a.session.quit()
-		a.session = nil
-	}
 }

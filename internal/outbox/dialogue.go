@@ -1,10 +1,12 @@
 package outbox
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/textproto"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,10 +26,16 @@ const (
 // parameters of MAIL and RCPT, and leaves out what it does not know; here they go on as the client gave them.
 type dialogue struct {
 	conn socket
-	text *textproto.Conn
+	in   *textproto.Reader
+	out  *bufio.Writer
 	// extensions are what the MTA announces, by keyword in upper case, with their arguments.
 	extensions map[string]string
+	// gone says that the MTA has hung up, or has said that it does.
+	gone bool
 }
+
+// outSize is the size of the buffer in octets for what is written: most copies go out in one write.
+const outSize = 64 << 10
 
 // socket is a connection whose file descriptor can be used.
 type socket interface {
@@ -36,7 +44,8 @@ type socket interface {
 }
 
 func newDialogue(conn socket) *dialogue {
-	return &dialogue{conn: conn, text: textproto.NewConn(conn), extensions: map[string]string{}}
+	return &dialogue{conn: conn, in: textproto.NewReader(bufio.NewReader(conn)), out: bufio.NewWriterSize(conn, outSize),
+		extensions: map[string]string{}}
 }
 
 // greet reads the MTA's greeting and learns its extensions.
@@ -75,10 +84,54 @@ func (d *dialogue) maxSize() int64 {
 // command says one line and returns the text of the reply, which must have the expected code. Any other reply is a
 // [*mail.Failure] with the MTA's own text.
 func (d *dialogue) command(expected int, line string) (string, error) {
-	if err := d.text.PrintfLine("%s", line); err != nil {
-		return "", broken(err)
+	if err := d.say(line); err != nil {
+		return "", err
 	}
 	return d.reply(commandTimeout, expected)
+}
+
+// say writes lines, all at once.
+func (d *dialogue) say(lines ...string) error {
+	for _, line := range lines {
+		d.out.WriteString(line)
+		d.out.WriteString("\r\n") // an error comes again with Flush
+	}
+	if err := d.out.Flush(); err != nil {
+		return d.lost(err)
+	}
+	return nil
+}
+
+// transaction says MAIL, RCPT and DATA, up to where the MTA waits for the text. It says them at once if the MTA takes that (RFC
+// 2920): then it may wait for a text although it has refused the recipient. So after an error nothing more can be said: what
+// ends the text would send a message without one.
+func (d *dialogue) transaction(from, to string) error {
+	together := d.announces("PIPELINING")
+	if together {
+		if err := d.say(from, to, "DATA"); err != nil {
+			return err
+		}
+	}
+	for _, step := range []struct {
+		line     string
+		expected int
+	}{{from, 250}, {to, 250}, {"DATA", 354}} {
+		if !together {
+			if err := d.say(step.line); err != nil {
+				return err
+			}
+		}
+		if _, err := d.reply(commandTimeout, step.expected); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lost returns what an error of the connection means.
+func (d *dialogue) lost(err error) error {
+	d.gone = d.gone || !errors.Is(err, os.ErrDeadlineExceeded)
+	return broken(err)
 }
 
 // broken is a connection that has ended, or does not speak SMTP.
@@ -90,10 +143,11 @@ func (d *dialogue) reply(limit time.Duration, expected int) (string, error) {
 	if err := d.conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return "", broken(err)
 	}
-	code, text, err := d.text.ReadResponse(0)
+	code, text, err := d.in.ReadResponse(0)
 	if err != nil {
-		return "", broken(err)
+		return "", d.lost(err)
 	}
+	d.gone = d.gone || code == 421
 	return text, judge(code, text, expected)
 }
 
@@ -110,43 +164,6 @@ func judge(code int, text string, expected int) error {
 	}
 	return refusal(code, text)
 }
-
-// data returns the writer of a message. Without its Close, the MTA throws away what it has got when the connection ends.
-func (d *dialogue) data() (*text, error) {
-	if _, err := d.command(354, "DATA"); err != nil {
-		return nil, err
-	}
-	return &text{out: d.text.DotWriter()}, nil
-}
-
-// text writes a message: it adds the dots of transparency, and with Close the final one (RFC 5321, section 4.5.2).
-type text struct {
-	out  io.WriteCloser
-	last byte // octet that was written
-}
-
-func (t *text) Write(p []byte) (int, error) {
-	if len(p) > 0 {
-		t.last = p[len(p)-1]
-	}
-	return t.out.Write(p)
-}
-
-// endLine ends the last line, so that the final dot is all that is left to write.
-func (t *text) endLine() error {
-	end := "\r\n"
-	switch t.last {
-	case '\n':
-		return nil
-	case '\r':
-		end = "\n"
-	}
-	_, err := io.WriteString(t, end)
-	return err
-}
-
-// Close writes the final dot.
-func (t *text) Close() error { return t.out.Close() }
 
 // queued waits for the reply to the final dot, and leaves it in the socket. It returns its size.
 func (d *dialogue) queued() (size int, err error) {

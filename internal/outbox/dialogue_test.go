@@ -51,6 +51,8 @@ func FuzzServer(f *testing.F) {
 	f.Add("220-x\r\n220 y\r\n250 x\r\n250 ok\r\n251 ok\r\n354 go\r\n550 5.7.1 no\r\n")
 	f.Add("220 x\r\n250 x\r\n250 ok\r\n250 ok\r\n354 go\r\n250-ok\r\n250")
 	f.Add("220 x\r\n250 x\r\n250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n421 late\r\n")
+	f.Add("220 x\r\n250-x\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n")
+	f.Add("220 x\r\n250-x\r\n250 PIPELINING\r\n250 ok\r\n550 no\r\n354 go\r\n250 ok\r\n")
 	f.Add("421 busy\r\n")
 	f.Add("220 x\r\n250-x\r\n251 y\r\n")
 	f.Add("\r\n")
@@ -64,7 +66,9 @@ func FuzzServer(f *testing.F) {
 			s := &session{dialogue: d}
 			addr, _ := mail.ParseAddr("bob@example.net")
 			c := Copy{To: mail.Recipient{Addr: addr}, Body: strings.NewReader("text\r\n")}
-			err = s.send(t.Context(), &mail.Envelope{}, c, func(int) (func(), error) { return func() {}, nil })
+			if err = s.begin(t.Context(), &mail.Envelope{}, c); err == nil {
+				err = s.send(t.Context(), c, func(int) (func(), error) { return func() {}, nil })
+			}
 			sent = err == nil
 			s.settle()
 		}

@@ -54,7 +54,7 @@ func TestListenerThatCannotBeUsed(t *testing.T) {
 			if err := a.Send(t.Context(), m.Envelope, bob); err != nil || !a.Sent(bob.To) {
 				t.Errorf("the next try: %v", err)
 			}
-			if n := q.calls(); n != 2 {
+			if n := q.opened.count(); n != 2 {
 				t.Errorf("%d connections", n)
 			}
 		})

@@ -46,12 +46,14 @@ func newRelay(t testing.TB) *relay {
 	}
 	r := &relay{addr: l.Addr().String()}
 	var all sync.WaitGroup
+	var opened connections
 	all.Go(func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
+			opened.add(conn)
 			all.Go(func() {
 				defer conn.Close()
 				r.converse(conn)
@@ -60,6 +62,7 @@ func newRelay(t testing.TB) *relay {
 	})
 	t.Cleanup(func() {
 		l.Close()
+		opened.hangUp()
 		all.Wait()
 	})
 	return r
@@ -130,6 +133,7 @@ func (r *relay) converse(conn net.Conn) {
 		case strings.HasPrefix(line, "EHLO"):
 			say("250-relay.example")
 			say("250-8BITMIME")
+			say("250-PIPELINING")
 			say("250 SMTPUTF8")
 		case strings.HasPrefix(line, "RCPT TO:<"):
 			to, _, _ = strings.Cut(strings.TrimPrefix(line, "RCPT TO:<"), ">")

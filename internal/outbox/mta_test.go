@@ -21,8 +21,34 @@ type mta struct {
 	mu        sync.Mutex
 	// queued has the recipients of the messages whose final dot has come.
 	queued []string
-	// connections counts them.
-	connections int
+	opened connections
+}
+
+// connections are all those that a listener has taken.
+type connections struct {
+	mu  sync.Mutex
+	all []net.Conn
+}
+
+func (c *connections) add(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, conn)
+}
+
+// hangUp ends all connections.
+func (c *connections) hangUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.all {
+		conn.Close()
+	}
+}
+
+func (c *connections) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.all)
 }
 
 const hangUp = "hang up"
@@ -41,9 +67,7 @@ func newMTA(t *testing.T, answer func(command string) string) *mta {
 			if err != nil {
 				return
 			}
-			m.mu.Lock()
-			m.connections++
-			m.mu.Unlock()
+			m.opened.add(conn)
 			all.Go(func() {
 				defer conn.Close()
 				m.converse(conn)
@@ -52,6 +76,7 @@ func newMTA(t *testing.T, answer func(command string) string) *mta {
 	})
 	t.Cleanup(func() {
 		l.Close()
+		m.opened.hangUp()
 		all.Wait()
 	})
 	return m
@@ -116,13 +141,6 @@ func (m *mta) converse(conn net.Conn) {
 			return
 		}
 	}
-}
-
-// calls is how many connections there were.
-func (m *mta) calls() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.connections
 }
 
 // copies are the recipients of the messages whose final dot has come, with blanks between.

@@ -53,6 +53,8 @@ type Outbox struct {
 	now    func() time.Time
 	// unrecorded says that the ledger did not take or keep the last record.
 	unrecorded atomic.Bool
+	// kept are connections between two messages.
+	kept kept
 
 	mu    sync.Mutex
 	late  map[string]lateRecord     // by message
@@ -61,8 +63,12 @@ type Outbox struct {
 
 // New returns an outbox that sends to addr, the host:port of the MTA's loopback listener.
 func New(addr string, ledger Ledger, now func() time.Time) *Outbox {
-	return &Outbox{addr: addr, ledger: ledger, now: now, late: map[string]lateRecord{}, conns: map[netip.AddrPort]ownEnd{}}
+	return &Outbox{addr: addr, ledger: ledger, now: now, late: map[string]lateRecord{},
+		conns: map[netip.AddrPort]ownEnd{}}
 }
+
+// Close ends the connections that are kept for further messages. Attempts may go on; what they open is not kept.
+func (o *Outbox) Close() { o.kept.close() }
 
 // ownEnd is what nobody else can know or have of an open connection.
 type ownEnd struct {

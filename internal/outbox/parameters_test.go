@@ -144,6 +144,7 @@ func TestParameters(t *testing.T) {
 			checked := a.Check(t.Context(), m.Envelope, []outbox.Copy{c})
 			err = a.Send(t.Context(), m.Envelope, c)
 			a.End()
+			o.Close()
 			heard := <-l.heard
 			if tc.code != 0 {
 				if err == nil || checked == nil || mail.AsFailure(err).Code != tc.code || mail.AsFailure(checked).Code != tc.code || len(heard) != 1 {

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -23,7 +24,9 @@ func (a *Attempt) record(ctx context.Context, names ...string) error {
 		a.outbox.remember(a.identity, names, expires)
 		return err
 	}
-	a.unflushed = true
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.changes++
 	for _, name := range names {
 		a.sent[name] = true
 	}
@@ -34,7 +37,10 @@ func (a *Attempt) record(ctx context.Context, names ...string) error {
 // flush has failed: a copy that cannot be recorded would be sent once more by every try of every client.
 func (a *Attempt) probe(ctx context.Context, name string) error {
 	failed := a.outbox.unrecorded.Load()
-	if a.recordable && !failed {
+	a.mu.Lock()
+	recordable := a.recordable
+	a.mu.Unlock()
+	if recordable && !failed {
 		return nil
 	}
 	// Whoever has taken over the message may have recorded this very copy: that must not be written over.
@@ -50,25 +56,31 @@ func (a *Attempt) probe(ctx context.Context, name string) error {
 		}
 		a.outbox.unrecorded.Store(false)
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.recordable = true
 	return nil
 }
 
-// secure begins to flush the last record, and returns a function that waits for that and then makes sure that the message
-// still is ours: it is called with the whole text sent, so that little time is left for another host to take over, or for
+// errUnrecorded holds a copy back whose record would fail, too.
+var errUnrecorded = errors.New("the record of another copy could not be made while this one was on its way")
+
+// secure begins to flush the records so far, and returns a function that waits for that and then makes sure that the message
+// still is ours: it is called with the whole text ready, so that little time is left for another host to take over, or for
 // the ledger to get lost.
 func (a *Attempt) secure(ctx context.Context) (wait func() error) {
 	flushed := make(chan error, 1)
-	if a.unflushed {
-		go func() { flushed <- a.outbox.ledger.Flush(ctx) }()
+	if changes := a.unflushed(); changes > 0 {
+		go func() { flushed <- a.flushUpTo(ctx, changes) }()
 	} else {
 		flushed <- nil
 	}
 	return func() error {
-		err := <-flushed
-		a.flushed(ctx, err)
-		if err != nil {
+		if err := <-flushed; err != nil {
 			return err
+		}
+		if a.outbox.unrecorded.Load() {
+			return errUnrecorded
 		}
 		return a.keep(ctx)
 	}
@@ -85,21 +97,33 @@ func (a *Attempt) keep(ctx context.Context) error {
 
 // flush makes what is recorded survive the loss of power.
 func (a *Attempt) flush(ctx context.Context) error {
-	if !a.unflushed {
-		return nil
+	if changes := a.unflushed(); changes > 0 {
+		return a.flushUpTo(ctx, changes)
 	}
-	err := a.outbox.ledger.Flush(ctx)
-	a.flushed(ctx, err)
-	return err
+	return nil
 }
 
-// flushed notes how a flush has ended. One that a client did not wait for says nothing about the ledger.
-func (a *Attempt) flushed(ctx context.Context, err error) {
+// unflushed returns the number of the last change if a loss of power may undo it, 0 otherwise.
+func (a *Attempt) unflushed() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.flushed == a.changes {
+		return 0
+	}
+	return a.changes
+}
+
+// flushUpTo makes the changes up to one of them survive. An error that a client did not wait for says nothing about the ledger.
+func (a *Attempt) flushUpTo(ctx context.Context, change int) error {
+	err := a.outbox.ledger.Flush(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if err == nil {
-		a.unflushed = false
+		a.flushed = max(a.flushed, change)
 	} else if ctx.Err() == nil {
 		a.outbox.unrecorded.Store(true)
 	}
+	return err
 }
 
 // close has the records of the message count for as long as a finished one is remembered.

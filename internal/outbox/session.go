@@ -1,13 +1,13 @@
 package outbox
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"sealmilter/internal/mail"
 )
@@ -15,16 +15,19 @@ import (
 // session is one SMTP connection to the MTA.
 type session struct {
 	*dialogue
-	tcp *net.TCPConn
+	tcp    *net.TCPConn
+	opened time.Time
+	// used says that a copy was taken over it: the MTA may have hung up since.
+	used bool
 	// answered is the size of the answer to the last final dot, while it lies in the socket, and forget ends the watch over the
 	// copy, nil if there is none.
 	answered int
 	forget   func()
 }
 
-// connect opens a session. The end of ctx ends only the attempt to open it. A listener that cannot be used is a
+// open opens a session. The end of ctx ends only the attempt to open it. A listener that cannot be used is a
 // [*mail.Failure], and temporary whatever it replies: that is about the listener, and not about the message.
-func (o *Outbox) connect(ctx context.Context) (*session, error) {
+func (o *Outbox) open(ctx context.Context) (*session, error) {
 	conn, err := o.dial(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -44,7 +47,7 @@ func (o *Outbox) connect(ctx context.Context) (*session, error) {
 		return nil, mail.Defer("4.3.2", notNow, fmt.Errorf("the loopback listener %s does not take the connection: %w; "+
 			"see the mail server's log, and check that reinject names the listener that sealmilter setup makes", o.addr, err))
 	}
-	return &session{dialogue: d, tcp: conn.TCPConn}, nil
+	return &session{dialogue: d, tcp: conn.TCPConn, opened: time.Now()}, nil
 }
 
 // notNow is what a client reads when it is the listener that cannot be used.
@@ -55,63 +58,58 @@ func attach(ctx context.Context, conn net.Conn) (detach func() bool) {
 	return context.AfterFunc(ctx, func() { conn.Close() })
 }
 
-// send runs one transaction. When ctx ends, or ready returns an error, before the final dot is written, the message is not
-// sent. From then on the MTA may have it whatever becomes of ctx, so that its answer is waited for all the same, for
-// [queueTimeout] at most.
-//
-// Ready is told how many octets the final dot is the last of. What it returns is called by settle or close, one of which the
-// caller calls when it has recorded what send returns.
-func (s *session) send(ctx context.Context, env *mail.Envelope, c Copy, ready func(octets int) (forget func(), err error)) (err error) {
+// during runs a part of a transaction that ends when ctx does. Then nothing is sent.
+func (s *session) during(ctx context.Context, part func() error) error {
 	detach := attach(ctx, s.conn)
-	defer func() {
-		detach()
-		if errors.Is(err, net.ErrClosed) && ctx.Err() != nil {
-			err = fmt.Errorf("send a copy: %w", context.Cause(ctx))
-		}
-	}()
+	err := part()
+	if !detach() && (err == nil || errors.Is(err, net.ErrClosed)) {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("send a copy: %w", err)
+	}
+	return nil
+}
+
+// begin says who sends a copy and who gets it, up to where the MTA waits for its text.
+func (s *session) begin(ctx context.Context, env *mail.Envelope, c Copy) error {
 	from, to, err := s.commands(env, c)
 	if err != nil {
 		return err
 	}
-	for _, line := range []string{from, to} {
-		if _, err := s.command(250, line); err != nil {
-			return fmt.Errorf("send a copy: %w", err)
+	return s.during(ctx, func() error { return s.transaction(from, to) })
+}
+
+// send ends a transaction that has begun. When ctx ends, or ready returns an error, before the final dot is written, the message
+// is not sent. From then on the MTA may have it whatever becomes of ctx, so that its answer is waited for all the same, for
+// [queueTimeout] at most.
+//
+// Ready is told how many octets the final dot is the last of. What it returns is called by settle or close, one of which the
+// caller calls when it has recorded what send returns.
+func (s *session) send(ctx context.Context, c Copy, ready func(octets int) (forget func(), err error)) error {
+	// Whatever fails before the final dot must not reach it, which would send a part of the message: the caller closes the
+	// connection without it.
+	t := newText(s.out)
+	err := s.during(ctx, func() error {
+		if err := t.write(c); err != nil {
+			return err
 		}
-	}
-	data, err := s.data()
+		var err error
+		if s.forget, err = ready(t.pending()); err != nil {
+			return err
+		}
+		return s.silent()
+	})
 	if err != nil {
-		return fmt.Errorf("send a copy: %w", err)
+		return err
 	}
-	// Whatever fails from here on must not reach the final dot, which would send a part of the message: the caller
-	// closes the connection without it.
-	w := bufio.NewWriterSize(data, 64<<10)
-	if _, err := w.Write(append(c.Header.AppendTo(nil), '\r', '\n')); err != nil {
-		return fmt.Errorf("send a copy: %w", err)
-	}
-	if _, err := c.Body.WriteTo(w); err != nil {
-		return fmt.Errorf("send a copy: %w", err)
-	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("send a copy: %w", err)
-	}
-	if err := data.endLine(); err != nil {
-		return fmt.Errorf("send a copy: %w", err)
-	}
-	if s.forget, err = ready(s.text.W.Buffered() + len(".\r\n")); err != nil {
-		return fmt.Errorf("send a copy: %w", err)
-	}
-	if err := s.silent(); err != nil {
-		return fmt.Errorf("send a copy: %w", err)
-	}
-	if !detach() {
-		return fmt.Errorf("send a copy: %w", context.Cause(ctx))
-	}
-	if err := data.Close(); err != nil {
+	if err := t.end(); err != nil {
 		return fmt.Errorf("send a copy: %w", err)
 	}
 	if s.answered, err = s.queued(); err != nil {
 		return fmt.Errorf("send a copy: %w", err)
 	}
+	s.used = true
 	return nil
 }
 
@@ -138,8 +136,9 @@ func (s *session) commands(env *mail.Envelope, c Copy) (from, to string, err err
 
 // quit ends the session in good manners, which nobody waits long for.
 func (s *session) quit() {
-	s.text.PrintfLine("QUIT") // the connection ends, whatever the answer
-	s.reply(quitTimeout, 221)
+	if s.say("QUIT") == nil {
+		s.reply(quitTimeout, 221) // the connection ends, whatever the answer
+	}
 	s.conn.Close()
 }
 
@@ -150,7 +149,7 @@ func (s *session) settle() {
 		s.forget()
 		s.forget = nil
 	}
-	io.CopyN(io.Discard, s.text.R, int64(s.answered)) // it is there
+	io.CopyN(io.Discard, s.in.R, int64(s.answered)) // it is there
 	s.answered = 0
 }
 

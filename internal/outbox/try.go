@@ -9,7 +9,7 @@ import (
 // Try asks the MTA's loopback listener whether it would take a copy, and sends none: the dialogue ends at RCPT TO. Errors
 // are those of sending.
 func (o *Outbox) Try(ctx context.Context, from, to mail.Addr) error {
-	s, err := o.connect(ctx)
+	s, err := o.open(ctx)
 	if err != nil {
 		return err
 	}

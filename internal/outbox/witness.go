@@ -20,12 +20,12 @@ type Witness interface {
 }
 
 // watch has the witness know of a copy, if there is one.
-func (a *Attempt) watch(octets int, names []string) (forget func()) {
+func (a *Attempt) watch(conn *net.TCPConn, octets int, names []string) (forget func()) {
 	o := a.outbox
 	if o.Witness == nil {
 		return func() {}
 	}
-	return o.Witness.Watch(a.session.tcp, octets, a.identity.digest, names, o.now().Add(a.identity.openFor()))
+	return o.Witness.Watch(conn, octets, a.identity.digest, names, o.now().Add(a.identity.openFor()))
 }
 
 // remember has the witness know of the records of a message that are to be deleted.
