@@ -5,6 +5,8 @@
 # make corpus CORPUS=DIR
 #             a folder of mail and certificates, sealed and imported, and judged by gpg; fails if anything was changed or shown
 # make interop   real mail programs read what is composed; fails unless docs/interop.md has what came out (UPDATE=1 writes it)
+# make bench   what sealing costs, side by side with go-crypto, gpg, sq and rnp, in a quarter of an hour (UPDATE=1 writes it to
+#             docs/performance.md)
 # make lint   gofmt, vet, staticcheck, govulncheck
 
 GO          ?= go
@@ -12,6 +14,7 @@ KILLS       ?= 100
 SEED        ?= 1
 CORPUS      ?= internal/lab/corpus/testdata
 CORPUSFLAGS ?=
+BENCHFLAGS  ?=
 # Tests of keys/ that do not care which database there is, or that mostly unlock secret keys, which is slow by design.
 NO_DATABASE  = GnuPG|Resolver|Fetch|LDAP|DANE|WKD|VKS|HKP|Hosts|Remote|Passphrase|Locked|Extend|Revocation
 # They begin first, so that none of them is left to run alone at the end.
@@ -19,7 +22,7 @@ LONGEST      = ./deploy/... ./cmd/... ./keys ./crypto ./internal/gate ./internal
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build demo test campaign corpus interop lint tools
+.PHONY: build demo test campaign corpus interop bench lint tools
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/sealmilter
@@ -46,6 +49,10 @@ corpus: tools
 
 interop: tools
 	$(GO) run ./internal/lab/interop/run $(if $(UPDATE),-update)
+
+# BENCHFLAGS: -quick takes seconds, -only REGEXP measures a part, -json prints one JSON object in the place of tables.
+bench: tools
+	@$(GO) run ./internal/lab/bench/run $(if $(UPDATE),-update docs/performance.md) $(BENCHFLAGS)
 
 lint:
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }

@@ -1,7 +1,9 @@
 package lab
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -54,21 +56,15 @@ func (g *GPG) Close() error {
 func (g *GPG) killAgent() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	// Where there is a /run/user/UID, the socket is not in the key ring's folder.
-	socket, err := g.command(ctx, "gpgconf", "--list-dirs", "agent-socket").Output()
+	conn, agent, err := g.dialAgent(ctx)
 	if err != nil {
-		return fmt.Errorf("find the socket of gpg-agent: %w", err)
+		return fmt.Errorf("end gpg-agent: %w", err)
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", strings.TrimSpace(string(socket)))
-	if err != nil {
+	if conn == nil {
 		return nil
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	agent, err := peer(conn.(*net.UnixConn))
-	if err != nil {
-		return fmt.Errorf("end gpg-agent: %w", err)
-	}
 	if _, err := fmt.Fprintln(conn, "KILLAGENT"); err != nil {
 		return fmt.Errorf("end gpg-agent: %w", err)
 	}
@@ -82,21 +78,57 @@ func (g *GPG) killAgent() error {
 	})
 }
 
-// peer returns the process at the other end of a socket.
-func peer(conn *net.UnixConn) (pid int32, err error) {
-	raw, err := conn.SyscallConn()
+// dialAgent connects to the agent, and asks it which process it is. Without an agent there is no connection.
+func (g *GPG) dialAgent(ctx context.Context) (conn net.Conn, agent int, err error) {
+	// Where there is a /run/user/UID, the socket is not in the key ring's folder.
+	socket, err := g.command(ctx, "gpgconf", "--list-dirs", "agent-socket").Output()
+	if err != nil {
+		return nil, 0, fmt.Errorf("find the socket of gpg-agent: %w", err)
+	}
+	conn, err = new(net.Dialer).DialContext(ctx, "unix", strings.TrimSpace(string(socket)))
+	if err != nil {
+		return nil, 0, nil
+	}
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	// The process that began to listen is another one, which has ended.
+	if _, err = fmt.Fprintln(conn, "GETINFO pid"); err == nil {
+		agent, err = readPID(conn)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("ask gpg-agent for its process ID: %w", err), conn.Close())
+	}
+	return conn, agent, nil
+}
+
+// readPID reads the answer to "GETINFO pid", which is "D" and a number between two lines with "OK".
+func readPID(conn io.Reader) (pid int, err error) {
+	lines := bufio.NewScanner(conn)
+	for oks := 0; oks < 2 && lines.Scan(); {
+		switch word, rest, _ := strings.Cut(lines.Text(), " "); word {
+		case "OK":
+			oks++
+		case "D":
+			pid, err = strconv.Atoi(rest)
+		case "ERR":
+			err = errors.New(rest)
+		}
+	}
+	if err == nil && pid == 0 {
+		err = cmp.Or(lines.Err(), io.ErrUnexpectedEOF)
+	}
+	return pid, err
+}
+
+// Agent returns the process ID of the agent, which there is once gpg has used a secret key.
+func (g *GPG) Agent(ctx context.Context) (int, error) {
+	conn, agent, err := g.dialAgent(ctx)
 	if err != nil {
 		return 0, err
 	}
-	var process *syscall.Ucred
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		process, failed = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
-	})
-	if err := errors.Join(err, failed); err != nil {
-		return 0, err
+	if conn == nil {
+		return 0, errors.New("gpg has not started an agent")
 	}
-	return process.Pid, nil
+	return agent, conn.Close()
 }
 
 // command prepares one of GnuPG's programs for this key ring.
@@ -111,6 +143,11 @@ func (g *GPG) command(ctx context.Context, name string, args ...string) *exec.Cm
 	cmd := exec.CommandContext(ctx, path, append([]string{"--homedir", g.home}, args...)...)
 	cmd.Env = append(g.tree.Env(), "LC_ALL=C")
 	return cmd
+}
+
+// Command prepares gpg, which asks for nothing and takes every certificate.
+func (g *GPG) Command(ctx context.Context, args ...string) *exec.Cmd {
+	return g.command(ctx, "gpg", append([]string{"--batch", "--no-tty", "--trust-model", "always"}, args...)...)
 }
 
 // run executes gpg with the passphrase for whatever asks for one, and returns what it wrote and its status lines
