@@ -46,8 +46,8 @@ var imports = map[string][]string{
 	"internal/lab/interop":      {"internal/mail", "internal/lab", "crypto", "crypto/pgpmime", "deploy/postfix", "deploy/sendmail"},
 	"internal/lab/interop/run":  {"internal/lab/interop"},
 
-	"internal/lab/bench": {"internal/mail", "internal/store", "internal/lab", "internal/lab/bench/stock", "crypto", "crypto/pgpmime",
-		"keys"},
+	"internal/lab/bench": {"internal/mail", "internal/store", "internal/lab", "internal/lab/bench/mta", "internal/lab/bench/stock",
+		"crypto", "crypto/pgpmime", "keys"},
 	"internal/lab/bench/stock": {},
 	"internal/lab/bench/run":   {"internal/lab/bench"},
 

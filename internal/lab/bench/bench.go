@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/bench/mta"
 )
 
 // Config says what to measure. Now and Helper must be set.
@@ -55,6 +56,7 @@ type extent struct {
 	sizes        []int // how the message grows
 	certificates []int
 	sessions     []int
+	traffic      []traffic
 	pace         pace
 }
 
@@ -67,7 +69,18 @@ var (
 		sizes:        []int{1 * kb, 3 * kb, 10 * kb, 30 * kb, 100 * kb, 300 * kb, 1 * mb, 3 * mb, 10 * mb, 25 * mb, 50 * mb},
 		certificates: []int{10, 100, 1_000, 10_000, 100_000},
 		sessions:     []int{1, 2, 5, 10, 20, 50, 100, 200},
-		pace:         pace{commonRounds, commonTurn},
+		traffic: []traffic{
+			{throughPostfix, mta.Variants(), []mta.Load{
+				{Messages: 400, Recipients: 1, Size: commonSize, Sessions: 8},
+				{Messages: 100, Recipients: 1, Size: commonSize, Sessions: 1},
+				{Messages: 40, Recipients: 20, Size: commonSize, Sessions: 8},
+				{Messages: 10, Recipients: 100, Size: commonSize, Sessions: 4},
+				{Messages: 60, Recipients: 1, Size: 1 * mb, Sessions: 8},
+				{Messages: 8, Recipients: 20, Size: 1 * mb, Sessions: 4},
+			}},
+			{growClients, []mta.Variant{mta.None, mta.NoopUnix, mta.SealUnix}, clients(200, 1, 2, 5, 10, 20, 50, 100, 200)},
+		},
+		pace: pace{commonRounds, commonTurn},
 	}
 	quick = extent{
 		kinds:        []kind{{ed25519.name, ed25519.algorithm, 2}},
@@ -77,9 +90,19 @@ var (
 		sizes:        []int{1 * kb, 3 * kb},
 		certificates: []int{10, 30},
 		sessions:     []int{1, 2},
+		traffic:      []traffic{{growClients, []mta.Variant{mta.NoopUnix, mta.SealUnix}, clients(2, 1, 2)}},
 		pace:         pace{rounds: 1},
 	}
 )
+
+// clients are loads of small messages to one recipient: at least so many messages, and two for each client.
+func clients(messages int, numbers ...int) []mta.Load {
+	var all []mta.Load
+	for _, n := range numbers {
+		all = append(all, mta.Load{Messages: max(messages, 2*n), Recipients: 1, Size: commonSize, Sessions: n})
+	}
+	return all
+}
 
 // run is one that goes on.
 type run struct {
@@ -109,7 +132,7 @@ func Run(ctx context.Context, config Config) (_ *Result, err error) {
 	if r.tree, err = lab.Unpack(ctx, r.Fetching, "sq", "rnp"); err != nil {
 		return nil, err
 	}
-	for _, part := range []func(context.Context) error{r.copies, r.lookups, r.recipients, r.messages, r.sessions} {
+	for _, part := range []func(context.Context) error{r.copies, r.lookups, r.recipients, r.messages, r.sessions, r.deliveries} {
 		if err := part(ctx); err != nil {
 			return nil, err
 		}

@@ -54,7 +54,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s is of version %q", program, result.Versions[program])
 		}
 	}
-	for _, table := range []string{copies, lookup, growRecipients, growMessage, growSessions} {
+	for _, table := range []string{copies, lookup, growRecipients, growMessage, growSessions, growClients} {
 		if len(result.cases(table, commonKeys)) < 2 {
 			t.Errorf("the table %s has the cases %v", table, result.cases(table, commonKeys))
 		}

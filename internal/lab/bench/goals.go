@@ -1,6 +1,10 @@
 package bench
 
-import "fmt"
+import (
+	"fmt"
+
+	"sealmilter/internal/lab/bench/mta"
+)
 
 // goal is a number to reach.
 type goal struct {
@@ -49,11 +53,37 @@ func wanted() []goal {
 			row, found := r.find(stored(100_000), openStore)
 			return milliseconds(row.Wall.Median), row.Wall.Median < 1, found
 		}},
+		throughput(mta.SealUnix),
+		throughput(mta.SealTCP),
+		{"messages from one client that stall for 40 ms over TCP", "none", func(r *Result) (string, bool, bool) {
+			alone := sent
+			alone.Sessions = 1
+			row, found := r.find(alone, string(mta.SealTCP))
+			if !found {
+				return "", false, false
+			}
+			return short(100*row.Delivery.Stalled) + " %", row.Delivery.Stalled == 0, true
+		}},
 		{"memory for a message of 25 MB to 100 recipients", "at most 40 MB and 3 times the message", func(r *Result) (string, bool, bool) {
 			row, found := r.find(sealing(25*mb, 100), sealmilter)
 			return size(row.Peak), row.Peak <= 40*mb+3*25*mb, found
 		}},
 	}
+}
+
+// sent is the message that goes through Postfix in the goals.
+var sent = Case{Table: throughPostfix, Key: commonKeys, Octets: commonSize, Recipients: 1, Sessions: 8}
+
+// throughput is about messages per second.
+func throughput(v mta.Variant) goal {
+	what := fmt.Sprintf("%s, %s: throughput of %s : %s", size(sent.Octets), recipients(sent.Recipients), v, v.Base())
+	return goal{what, "at least 0.85", func(r *Result) (string, bool, bool) {
+		row, found := r.find(sent, string(v))
+		if !found {
+			return "", false, false
+		}
+		return short(row.Delivery.Throughput), row.Delivery.Throughput >= 0.85, true
+	}}
 }
 
 // atMost and atLeast are about the processor time of one series against that of another, one of which is sealmilter.

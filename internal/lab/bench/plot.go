@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/bench/mta"
 )
 
 // plot is a picture of some rows.
@@ -58,6 +59,10 @@ func (r *Result) plots() []plot {
 			rightwards: "memory in MB",
 			right: r.curves(growSessions, []string{sealmilter},
 				func(row Row) (x, y float64) { return float64(row.Sessions), float64(row.Peak) / mb })},
+		{part: growClients, title: "Messages of " + size(commonSize) + " to one recipient through Postfix", across: "clients at the same time",
+			upwards: "messages per second",
+			curves: r.curves(growClients, []string{string(mta.None), string(mta.NoopUnix), string(mta.SealUnix)},
+				func(row Row) (x, y float64) { return float64(row.Sessions), row.Delivery.PerSecond })},
 	} {
 		if len(p.curves) > 0 {
 			all = append(all, p)

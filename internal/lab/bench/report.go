@@ -34,7 +34,7 @@ func (r *Result) about() string {
 // grids are the tables that there are rows for.
 func (r *Result) grids() []grid {
 	var all []grid
-	for _, table := range []func() []grid{r.goals, r.copiesGrids, r.memoryGrids, r.lookupGrids, r.growthGrids} {
+	for _, table := range []func() []grid{r.goals, r.copiesGrids, r.memoryGrids, r.lookupGrids, r.growthGrids, r.deliveryGrids} {
 		for _, g := range table() {
 			if len(g.rows) > 0 {
 				all = append(all, g)

@@ -27,7 +27,7 @@ type Case struct {
 	Recipients int `json:"recipients,omitempty"`
 	// Certificates is how many are stored.
 	Certificates int `json:"certificates,omitempty"`
-	// Sessions is how many messages are in work at the same time.
+	// Sessions is how many messages are in work at the same time, or how many clients send.
 	Sessions int `json:"sessions,omitempty"`
 }
 
@@ -74,6 +74,8 @@ type Row struct {
 	Count  int `json:"count"`
 	// Part is how much of the case it did each time. If that is less than 1, the rest is extrapolated.
 	Part float64 `json:"part"`
+	// Delivery is set for what has gone through an MTA.
+	Delivery *Delivery `json:"delivery,omitempty"`
 }
 
 // Extrapolated reports whether only a part of the case was done.
