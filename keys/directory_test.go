@@ -226,14 +226,15 @@ func (g *gate) Lookup(ctx context.Context, _ mail.Addr) ([]*crypto.Cert, error) 
 }
 
 func TestLookupEndsInTime(t *testing.T) {
-	h := newBubbleHost(t)
 	synctest.Test(t, func(t *testing.T) {
+		h := newBubbleHost(t)
 		start := time.Now()
 		a := h.directory(&gate{}).Lookup(t.Context(), addr(t, "alice@example.org"))
 		if a.Status != keys.Unknown || a.Why != "gate did not answer" || time.Since(start) != time.Minute {
 			t.Errorf("after %v: %+v", time.Since(start), a)
 		}
 	})
+	h := newBubbleHost(t)
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	asked := []string{}
@@ -244,9 +245,9 @@ func TestLookupEndsInTime(t *testing.T) {
 }
 
 func TestConcurrentLookupsAreOne(t *testing.T) {
-	h := newBubbleHost(t)
-	alice := generate(t, "alice@example.org", 0, 0).Cert()
 	synctest.Test(t, func(t *testing.T) {
+		h := newBubbleHost(t)
+		alice := generate(t, "alice@example.org", 0, 0).Cert()
 		g := &gate{open: make(chan struct{}), certs: []*crypto.Cert{alice}}
 		d := h.directory(g)
 		leaving, leave := context.WithCancel(t.Context())

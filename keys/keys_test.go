@@ -60,7 +60,8 @@ func newHost(t testing.TB) *host {
 	return newHostOn(t, newDatabase)
 }
 
-// newBubbleHost returns a host whose database needs no network, for tests with a clock of their own.
+// newBubbleHost returns a host whose database needs no network, for tests with a clock of their own. A bubble of synctest makes
+// its own, for what is at work in the database may not come from outside.
 func newBubbleHost(t testing.TB) *host {
 	t.Helper()
 	return newHostOn(t, sqliteFile)
