@@ -92,7 +92,7 @@ func TestImportLockedSecretKey(t *testing.T) {
 				options.Passphrase = []byte(tc.own)
 			}
 			if tc.configured != "" {
-				h.passphrase = []byte(tc.configured)
+				h.passphrase, h.exact = []byte(tc.configured), true
 			}
 			i := importOne(t, h.senders, options, testdata(t, tc.file))
 			fingerprint, err := h.signs(t, greta)

@@ -5,6 +5,7 @@ out=$(cd "$(dirname "$0")" && pwd)
 GNUPGHOME=$(mktemp -d)
 export GNUPGHOME
 trap 'gpgconf --kill all; rm -rf "$GNUPGHOME"' EXIT
+echo 's2k-count 65536' >"$GNUPGHOME/gpg-agent.conf" # unlocking is slow by design, and gets slower with the race detector
 
 gpg() {
 	command gpg --batch --quiet --no-tty --pinentry-mode loopback --passphrase "$passphrase" \
