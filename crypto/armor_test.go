@@ -38,33 +38,31 @@ func (p *pieceSizes) Write(b []byte) (int, error) {
 
 // checkArmor compares with the library, in whatever parts the data come.
 func checkArmor(t *testing.T, data []byte, split *rand.Rand) {
-	for _, label := range []string{armorMessage, armorPublic} {
-		for _, eol := range []string{"\n", "\r\n"} {
-			for _, checksum := range []bool{false, true} {
-				frame := armorFrame{label: label, eol: eol, checksum: checksum}
-				var got pieceSizes
-				e := frame.begin(&got, int64(len(data)))
-				room := cap(e.out)
-				for rest := data; len(rest) > 0; {
-					n := split.IntN(min(len(rest), 1<<split.IntN(18)) + 1)
-					e.encode(rest[:n])
-					rest = rest[n:]
-				}
-				e.finish()
-				want := libraryArmor(t, data, frame)
-				if e.err != nil || !bytes.Equal(got.Bytes(), want) {
-					t.Fatalf("%+v: %d octets became %q, want %q, %v", frame, len(data), got.Bytes(), want, e.err)
-				}
-				if n := frame.size(int64(len(data))); n != int64(len(want)) || e.n != n {
-					t.Fatalf("%+v: %d characters, the sizes are %d and %d", frame, len(want), n, e.n)
-				}
-				if cap(e.out) != room {
-					t.Errorf("%+v: for %d octets, the buffer grew from %d to %d", frame, len(data), room, cap(e.out))
-				}
-				for i, n := range got.sizes {
-					if n > armorBuffer+armorSlack || n < armorBuffer && i < len(got.sizes)-1 {
-						t.Errorf("%+v: piece %d of %d has %d characters", frame, i+1, len(got.sizes), n)
-					}
+	for _, eol := range []string{"\n", "\r\n"} {
+		for _, checksum := range []bool{false, true} {
+			frame := armorFrame{label: armorPublic, eol: eol, checksum: checksum}
+			var got pieceSizes
+			e := frame.begin(&got, int64(len(data)))
+			room := cap(e.out)
+			for rest := data; len(rest) > 0; {
+				n := split.IntN(min(len(rest), 1<<split.IntN(18)) + 1)
+				e.encode(rest[:n])
+				rest = rest[n:]
+			}
+			e.finish()
+			want := libraryArmor(t, data, frame)
+			if e.err != nil || !bytes.Equal(got.Bytes(), want) {
+				t.Fatalf("%+v: %d octets became %q, want %q, %v", frame, len(data), got.Bytes(), want, e.err)
+			}
+			if n := frame.size(int64(len(data))); n != int64(len(want)) || e.n != n {
+				t.Fatalf("%+v: %d characters, the sizes are %d and %d", frame, len(want), n, e.n)
+			}
+			if cap(e.out) != room {
+				t.Errorf("%+v: for %d octets, the buffer grew from %d to %d", frame, len(data), room, cap(e.out))
+			}
+			for i, n := range got.sizes {
+				if n > armorBuffer+armorSlack || n < armorBuffer && i < len(got.sizes)-1 {
+					t.Errorf("%+v: piece %d of %d has %d characters", frame, i+1, len(got.sizes), n)
 				}
 			}
 		}
@@ -93,11 +91,11 @@ func TestArmorSizes(t *testing.T) {
 	for i := range data {
 		data[i] = byte(random.Uint32())
 	}
-	for n := 1; n < 200; n++ {
+	for n := 1; n < 2*base64Line+4; n++ {
 		checkArmor(t, data[:n], random)
 	}
 	lines := armorBuffer / (base64Chars + 2) * base64Line
-	for n := lines - 200; n < lines+100; n += 7 {
+	for n := lines - 150; n < lines+50; n += 10 {
 		checkArmor(t, data[:n], random)
 	}
 	checkArmor(t, data, random)

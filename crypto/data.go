@@ -1,7 +1,6 @@
 package crypto
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -34,15 +33,11 @@ func newData(m message, use suite, random io.Reader) (*data, error) {
 	if d.size() > math.MaxUint32 {
 		return nil, errors.New("the message has more than 4 GiB")
 	}
-	if _, err := d.encrypter(io.Discard); err != nil {
+	if _, err := d.encrypter(io.Discard, 0); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
-
-// aeadChunk is the size of a chunk of version 2 data in octets, as a chunk size octet of 12 has it (RFC 9580, section
-// 5.13.2): the default of the library, and in reach of all that hold it to 4 MiB.
-const aeadChunk = 1 << 18
 
 // randomSize is that of the prefix, without the two octets of it that are said again, or of the salt.
 func (s suite) randomSize() int {
@@ -58,23 +53,20 @@ const dataHeader = 6
 // size returns the number of octets of the packet.
 func (d *data) size() int64 { return dataHeader + d.bodySize() }
 
-// bodySize follows RFC 9580, sections 5.13.1 and 5.13.2.
 func (d *data) bodySize() int64 {
-	n := d.message.Size()
-	if !d.use.v2 {
-		const version, prefix, checksum = 1, 18, 22
-		return version + prefix + n + checksum
+	if d.use.v2 {
+		return seipd2Size(d.message.Size())
 	}
-	const version, suite, salt, tag = 1, 3, 32, 16
-	chunks := max(1, (n+aeadChunk-1)/aeadChunk)
-	return version + suite + salt + n + chunks*tag + tag
+	return seipd1Size(d.message.Size())
 }
 
-// encrypter returns the library's writer, which begins with the header of the packet.
-func (d *data) encrypter(w io.Writer) (io.WriteCloser, error) {
-	cfg := &packet.Config{Rand: bytes.NewReader(d.random), AEADConfig: &packet.AEADConfig{ChunkSize: aeadChunk}}
-	suite := packet.CipherSuite{Cipher: d.use.cipher, Mode: d.use.mode}
-	return packet.SerializeSymmetricallyEncrypted(w, d.use.cipher, d.use.v2, suite, d.sessionKey, cfg)
+// encrypter returns the writer of the packet's body for so many octets of data.
+func (d *data) encrypter(w io.Writer, octets int64) (io.WriteCloser, error) {
+	if d.use.v2 {
+		use := packet.CipherSuite{Cipher: d.use.cipher, Mode: d.use.mode}
+		return newSEIPD2(w, use, d.sessionKey, d.random, octets)
+	}
+	return newSEIPD1(w, d.use.cipher, d.sessionKey, d.random, octets)
 }
 
 // frame returns the armor of the packet.
@@ -94,8 +86,7 @@ func (d *data) writeLines(w io.Writer, phase int) (crc uint32, err error) {
 	return e.crc, e.err
 }
 
-// header returns the octets before the body. The library would frame it in pieces, of sizes of its own choice; with its length
-// in front it has a size that is known beforehand.
+// header returns the octets before the body. With its length in front, the packet has a size that is known beforehand.
 func (d *data) header() []byte {
 	return binary.BigEndian.AppendUint32([]byte{0xc0 | tagSEIPD, 255}, uint32(d.bodySize()))
 }
@@ -105,38 +96,33 @@ func (d *data) writeBody(w io.Writer) error {
 	if len(d.sessionKey) == 0 {
 		return errCleared
 	}
-	body := &unframed{w: w}
-	plain, err := d.encrypter(body)
+	body := &counting{w: w}
+	plain, err := d.encrypter(body, d.message.Size())
 	if err != nil {
 		return err
 	}
-	if _, err := d.message.WriteTo(inParts{plain}); err != nil {
+	if _, err := d.message.WriteTo(plain); err != nil {
 		return err
 	}
 	if err := plain.Close(); err != nil {
 		return err
 	}
-	if body.n != d.bodySize() || !body.ended() {
+	if body.n != d.bodySize() {
 		return fmt.Errorf("the encrypted data have %d octets, not %d", body.n, d.bodySize())
 	}
 	return nil
 }
 
-// inParts passes on what is written in parts that are not large: the library keeps and copies whatever it gets at once.
-type inParts struct{ w io.Writer }
+// counting counts what is written.
+type counting struct {
+	w io.Writer
+	n int64
+}
 
-// Write writes all of b.
-func (p inParts) Write(b []byte) (int, error) {
-	const most = 32 << 10
-	written := 0
-	for written < len(b) {
-		n, err := p.w.Write(b[written:min(len(b), written+most)])
-		written += n
-		if err != nil {
-			return written, err
-		}
-	}
-	return written, nil
+func (c *counting) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
 }
 
 // clear makes the packet one that cannot be written any more.

@@ -9,7 +9,6 @@ import (
 // section 4.2.1).
 type unframed struct {
 	w io.Writer
-	n int64 // octets of the body so far
 
 	begun  bool
 	left   int64  // octets of the piece
@@ -35,7 +34,7 @@ func (u *unframed) Write(p []byte) (int, error) {
 			if _, err := u.w.Write(p[:n]); err != nil {
 				return 0, err
 			}
-			u.n, u.left, p = u.n+n, u.left-n, p[n:]
+			u.left, p = u.left-n, p[n:]
 		case u.last:
 			return 0, errFraming
 		default:

@@ -26,9 +26,6 @@ func FuzzUnframed(f *testing.F) {
 			_, err = u.Write(rest[:n])
 			rest = rest[n:]
 		}
-		if got.Len() != int(u.n) {
-			t.Fatalf("counts %d of %d octets", u.n, got.Len())
-		}
 		if err != nil || !u.ended() {
 			return
 		}
