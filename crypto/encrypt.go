@@ -96,20 +96,19 @@ func (s *Sealer) Encrypt(payload Payload, by *Signer, to []*Cert, o EncryptOptio
 // sessionKeyPackets writes one packet for each key. A key that turns out to be broken, such as one of low order, is
 // left out if there are others.
 func sessionKeyPackets(to reader, use suite, sessionKey []byte, cfg *packet.Config) ([]byte, error) {
-	var packets []byte
+	var packets bytes.Buffer
 	var failed error
 	for _, key := range to {
-		var b bytes.Buffer
-		if err := packet.SerializeEncryptedKeyAEAD(&b, key.PublicKey, use.cipher, use.v2, sessionKey, cfg); err != nil {
+		whole := packets.Len()
+		if err := packet.SerializeEncryptedKeyAEAD(&packets, key.PublicKey, use.cipher, use.v2, sessionKey, cfg); err != nil {
+			packets.Truncate(whole)
 			failed = err
-			continue
 		}
-		packets = append(packets, b.Bytes()...)
 	}
-	if len(packets) == 0 {
+	if packets.Len() == 0 {
 		return nil, failed
 	}
-	return packets, nil
+	return packets.Bytes(), nil
 }
 
 func intendedRecipients(to []*Cert, o EncryptOptions) []*packet.Recipient {

@@ -49,7 +49,7 @@ func (g *Gate) introduction(m *mail.Message, plan *Plan, signer *crypto.Signer) 
 		kind = autocryptMutualField
 	}
 	autocrypt, err := g.keyFields.get(kind, signer.Cert(), from[0], g.Now())
-	if err == nil && octetsOf(m.Header) > maxBesideAutocrypt {
+	if err == nil && m.Header.Size() > maxBesideAutocrypt {
 		err = errLongHeader
 	}
 	if g.Config.Headers.Autocrypt && !g.keeps(m.Header, "Autocrypt") {
@@ -109,13 +109,6 @@ func (g *Gate) lacksKey(ctx context.Context, author mail.Addr, d Decision) bool 
 const maxBesideAutocrypt = 16 << 10
 
 var errLongHeader = errors.New("the header is long already")
-
-func octetsOf(h mail.Header) (n int) {
-	for _, f := range h {
-		n += len(f.Name) + len(f.Value) + len(":\r\n")
-	}
-	return n
-}
 
 // isLetter reports whether a message is one that somebody writes to others, rather than one that a program makes of another
 // message (Autocrypt Level 1, "Updating Autocrypt Peer State": readers pass over fields in multipart/report).

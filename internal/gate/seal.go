@@ -82,8 +82,9 @@ func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []
 			}
 		}
 	}
+	together := plan.together()
 	for _, d := range plan.Decisions {
-		c := sealedCopy{to: d.To, visible: named[d.To.Addr.Key()], together: d.encrypted() && plan.together()}
+		c := sealedCopy{to: d.To, visible: named[d.To.Addr.Key()], together: d.encrypted() && together}
 		var made *pgpmime.Copy
 		switch d.Do {
 		case Encrypt:

@@ -67,6 +67,7 @@ func (h Header) Without(names ...string) Header {
 // AppendTo appends the fields as they stand in a message, each with its CRLF, without the empty line that ends a
 // header.
 func (h Header) AppendTo(b []byte) []byte {
+	b = slices.Grow(b, int(h.Size()))
 	for _, f := range h {
 		b = append(b, f.Name...)
 		b = append(b, ':')
@@ -74,6 +75,14 @@ func (h Header) AppendTo(b []byte) []byte {
 		b = append(b, '\r', '\n')
 	}
 	return b
+}
+
+// Size returns the number of octets that [Header.AppendTo] appends.
+func (h Header) Size() (n int64) {
+	for _, f := range h {
+		n += int64(len(f.Name) + len(":") + len(f.Value) + len("\r\n"))
+	}
+	return n
 }
 
 // WriteTo writes the fields as [Header.AppendTo] makes them.

@@ -21,8 +21,8 @@ func TestSplitMessageKeepsOctets(t *testing.T) {
 		t.Errorf("header %q, want %q", got, want)
 	}
 	var b bytes.Buffer
-	if n, err := h.WriteTo(&b); err != nil || n != int64(len(want)) || b.String() != want {
-		t.Errorf("WriteTo wrote %q, %d, %v", b.String(), n, err)
+	if n, err := h.WriteTo(&b); err != nil || n != int64(len(want)) || n != h.Size() || b.String() != want {
+		t.Errorf("WriteTo wrote %q, %d of %d, %v", b.String(), n, h.Size(), err)
 	}
 }
 
