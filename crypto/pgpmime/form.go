@@ -3,6 +3,8 @@ package pgpmime
 import (
 	"io"
 	"iter"
+
+	"sealmilter/crypto"
 )
 
 // form is a part of the message in another encoding, a stretch at a time. It can be ranged over again, also concurrently,
@@ -46,14 +48,23 @@ type formed struct {
 	size int64
 }
 
-// newFormed counts the octets.
-func newFormed(f form) formed {
+// newFormed counts the octets, and returns them all if they are no more than keep: to encode them takes longer than to sign and
+// encrypt them, and a message is read for its signature and for each class of copies.
+func newFormed(f form, keep int) (piece crypto.Piece, kept int) {
 	p := formed{form: f}
+	var all []byte
 	f(func(made []byte) bool {
-		p.size += int64(len(made))
+		if p.size += int64(len(made)); p.size <= int64(keep) {
+			all = append(all, made...)
+		} else {
+			all = nil
+		}
 		return true
 	})
-	return p
+	if p.size <= int64(keep) {
+		return crypto.Octets(all), len(all)
+	}
+	return p, 0
 }
 
 // Size is in octets.

@@ -9,15 +9,20 @@ import (
 const (
 	// aliasSize is the least that is not copied.
 	aliasSize = 4 << 10
-	// copySize is how much of what is copied is one piece. Both are in octets.
+	// copySize is how much of what is copied is one piece.
 	copySize = 64 << 10
+	// keepSize is how much of a body is kept encoded. All three are in octets. A large message is in memory as it came and as
+	// the encrypted text of a class of copies, and what the goal for memory leaves is not enough for a third form
+	// (docs/limits.md).
+	keepSize = 128 << 10
 )
 
 // rendered is a body in the canonical form, in pieces. All but small ones alias the message, even those that have to be
-// encoded, which happens when they are written: the body is not in memory in two forms.
+// encoded, which happens when they are written: a large body is not in memory in two forms.
 type rendered struct {
 	pieces crypto.Payload
 	small  []byte // what was added last, to become a piece
+	kept   int    // octets of encoded pieces
 }
 
 // text adds a few octets.
@@ -41,7 +46,9 @@ func (r *rendered) crlf(b []byte) {
 // form adds a part of the message that is encoded.
 func (r *rendered) form(f form) {
 	r.endSmall()
-	r.pieces = append(r.pieces, newFormed(f))
+	piece, kept := newFormed(f, keepSize-r.kept)
+	r.pieces = append(r.pieces, piece)
+	r.kept += kept
 }
 
 func (r *rendered) endSmall() {

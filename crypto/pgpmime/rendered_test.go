@@ -176,11 +176,32 @@ func FuzzForms(f *testing.F) {
 	f.Add(bytes.Repeat([]byte("-F\t"), 60))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, tc := range inStrides {
-			if got, want := octetsOf(t, newFormed(tc.form(body))), tc.want(body); !bytes.Equal(got, want) {
-				t.Errorf("%s: %q becomes %q, not %q", tc.name, body, got, want)
+			for _, keep := range []int{-1, 50, 1 << 20} {
+				piece, kept := newFormed(tc.form(body), keep)
+				got, want := octetsOf(t, piece), tc.want(body)
+				if !bytes.Equal(got, want) {
+					t.Errorf("%s: %q becomes %q, not %q", tc.name, body, got, want)
+				}
+				if _, is := piece.(crypto.Octets); is != (len(want) <= keep) || is && kept != len(want) || !is && kept != 0 {
+					t.Errorf("%s: %d octets, of which %d may be kept: %d are, as %T", tc.name, len(want), keep, kept, piece)
+				}
 			}
 		}
 	})
+}
+
+// TestLittleIsKept has a message with many encoded parts: each alone is small, but they are not all in memory twice.
+func TestLittleIsKept(t *testing.T) {
+	part := "--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + strings.Repeat("Gr\xc3\xb6\xc3\x9fe von allem\r\n", 600)
+	kept := 0
+	for _, piece := range renderedBody(t, "Content-Type: multipart/mixed; boundary=b\r\n", []byte(strings.Repeat(part, 200)+"--b--\r\n")) {
+		if octets, is := piece.(crypto.Octets); is && len(octets) > aliasSize {
+			kept += len(octets)
+		}
+	}
+	if kept == 0 || kept > keepSize {
+		t.Errorf("%d octets are kept encoded, of at most %d", kept, keepSize)
+	}
 }
 
 // TestFormsStop has a writer that fails: nothing follows the failed write.
@@ -189,7 +210,8 @@ func TestFormsStop(t *testing.T) {
 	for _, tc := range inStrides {
 		for writes := range 3 {
 			w := &failing{after: writes}
-			if n, err := newFormed(tc.form(body)).WriteTo(w); !errors.Is(err, errFull) || n != int64(w.taken) || w.after != 0 {
+			piece, _ := newFormed(tc.form(body), 0)
+			if n, err := piece.WriteTo(w); !errors.Is(err, errFull) || n != int64(w.taken) || w.after != 0 {
 				t.Errorf("%s: %d octets of %d, %v", tc.name, n, w.taken, err)
 			}
 		}
