@@ -68,10 +68,14 @@ var listenerFaults = []fault{
 	},
 	{
 		name:  "connection lost at DATA",
-		set:   breaks(labtest.Break{Copy: 2, At: labtest.AtText}),
+		set:   breaks(labtest.Break{Copy: 1, At: labtest.AtText}),
 		reply: "451 4.4.2 " + notNow,
-		left:  half,
 		log:   "the connection to the loopback listener broke",
+	},
+	{
+		// Nothing of the second copy has been said, so it goes over another connection.
+		name: "connection lost between two copies",
+		set:  breaks(labtest.Break{Copy: 2, At: labtest.AtRecipient}),
 	},
 	{
 		name:  "connection lost before the end of a copy",
@@ -92,14 +96,13 @@ var listenerFaults = []fault{
 	{
 		name: "listener silent",
 		set: func(t *testing.T, s *sufferer) {
-			s.cable.Break(labtest.Break{Copy: 2, At: labtest.AtText, Hang: true})
+			s.cable.Break(labtest.Break{Copy: 1, At: labtest.AtText, Hang: true})
 			s.meanwhile(func() {
 				s.cable.WaitReached(s.ctx, t)
 				s.cable.Mend()
 			})
 		},
 		reply: "451 4.4.2 " + notNow,
-		left:  half,
 		log:   "the connection to the loopback listener broke",
 	},
 }

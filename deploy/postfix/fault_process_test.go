@@ -16,8 +16,11 @@ import (
 // processFaults are those of the daemon's means.
 var processFaults = []fault{
 	{
-		name:  "no descriptor for the listener in mid-message",
-		set:   func(t *testing.T, s *sufferer) { s.lift = labtest.Descriptors(t, s.PID()) },
+		name: "no descriptor for the listener in mid-message",
+		set: func(t *testing.T, s *sufferer) {
+			s.cable.WaitUnused(s.ctx, t)
+			s.lift = labtest.Descriptors(t, s.PID())
+		},
 		lift:  func(_ *testing.T, s *sufferer) { s.lift() },
 		mid:   true,
 		reply: "451 4.4.1 " + notNow,

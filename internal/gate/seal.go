@@ -34,7 +34,7 @@ func (c sealedCopy) outgoing(m *mail.Message) outbox.Copy {
 	if c.body == nil {
 		return outbox.Copy{To: c.to, Header: c.header, Body: octets(m.Body), EightBit: octets(m.Body).eightBit(), Sealed: c.together}
 	}
-	return outbox.Copy{To: c.to, Header: c.header, Body: c.body, Sealed: c.together}
+	return outbox.Copy{To: c.to, Header: c.header, Body: c.body, Sealed: c.together, Class: c.class}
 }
 
 // seal makes a copy for each recipient that gets one, ready to be written in their order until done is called. All of

@@ -49,20 +49,11 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 		}
 		outgoing = all[:len(leave)]
 	}
-	for _, c := range outgoing {
-		err := attempt.Send(ctx, m.Envelope, c)
-		var refusal *mail.Failure
-		switch {
-		case err == nil:
-		case errors.As(err, &refusal) && !refusal.Temporary() && (attempt.Any() || plan.Origin == NonSMTP):
-			// Others have theirs, so the message cannot be refused as a whole any more, or nobody would read the
-			// refusal: the sender gets a notice.
-			g.Log.Warn("the MTA refuses a copy", "queue_id", m.Envelope.QueueID, "to", c.To.Addr.String(), "err", refusal)
-			failed = append(failed, undelivered{c.To, refusal})
-		default:
-			return nil, fmt.Errorf("copy for %s: %w", c.To.Addr, err)
-		}
+	missed, err := g.sendAll(ctx, m, plan, attempt, outgoing)
+	if err != nil {
+		return nil, err
 	}
+	failed = append(failed, missed...)
 	if err := g.notify(ctx, attempt, m, m.Envelope.Sender, failed); err != nil {
 		return nil, err
 	}
@@ -75,6 +66,34 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 	}
 	edit.Answer, edit.Done = attempt.Answered, attempt.Unanswered
 	return edit, nil
+}
+
+// sendAll sends copies one by one until somebody has theirs, and the others side by side. Those that the MTA refuses for good
+// are left out.
+func (g *Gate) sendAll(ctx context.Context, m *mail.Message, plan *Plan, attempt *outbox.Attempt, copies []outbox.Copy) (failed []undelivered, err error) {
+	leftOut := func(to mail.Recipient, refusal *mail.Failure) {
+		g.Log.Warn("the MTA refuses a copy", "queue_id", m.Envelope.QueueID, "to", to.Addr.String(), "err", refusal)
+		failed = append(failed, undelivered{to, refusal})
+	}
+	for ; len(copies) > 0 && !attempt.Any(); copies = copies[1:] {
+		err := attempt.Send(ctx, m.Envelope, copies[0])
+		var refusal *mail.Failure
+		switch {
+		case err == nil:
+		case errors.As(err, &refusal) && !refusal.Temporary() && plan.Origin == NonSMTP:
+			leftOut(copies[0].To, refusal) // nobody would read the refusal of the whole message: the sender gets a notice
+		default:
+			return nil, fmt.Errorf("copy for %s: %w", copies[0].To.Addr, err)
+		}
+	}
+	// Somebody has theirs, so the message cannot be refused as a whole any more.
+	refusals, err := attempt.SendAll(ctx, m.Envelope, copies)
+	for i, refusal := range refusals {
+		if refusal != nil {
+			leftOut(copies[i].To, refusal)
+		}
+	}
+	return failed, err
 }
 
 // choose returns the copy that the message itself becomes, nil if there is none, and those for the outbox. The message

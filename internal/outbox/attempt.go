@@ -26,6 +26,8 @@ type Copy struct {
 	EightBit bool
 	// Sealed copies are on record as such, for [Outbox.SealedBefore].
 	Sealed bool
+	// Class is the same for copies that cost less when they are written together than with others in between.
+	Class int
 
 	size int64 // of header and body in octets, 0 if it was not checked
 }

@@ -16,6 +16,9 @@ type mta struct {
 	// "text", or to the final dot, which is called ".". The usual reply is "", and "hang up" is none. It is called by one
 	// connection at a time.
 	answer func(command string) string
+	// dot is called with the recipient for each final dot, if it is set, by all connections at the same time. What it returns is
+	// like what answer does, which is not called then.
+	dot func(to string) string
 
 	answering sync.Mutex // held while answer is called
 	mu        sync.Mutex
@@ -130,6 +133,16 @@ func (m *mta) converse(conn net.Conn) {
 			m.mu.Lock()
 			m.queued = append(m.queued, to)
 			m.mu.Unlock()
+			if m.dot != nil {
+				if said := m.dot(to); said != "" {
+					usual = said
+				}
+				if usual == hangUp {
+					return
+				}
+				io.WriteString(conn, usual+"\r\n")
+				continue
+			}
 		case line == "DATA":
 			data, first, usual = true, true, "354 go on"
 		case strings.HasPrefix(line, "RCPT TO:"):

@@ -53,8 +53,9 @@ type Outbox struct {
 	now    func() time.Time
 	// unrecorded says that the ledger did not take or keep the last record.
 	unrecorded atomic.Bool
-	// kept are connections between two messages.
-	kept kept
+	// kept are connections between two messages, and further the places for connections beyond the first one of each message.
+	kept    kept
+	further chan struct{}
 
 	mu    sync.Mutex
 	late  map[string]lateRecord     // by message
@@ -63,7 +64,7 @@ type Outbox struct {
 
 // New returns an outbox that sends to addr, the host:port of the MTA's loopback listener.
 func New(addr string, ledger Ledger, now func() time.Time) *Outbox {
-	return &Outbox{addr: addr, ledger: ledger, now: now, late: map[string]lateRecord{},
+	return &Outbox{addr: addr, ledger: ledger, now: now, further: make(chan struct{}, mostFurther), late: map[string]lateRecord{},
 		conns: map[netip.AddrPort]ownEnd{}}
 }
 

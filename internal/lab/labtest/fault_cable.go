@@ -57,13 +57,16 @@ type Cable struct {
 	copies int
 	mended chan struct{}
 	ends   map[string]string // the milter's port by the cable's own
+	open   map[net.Conn]bool // the milter's connections
+	unused chan struct{}     // closed while there are none
 }
 
 // StartCable lays a cable to a loopback listener and a milter, which may come and go. It goes with the test.
 func StartCable(t testing.TB, listener, milter string) *Cable {
 	t.Helper()
 	c := &Cable{Addr: Reserve(t), listener: listener, milter: milter, Reached: make(chan Point, 1000), ends: map[string]string{},
-		mended: make(chan struct{})}
+		mended: make(chan struct{}), open: map[net.Conn]bool{}, unused: make(chan struct{})}
+	close(c.unused)
 	guard, err := lab.StartServer("tcp", "127.0.0.1:0", c.ask)
 	if err != nil {
 		t.Fatal(err)
@@ -95,10 +98,14 @@ func (c *Cable) Up(t testing.TB) {
 	}
 }
 
-// Break has the cable break, once at a copy and always at a greeting. Breaks from before are forgotten.
+// Break has the cable break, once at a copy and always at a greeting. Breaks from before are forgotten. What the milter keeps
+// open for its next message is cut.
 func (c *Cable) Break(b Break) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for conn := range c.open {
+		conn.Close()
+	}
 	for len(c.Reached) > 0 {
 		<-c.Reached
 	}
@@ -180,7 +187,7 @@ func (c *Cable) pass(conn net.Conn) {
 				break
 			}
 		}
-		conn.Close()
+		hangUp(conn) // and waits until the milter has done so, too
 		mta.Close()
 	}()
 	defer func() {
@@ -226,6 +233,13 @@ func (c *Cable) pass(conn net.Conn) {
 	}
 }
 
+// hangUp says that nothing more comes.
+func hangUp(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.CloseWrite() // it may be closed already
+	}
+}
+
 // join notes which connection stands for which, until the returned function is called.
 func (c *Cable) join(conn, mta net.Conn) (leave func()) {
 	_, theirs, _ := net.SplitHostPort(conn.RemoteAddr().String()) // a connection over TCP has ports
@@ -233,10 +247,31 @@ func (c *Cable) join(conn, mta net.Conn) (leave func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ends[own] = theirs
+	if len(c.open) == 0 {
+		c.unused = make(chan struct{})
+	}
+	c.open[conn] = true
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		delete(c.ends, own)
+		delete(c.open, conn)
+		if len(c.open) == 0 {
+			close(c.unused)
+		}
+	}
+}
+
+// WaitUnused waits until the milter has ended what it keeps open for its next message.
+func (c *Cable) WaitUnused(ctx context.Context, t testing.TB) {
+	t.Helper()
+	c.mu.Lock()
+	unused := c.unused
+	c.mu.Unlock()
+	select {
+	case <-unused:
+	case <-ctx.Done():
+		t.Fatal(errors.Join(errors.New("the milter does not hang up"), ctx.Err()))
 	}
 }
 
