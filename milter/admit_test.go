@@ -56,7 +56,7 @@ func TestWhoMaySpeakAsAnMTA(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
-		if answer := (&mta{t, c}).negotiate(version, actions, steps); (answer != "") != tc.want {
+		if answer := (&mta{T: t, Conn: c}).negotiate(version, actions, steps); (answer != "") != tc.want {
 			t.Errorf("%+v: the answer is %q", tc, answer)
 		}
 		if said := strings.Contains(log.String(), "add its user to mta_users"); said == tc.want {

@@ -1,7 +1,6 @@
 package milter
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -20,8 +19,7 @@ func (s *session) Connect(string, string, uint16, net.IP, *lib.Modifier) (lib.Re
 	return reply{code: lib.ActContinue}, nil
 }
 
-func (s *session) Helo(name string, _ *lib.Modifier) (lib.Response, error) {
-	s.helo = name
+func (s *session) Helo(string, *lib.Modifier) (lib.Response, error) {
 	return reply{code: lib.ActContinue}, nil
 }
 
@@ -89,28 +87,25 @@ func (s *session) RcptTo(string, *lib.Modifier) (lib.Response, error) {
 	return reply{code: lib.ActContinue}, nil
 }
 
-// Header is called for the fields of no message. Those of a message do not come to the library.
+// Header is not called, nor is Headers: these events do not come to the library.
 func (s *session) Header(string, string, *lib.Modifier) (lib.Response, error) {
 	return refusal(errSequence), nil
 }
 
 func (s *session) Headers(textproto.MIMEHeader, *lib.Modifier) (lib.Response, error) {
-	if s.tx == nil {
-		return refusal(errSequence), nil
-	}
-	s.tx.endHeader()
-	return reply{code: lib.ActContinue}, nil
+	return refusal(errSequence), nil
 }
 
-func (s *session) BodyChunk(chunk []byte, _ *lib.Modifier) (lib.Response, error) {
-	if s.tx == nil {
+// BodyChunk answers any part of header or body.
+func (s *session) BodyChunk([]byte, *lib.Modifier) (lib.Response, error) {
+	switch {
+	case s.tx == nil:
 		return refusal(errSequence), nil
-	}
-	s.tx.addChunk(chunk)
-	if s.tx.failure != nil && s.skip {
+	case s.tx.failure != nil && s.event.code() == lib.CodeBody && s.steps&lib.OptSkip != 0:
 		return reply{code: lib.ActSkip}, nil
+	default:
+		return reply{code: lib.ActContinue}, nil
 	}
-	return reply{code: lib.ActContinue}, nil
 }
 
 // Body is the end of message.
@@ -122,7 +117,7 @@ func (s *session) Body(*lib.Modifier) (lib.Response, error) {
 	defer s.endMessage()
 	// The protocol lets the last part of the body come with the event. The library drops it.
 	if last := s.event.data(); len(last) > 0 {
-		tx.addChunk(bytes.Clone(last))
+		tx.addChunk(last)
 	}
 	s.identifySubmitter()
 	m, err := tx.whole()

@@ -115,14 +115,33 @@ func (c *conn) next() (event, error) {
 	case !c.settle():
 		return event{}, io.EOF
 	}
-	if err := c.SetReadDeadline(c.session.nextBy(time.Now())); err != nil {
+	now := time.Now()
+	by := c.session.nextBy(now)
+	select {
+	case e, ok := <-c.events:
+		return c.came(e, ok, !now.After(by))
+	default: // It is not there yet, so the deadline is worth a timer.
+	}
+	if err := c.SetReadDeadline(by); err != nil {
 		return event{}, err
 	}
 	e, ok := <-c.events
-	if !ok {
-		return event{}, c.err
+	if err := c.SetReadDeadline(time.Time{}); ok && err != nil {
+		return event{}, err
 	}
-	return e, c.SetReadDeadline(time.Time{})
+	return c.came(e, ok, true)
+}
+
+// came returns the event that came, or why none does.
+func (c *conn) came(e event, ok, inTime bool) (event, error) {
+	switch {
+	case !ok:
+		return event{}, c.err
+	case !inTime:
+		return event{}, os.ErrDeadlineExceeded
+	default:
+		return e, nil
+	}
 }
 
 func (c *conn) logEnd(err error) {

@@ -58,7 +58,7 @@ func clockedWith(t *testing.T, s *milter.Server, shown func(net.Conn) net.Conn, 
 			near, far := net.Pipe()
 			t.Cleanup(func() { far.Close() })
 			l.calls <- shown(near)
-			return &mta{t, far}
+			return &mta{T: t, Conn: far}
 		})
 	})
 }
@@ -207,7 +207,7 @@ func TestGivenUp(t *testing.T) {
 					next.want("c", 'R', "<bob@example.org>")
 					next.want("c", 'N')
 					next.say('B', strings.Repeat("x", 60))
-					next.receive()
+					next.answer('B')
 					return next.finish()[0]
 				}
 				if answer := body(); place == "message" && !strings.HasPrefix(answer, "y452 4.3.1 ") {
@@ -287,7 +287,7 @@ func TestSlowContent(t *testing.T) {
 				if _, err := m.Write(frame); err != nil {
 					return
 				}
-				if m.receive() == "" {
+				if m.answer('B') == "" {
 					return
 				}
 			}

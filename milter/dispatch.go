@@ -64,11 +64,11 @@ func (c *conn) negotiate() error {
 	if err != nil {
 		return err
 	}
-	answer, err := o.answer()
+	answer, steps, err := o.answer()
 	if err != nil {
 		return err
 	}
-	c.session.skip = o.steps&lib.OptSkip != 0
+	c.session.steps = steps
 	return c.send(answer)
 }
 

@@ -82,6 +82,9 @@ func headerEdited(t *testing.T, l net.Listener, header mail.Header) []frameOf {
 		if _, err := conn.Write(rawFrame(e.code, e.data)); err != nil {
 			t.Fatal(err)
 		}
+		if unanswered[e.code] != 0 { // as was offered
+			continue
+		}
 		if answers = answersTo(conn, t.Errorf); len(answers) == 0 {
 			t.Fatalf("%q is not answered", e)
 		}

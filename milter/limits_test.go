@@ -23,11 +23,13 @@ func TestMessageSize(t *testing.T) {
 		ends  []string // answers to the chunks
 		want  string
 	}{
-		{"just fits", steps, " x", []string{strings.Repeat("b", 91)}, []string{"c"}, "c"},
-		{"one too much", steps, " x", []string{strings.Repeat("b", 92)}, []string{"s"}, "y552 5.3.4 The message is too large: the mail encryption service takes 100 octets.\x00"},
-		{"in the second chunk", steps, " x", []string{strings.Repeat("b", 91), "b"}, []string{"c", "s"}, "y552 5.3.4 "},
-		{"in the header", steps, strings.Repeat("x", 101), []string{"b"}, []string{"s"}, "y552 5.3.4 "},
-		{"the MTA does not know SKIP", steps &^ 0x400, " x", []string{strings.Repeat("b", 92), "b"}, []string{"c", "c"}, "y552 5.3.4 "},
+		{"just fits", answered, " x", []string{strings.Repeat("b", 91)}, []string{"c"}, "c"},
+		{"one too much", answered, " x", []string{strings.Repeat("b", 92)}, []string{"s"}, "y552 5.3.4 The message is too large: the mail encryption service takes 100 octets.\x00"},
+		{"in the second chunk", answered, " x", []string{strings.Repeat("b", 91), "b"}, []string{"c", "s"}, "y552 5.3.4 "},
+		{"in the header", answered, strings.Repeat("x", 101), []string{"b"}, []string{"s"}, "y552 5.3.4 "},
+		{"the MTA does not know SKIP", answered &^ 0x400, " x", []string{strings.Repeat("b", 92), "b"}, []string{"c", "c"}, "y552 5.3.4 "},
+		{"no answers, just fits", steps, " x", []string{strings.Repeat("b", 91)}, []string{"c"}, "c"},
+		{"no answers, one too much", steps, " x", []string{strings.Repeat("b", 91), "b"}, []string{"c", "c"}, "y552 5.3.4 "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m := dial(t, serve(t, &milter.Server{Begin: always(handler{}), MaxMessage: 100}))
@@ -38,7 +40,7 @@ func TestMessageSize(t *testing.T) {
 				m.want("c", 'N')
 				for i, chunk := range tc.body {
 					m.send(rawFrame('B', chunk))
-					if got := m.receive(); got != tc.ends[i] {
+					if got := m.answer('B'); got != tc.ends[i] {
 						t.Errorf("chunk %d: %q", i, got)
 					}
 				}
@@ -91,7 +93,7 @@ func TestMalformedFieldsAreRefused(t *testing.T) {
 		m := connect(t, serve(t, &milter.Server{Begin: got.begin}))
 		m.envelope("<bob@example.org>")
 		m.send(rawFrame('L', data))
-		if answer := m.receive(); answer != "c" {
+		if answer := m.answer('L'); answer != "c" {
 			t.Errorf("%q: answer %q", data, answer)
 		}
 		m.want("c", 'N')
@@ -118,7 +120,7 @@ func TestBudget(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := serve(t, &milter.Server{Begin: always(handler{}), MaxInFlight: 100})
-			first, second := connect(t, path), connect(t, path)
+			first, second := connectWith(t, path, answered), connectWith(t, path, answered)
 			first.envelope("<a@example.org>")
 			first.content(nil, chunk)
 			second.envelope("<b@example.org>")
@@ -132,7 +134,7 @@ func TestBudget(t *testing.T) {
 				second.envelope("<b@example.org>")
 				second.want("c", 'N')
 				second.say('B', chunk)
-				second.receive()
+				second.answer('B')
 				answer = second.finish()[0]
 			}
 		})
@@ -157,7 +159,7 @@ func TestBudgetIsHeldWhileTheHandlerWorks(t *testing.T) {
 	for size, want := range map[int]string{60: "y452 4.3.1 ", 101: "y552 5.3.4 "} {
 		second.envelope("<b@example.org>")
 		second.want("c", 'N')
-		second.want("s", 'B', strings.Repeat("x", size))
+		second.want("c", 'B', strings.Repeat("x", size))
 		if answer := second.finish(); !strings.HasPrefix(answer[0], want) {
 			t.Errorf("answer %q, want %q", answer, want)
 		}

@@ -78,7 +78,7 @@ func TestNonSMTPIsRefusedAtTheEnd(t *testing.T) {
 			m.want("c", 'R', "last@example.org")
 			m.want("c", 'L', "From", " root")
 			m.want("c", 'N')
-			m.want("s", 'B', "text")
+			m.want("c", 'B', "text")
 			if answer := m.finish(); len(answer) != 1 || !strings.HasPrefix(answer[0], tc.want) {
 				t.Errorf("answer %q, want %q", answer, tc.want)
 			}

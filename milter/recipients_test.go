@@ -53,7 +53,7 @@ func TestManyRecipientsCount(t *testing.T) {
 				first, second := fill(), dial().begun()
 				second.envelope("<bob@example.org>")
 				second.want("c", 'N')
-				second.want("s", 'B', strings.Repeat("x", 1000))
+				second.want("c", 'B', strings.Repeat("x", 1000))
 				if answer := second.finish(); !strings.HasPrefix(answer[0], "y452 4.3.1 ") {
 					t.Errorf("beside a long envelope, a message is answered with %q", answer)
 				}

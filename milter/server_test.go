@@ -57,7 +57,7 @@ func TestServeSurvivesExhaustion(t *testing.T) {
 		l.errors = append(l.errors, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept", errno)})
 	}
 	serveOn(t, &milter.Server{Begin: always(handler{})}, l)
-	m := &mta{t, far}
+	m := &mta{T: t, Conn: far}
 	m.negotiate(version, actions, steps)
 	if answer := m.deliver("<bob@example.org>"); answer[0] != "c" {
 		t.Errorf("answer %q", answer)

@@ -25,7 +25,7 @@ type session struct {
 	begin  func(context.Context, *mail.Envelope) (Handler, error)
 	limits *limits
 	times  times
-	skip   bool // the MTA understands SMFIR_SKIP
+	steps  lib.OptProtocol // agreed with the MTA
 	users  Users
 	log    *slog.Logger
 	become func(kind) bool // takes another place for the connection
@@ -83,14 +83,12 @@ func (s *session) observe(e event) ([]byte, error) {
 		}
 		// An abort in front ends a message that has not come to its end.
 		return append(appendFrame(nil, lib.CodeAbort, ""), e.frame...), nil
-	case lib.CodeHeader:
-		// The library would gather all fields in a map of its own, where no limit counts them, until an abort makes it
-		// drop the map. DATA it answers with continue, without asking us.
-		if s.tx == nil {
-			return append(appendFrame(nil, lib.CodeAbort, ""), e.frame...), nil
-		}
-		s.tx.addFieldOf(e.data())
-		return appendFrame(nil, lib.CodeData, ""), nil
+	case lib.CodeHelo:
+		s.helo = strings.TrimSuffix(string(e.data()), "\x00")
+		return s.ifAnswered(lib.CodeData), nil
+	case lib.CodeHeader, lib.CodeEOH, lib.CodeBody:
+		s.content(e.frame)
+		return s.ifAnswered(lib.CodeBody), nil
 	case lib.CodeAbort:
 		s.macros.forgetMessage()
 	case lib.CodeQuitNewConn:
@@ -98,14 +96,40 @@ func (s *session) observe(e event) ([]byte, error) {
 		clear(s.macros)
 		s.client, s.helo, s.user, s.local = netip.AddrPort{}, "", "", false
 		return appendFrame(nil, lib.CodeAbort, ""), nil
-	case codeUnknown:
-		// The library would hang up. DATA it answers with continue, without asking us.
-		return appendFrame(nil, lib.CodeData, ""), nil
-	case lib.CodeHelo, lib.CodeRcpt, lib.CodeData, lib.CodeEOH, lib.CodeBody, lib.CodeEOB, lib.CodeQuit:
+	case codeUnknown: // The library would hang up.
+		return s.ifAnswered(lib.CodeData), nil
+	case lib.CodeRcpt, lib.CodeData, lib.CodeEOB, lib.CodeQuit:
 	default:
 		return nil, fmt.Errorf("%w: code %q", errProtocol, e.code())
 	}
 	return e.frame, nil
+}
+
+// ifAnswered returns an event for the library in place of the one being answered, nothing if the MTA does not wait for an
+// answer. DATA the library answers with continue, without asking us.
+func (s *session) ifAnswered(instead lib.Code) []byte {
+	if !isAnswered(s.event.code(), s.steps) {
+		return nil
+	}
+	return appendFrame(nil, instead, "")
+}
+
+// content takes a part of the message. The library does not see it: it would gather all fields in a map of its own, where no
+// limit counts them, and copy each piece of the body. Where an answer is due, it asks for that as to an empty piece.
+func (s *session) content(f frame) {
+	if s.tx == nil {
+		return
+	}
+	switch f.code() {
+	case lib.CodeHeader:
+		s.tx.addFieldOf(f.data())
+	case lib.CodeEOH:
+		s.tx.endHeader()
+	case lib.CodeBody:
+		s.tx.addChunk(f.data())
+	default:
+		s.tx.fail(errSequence)
+	}
 }
 
 // envelope makes the envelope of the message that begins. The macros of its MAIL go with it: the next message must not

@@ -251,18 +251,25 @@ func TestBadAddressesAreRefused(t *testing.T) {
 func TestPartsOutOfOrder(t *testing.T) {
 	for _, events := range []string{"E", "RE", "ME", "MNE", "MLNBE", "MRE", "MRLE", "MRBE", "MRLBE", "MRNLE", "MRNNE", "MRLRNE", "MRNAE",
 		"MRNKE", "MRNMRE", "LNBE", "NE", "BE", "MRNBLE", "MRBNE", "MRLBNE"} {
-		var got collector
-		m := connect(t, serve(t, &milter.Server{Begin: got.begin}))
-		last := ""
-		for _, code := range []byte(events) {
-			args := map[byte][]string{'M': {"<alice@example.org>"}, 'R': {"<bob@example.org>"}, 'L': {"A", " b"}, 'B': {"text"}}[code]
-			m.say(code, args...)
-			if code != 'A' && code != 'K' {
-				last = m.receive()
-			}
+		for _, offer := range []uint32{steps, answered} {
+			outOfOrder(t, events, offer)
 		}
-		if len(got.got) != 0 || !strings.HasPrefix(last, "y451 4.5.1 ") {
-			t.Errorf("%s: %d messages, answer %q", events, len(got.got), last)
+	}
+}
+
+func outOfOrder(t *testing.T, events string, offer uint32) {
+	t.Helper()
+	var got collector
+	m := connectWith(t, serve(t, &milter.Server{Begin: got.begin}), offer)
+	last := ""
+	for _, code := range []byte(events) {
+		args := map[byte][]string{'M': {"<alice@example.org>"}, 'R': {"<bob@example.org>"}, 'L': {"A", " b"}, 'B': {"text"}}[code]
+		m.say(code, args...)
+		if code != 'A' && code != 'K' {
+			last = m.answer(code)
 		}
+	}
+	if len(got.got) != 0 || !strings.HasPrefix(last, "y451 4.5.1 ") {
+		t.Errorf("%s: %d messages, answer %q", events, len(got.got), last)
 	}
 }

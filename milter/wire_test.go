@@ -19,10 +19,12 @@ func TestNegotiation(t *testing.T) {
 		version, actions, steps uint32
 		want                    string // "" means refused
 	}{
-		{"all", 6, 0x1ff, 0x1fffff, "O\x00\x00\x00\x06\x00\x00\x01\x1b\x00\x10\x04\x00" + macroLists},
-		{"a later version", 7, 0xffffffff, 0xffffffff, "O\x00\x00\x00\x06\x00\x00\x01\x1b\x00\x10\x04\x00" + macroLists},
-		{"no macro lists", 6, 0xff, 0x1fffff, "O\x00\x00\x00\x06\x00\x00\x00\x1b\x00\x10\x04\x00"},
-		{"no skip", 6, 0xff, 0x1ffbff, "O\x00\x00\x00\x06\x00\x00\x00\x1b\x00\x10\x00\x00"},
+		{"all", 6, 0x1ff, 0x1fffff, "O\x00\x00\x00\x06\x00\x00\x01\x1b\x00\x1c\x23\x80" + macroLists},
+		{"a later version", 7, 0xffffffff, 0xffffffff, "O\x00\x00\x00\x06\x00\x00\x01\x1b\x00\x1c\x23\x80" + macroLists},
+		{"no macro lists", 6, 0xff, 0x1fffff, "O\x00\x00\x00\x06\x00\x00\x00\x1b\x00\x1c\x23\x80"},
+		{"every answer wanted", 6, 0xff, answered, "O\x00\x00\x00\x06\x00\x00\x00\x1b\x00\x10\x04\x00"},
+		{"no skip", 6, 0xff, answered &^ 0x400, "O\x00\x00\x00\x06\x00\x00\x00\x1b\x00\x10\x00\x00"},
+		{"every answer wanted but that to the body", 6, 0xff, answered | 0x80000, "O\x00\x00\x00\x06\x00\x00\x00\x1b\x00\x18\x00\x00"},
 		{"an earlier version", 5, 0x1ff, 0x1fffff, ""},
 		{"cannot add headers", 6, 0x1fe, 0x1fffff, ""},
 		{"cannot change the body", 6, 0x1fd, 0x1fffff, ""},
@@ -113,7 +115,7 @@ func TestSilentMTA(t *testing.T) {
 		near, far := net.Pipe()
 		l := &pipes{conns: []net.Conn{near}, closed: make(chan struct{})}
 		serveOn(t, &milter.Server{ReadTimeout: time.Minute, Begin: always(slow{30 * time.Second})}, l)
-		m := &mta{t, far}
+		m := &mta{T: t, Conn: far}
 		m.negotiate(version, actions, steps)
 		m.want("c", 'C', "client.example\x00U")
 		m.want("c", 'M', "<alice@example.org>")
@@ -138,7 +140,7 @@ func TestMTAThatDoesNotRead(t *testing.T) {
 		l := &pipes{conns: []net.Conn{near}, closed: make(chan struct{})}
 		server := &milter.Server{WriteTimeout: time.Minute, Begin: always(handler{})}
 		serveOn(t, server, l)
-		m := &mta{t, far}
+		m := &mta{T: t, Conn: far}
 		m.negotiate(version, actions, steps)
 		m.say('C', "client.example\x00U")
 		start := time.Now()

@@ -112,7 +112,7 @@ func TestNoProgressAtRcptForSendmail(t *testing.T) {
 			near, far := net.Pipe()
 			l := &pipes{conns: []net.Conn{near}, closed: make(chan struct{})}
 			serveOn(t, &milter.Server{Begin: always(slow{10 * time.Second})}, l)
-			m := &mta{t, far}
+			m := &mta{T: t, Conn: far}
 			m.negotiate(6, actions, steps)
 			m.macros('C', "v", version)
 			m.want("c", 'C', "client.example\x004\x00\x19192.0.2.7")

@@ -31,6 +31,7 @@ const (
 	ChooseMacros  = 0x100
 
 	SkipBody     = 0x400    // the answer "skip"
+	SilentBody   = 0x80000  // no answer to pieces of the body
 	LeadingSpace = 0x100000 // header values keep the white space after the colon
 )
 
