@@ -7,23 +7,19 @@ import (
 	lib "github.com/emersion/go-milter"
 )
 
-const frameHead = 5 // length and code
-
-// bodyWriter sends a new body in pieces of at most [lib.MaxBodyChunk] octets, with CRLF turned into LF as both MTAs
-// want it; the library's ReplaceBody sends any size at once and would miss a CRLF cut in two by its caller's pieces. A
+// bodyWriter makes packets of a new body, with at most [lib.MaxBodyChunk] octets each and with CRLF turned into LF as both
+// MTAs want it; the library's ReplaceBody sends any size at once and would miss a CRLF cut in two by its caller's pieces. A
 // bare CR or LF is passed on.
 type bodyWriter struct {
-	send func([]byte) error
-	// piece is one frame, its head left open.
-	piece []byte
+	out *packets
+	// piece is where the packet begins in out that is not whole yet, its head left open; -1 if there is none.
+	piece int
 	// cr is a CR that waits for what follows it.
 	cr   bool
-	sent bool
+	some bool // there was a piece
 }
 
-func newBodyWriter(send func([]byte) error) *bodyWriter {
-	return &bodyWriter{send: send, piece: make([]byte, frameHead, frameHead+lib.MaxBodyChunk)}
-}
+func newBodyWriter(out *packets) *bodyWriter { return &bodyWriter{out: out, piece: -1} }
 
 func (w *bodyWriter) Write(p []byte) (int, error) {
 	written := len(p)
@@ -42,22 +38,25 @@ func (w *bodyWriter) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// put fills the piece, and sends it whenever it is full and more is to come.
+// put fills the piece, and begins another one whenever it is full and more is to come.
 func (w *bodyWriter) put(b []byte) error {
 	for len(b) > 0 {
-		if len(w.piece) == cap(w.piece) {
-			if err := w.flush(); err != nil {
+		if w.piece >= 0 && len(w.out.b)-w.piece == mostPacket {
+			w.end()
+		}
+		if w.piece < 0 {
+			if err := w.begin(); err != nil {
 				return err
 			}
 		}
-		n := min(len(b), cap(w.piece)-len(w.piece))
-		w.piece = append(w.piece, b[:n]...)
+		n := min(len(b), mostPacket-(len(w.out.b)-w.piece))
+		w.out.b = append(w.out.b, b[:n]...)
 		b = b[n:]
 	}
 	return nil
 }
 
-// close sends the rest. An empty body is one empty piece: without any the MTA would keep the old body.
+// close ends the last piece. An empty body is one empty piece: without any the MTA would keep the old body.
 func (w *bodyWriter) close() error {
 	if w.cr {
 		w.cr = false
@@ -65,16 +64,32 @@ func (w *bodyWriter) close() error {
 			return err
 		}
 	}
-	if w.sent && len(w.piece) == frameHead {
-		return nil
+	if !w.some {
+		if err := w.begin(); err != nil {
+			return err
+		}
 	}
-	return w.flush()
+	if w.piece >= 0 {
+		w.end()
+	}
+	return nil
 }
 
-func (w *bodyWriter) flush() error {
-	binary.BigEndian.PutUint32(w.piece, uint32(len(w.piece)-4))
-	w.piece[4] = byte(lib.ActReplBody)
-	err := w.send(w.piece)
-	w.piece, w.sent = w.piece[:frameHead], true
-	return err
+// begin makes room for a whole piece.
+func (w *bodyWriter) begin() error {
+	if cap(w.out.b)-len(w.out.b) < mostPacket {
+		if err := w.out.flush(); err != nil {
+			return err
+		}
+	}
+	w.piece, w.some = len(w.out.b), true
+	w.out.b = append(w.out.b, make([]byte, frameHead)...)
+	return nil
+}
+
+func (w *bodyWriter) end() {
+	head := w.out.b[w.piece:]
+	binary.BigEndian.PutUint32(head, uint32(len(head)-4))
+	head[4] = byte(lib.ActReplBody)
+	w.piece = -1
 }

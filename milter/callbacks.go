@@ -132,18 +132,26 @@ func (s *session) Body(*lib.Modifier) (lib.Response, error) {
 	})
 	edit := made.take()
 	defer done(edit)
-	var answer reply
-	if err == nil {
-		err = guard(func() (err error) {
-			if answer, err = tx.apply(edit, s.conn.send); err == nil {
-				answering(edit)
-			}
-			return err
-		})
-	}
 	if err != nil {
 		return refusal(s.failure(err)), nil
 	}
+	out := s.buffers.packets(s.conn.send)
+	var answer reply
+	err = guard(func() (err error) {
+		if answer, err = tx.apply(edit, out); err != nil || edit == nil || edit.Answer == nil {
+			return err
+		}
+		if err := out.flush(); err != nil {
+			return fmt.Errorf("milter: send the changes to a message: %w", err)
+		}
+		edit.Answer()
+		return nil
+	})
+	if err != nil {
+		s.buffers.release(out)
+		return refusal(s.failure(err)), nil
+	}
+	s.conn.held = out // The answer goes with it.
 	return answer, nil
 }
 

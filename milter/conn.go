@@ -32,6 +32,7 @@ type conn struct {
 
 	session  *session
 	rest     []byte    // what the library has not read yet of a frame
+	held     *packets  // what is sent in front of the library's next answer, nil for nothing
 	answerBy time.Time // when the answer on its way must have been taken, zero if none is
 
 	mu       sync.Mutex
@@ -166,6 +167,14 @@ func (c *conn) logEnd(err error) {
 
 // Write is for the library. It hides errors from it for the same reason as Read: the next Read ends the session.
 func (c *conn) Write(p []byte) (int, error) {
+	if out := c.held; out != nil {
+		c.held = nil
+		if out.add(p) == nil {
+			_ = out.flush()
+		}
+		c.session.buffers.release(out)
+		return len(p), nil
+	}
 	_ = c.send(p)
 	return len(p), nil
 }

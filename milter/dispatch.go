@@ -74,7 +74,7 @@ func (c *conn) negotiate() error {
 
 func (s *Server) newSession(c *conn) *session {
 	return &session{
-		conn: c, begin: s.Begin, limits: &s.limits, times: c.times, log: c.log,
+		conn: c, begin: s.Begin, limits: &s.limits, buffers: &s.buffers, times: c.times, log: c.log,
 		macros: make(macros), users: s.Users, become: func(k kind) bool { return s.become(c, k) },
 		greetBy: time.Now().Add(c.times.greeting),
 	}

@@ -14,12 +14,12 @@ var (
 	errUnknownRecipient = errors.New("milter: the edit deletes a recipient that the message does not have")
 )
 
-// apply sends the edit and returns the last answer to the message. This is the only place that sends modifications:
-// both MTAs take them at the end of message only, and Postfix takes the body only in one run, so it comes last.
+// apply makes packets of the edit and returns the last answer to the message. This is the only place that makes
+// modifications: both MTAs take them at the end of message only, and Postfix takes the body only in one run, so it comes last.
 //
 // When the edit fails half way the caller answers 4xx, and the MTA throws away what it was sent so far together with the
 // message. The same holds when the connection breaks, provided that the MTA's default action is a temporary failure.
-func (tx *transaction) apply(edit *mail.Edit, send func([]byte) error) (reply, error) {
+func (tx *transaction) apply(edit *mail.Edit, out *packets) (reply, error) {
 	switch {
 	case edit == nil && tx.repeated == 0:
 		return reply{code: lib.ActContinue}, nil
@@ -45,13 +45,11 @@ func (tx *transaction) apply(edit *mail.Edit, send func([]byte) error) (reply, e
 			frames = e.appendTo(frames)
 		}
 	}
-	if len(frames) > 0 {
-		if err := send(frames); err != nil {
-			return reply{}, fmt.Errorf("milter: send recipients and header: %w", err)
-		}
+	if err := out.add(frames); err != nil {
+		return reply{}, fmt.Errorf("milter: send recipients and header: %w", err)
 	}
 	if edit.Body != nil {
-		w := newBodyWriter(send)
+		w := newBodyWriter(out)
 		if _, err := edit.Body.WriteTo(w); err != nil {
 			return reply{}, fmt.Errorf("milter: write the new body: %w", err)
 		}

@@ -38,10 +38,3 @@ func done(edit *mail.Edit) {
 		edit.Done()
 	}
 }
-
-// answering tells whoever made an edit that it is carried out, but for the last answer.
-func answering(edit *mail.Edit) {
-	if edit != nil && edit.Answer != nil {
-		edit.Answer()
-	}
-}

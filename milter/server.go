@@ -90,6 +90,7 @@ type Server struct {
 	serving   sync.WaitGroup // connections
 	speaking  sync.WaitGroup // those for clients of the MTA
 	limits    limits
+	buffers   buffers
 	seldom    seldom
 }
 

@@ -21,15 +21,16 @@ var errProtocol = errors.New("malformed milter event")
 // session is what is known on one connection. It is the library's backend (callbacks.go), and it sees each frame before
 // the library does, for the facts that the library drops. All of it runs on the library's goroutine.
 type session struct {
-	conn   *conn
-	begin  func(context.Context, *mail.Envelope) (Handler, error)
-	limits *limits
-	times  times
-	steps  lib.OptProtocol // agreed with the MTA
-	users  Users
-	log    *slog.Logger
-	become func(kind) bool // takes another place for the connection
-	placed bool            // it is known what the connection is for
+	conn    *conn
+	begin   func(context.Context, *mail.Envelope) (Handler, error)
+	limits  *limits
+	buffers *buffers
+	times   times
+	steps   lib.OptProtocol // agreed with the MTA
+	users   Users
+	log     *slog.Logger
+	become  func(kind) bool // takes another place for the connection
+	placed  bool            // it is known what the connection is for
 	// greetBy is when it must be known.
 	greetBy time.Time
 
@@ -46,6 +47,7 @@ type session struct {
 	answerBy time.Time
 	// recipientsHeld is how many octets of the budget the recipients have taken.
 	recipientsHeld int64
+	worker         worker
 	// stray gets the result of a handler that was given up. The connection ends then, and what the message holds is kept
 	// until that handler has returned.
 	stray <-chan error
@@ -217,6 +219,7 @@ func (s *session) finish() {
 		s.stray = nil
 	}
 	s.endMessage()
+	s.worker.end()
 }
 
 // failure makes the answer to an error, and logs what the client does not learn of it.

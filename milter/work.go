@@ -42,7 +42,7 @@ var errSlow = mail.Defer("4.3.0", "The mail encryption service could not finish 
 // commandBy returns when the work on the event that came now must be done, in the envelope.
 func (s *session) commandBy() time.Time { return time.Now().Add(s.times.command) }
 
-// work runs f on a goroutine of its own until a deadline and, while the MTA waits for it, sends progress packets if that
+// work has the worker run f until a deadline and, while the MTA waits for it, sends progress packets if that
 // is allowed: sendmail takes them only at the end of message and ends the connection over any other, Postfix takes them
 // always.
 //
@@ -50,12 +50,7 @@ func (s *session) commandBy() time.Time { return time.Now().Add(s.times.command)
 func (s *session) work(progress bool, by time.Time, f func(context.Context) error) error {
 	ctx, cancel := context.WithDeadlineCause(s.tx.ctx, by, ErrTime)
 	defer cancel()
-	done := make(chan error, 1)
-	go func() {
-		err := errNoReturn
-		defer func() { done <- err }()
-		err = guard(func() error { return f(ctx) })
-	}()
+	done := s.worker.begin(ctx, f)
 	ticker := time.NewTicker(s.times.progress)
 	defer ticker.Stop()
 	ended := ctx.Done()
