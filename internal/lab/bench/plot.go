@@ -44,13 +44,17 @@ func (r *Result) plots() []plot {
 				}
 				return 0, 0
 			})},
-		{part: growRecipients, title: "Sealing a message of " + size(commonSize), across: "recipients", upwards: "processor time in ms",
-			curves: r.curves(growRecipients, everybody, func(row Row) (x, y float64) { return float64(row.Recipients), row.CPU.Median * 1e3 })},
+		{part: growRecipients, title: "Sealing a message of " + size(commonSize), across: "recipients", upwards: "processor time for each copy in ms",
+			curves: r.curves(growRecipients, everybody, func(row Row) (x, y float64) {
+				return float64(row.Recipients), row.CPU.Median * 1e3 / float64(row.Recipients)
+			})},
 		{part: growMessage, title: "Sealing a message for one recipient", across: "size of the message", octets: true,
-			upwards: "processor time in ms",
-			curves:  r.curves(growMessage, everybody, func(row Row) (x, y float64) { return float64(row.Octets), row.CPU.Median * 1e3 })},
+			upwards: "processor time for each octet in ns",
+			curves: r.curves(growMessage, everybody, func(row Row) (x, y float64) {
+				return float64(row.Octets), row.CPU.Median * 1e9 / float64(row.Octets)
+			})},
 		{part: lookup, title: "Looking up a key", across: "certificates in the store", upwards: "processor time in µs",
-			curves: r.curves(lookup, []string{openStore, uncached, cached},
+			curves: r.curves(lookup, []string{openStore, uncached, changed, cached},
 				func(row Row) (x, y float64) { return float64(row.Certificates), row.CPU.Median * 1e6 })},
 		{part: growSessions, title: "Messages of " + size(commonSize) + " to one recipient", across: "messages at the same time",
 			upwards: "processor time of each in ms",

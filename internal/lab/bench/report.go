@@ -144,13 +144,12 @@ func (r *Result) memoryGrids() (all []grid) {
 }
 
 func (r *Result) lookupGrids() []grid {
-	series := []string{uncached, cached, openStore}
 	g := grid{part: lookup, title: "Key lookup",
 		about:  "Processor time for one, and how many times that of one session-key packet it is.",
-		header: append([]string{"certificates"}, series...)}
+		header: append([]string{"certificates"}, lookupSeries...)}
 	for _, c := range r.cases(lookup, commonKeys) {
 		if c.Certificates != 0 {
-			g.rows = append(g.rows, r.cells(fmt.Sprint(c.Certificates), c, series, cost))
+			g.rows = append(g.rows, r.cells(fmt.Sprint(c.Certificates), c, lookupSeries, cost))
 		}
 	}
 	return []grid{g}
