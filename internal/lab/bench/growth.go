@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -99,9 +98,4 @@ func (r *run) sessions(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// over is the part of one among n.
-func (u usage) over(n int) usage {
-	return usage{u.cpu / time.Duration(n), u.wall / time.Duration(n), u.allocated / uint64(n), u.allocations / uint64(n)}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -71,7 +72,7 @@ func sessionKeyPacket(p *people) (func(ctx context.Context, n int) (usage, error
 	return func(_ context.Context, n int) (usage, error) {
 		return inProcess(func() error {
 			for range n {
-				if err := stock.SessionKeyPacket(new(counter), to, sessionKey, time.Now()); err != nil {
+				if err := stock.SessionKeyPacket(io.Discard, to, sessionKey, time.Now()); err != nil {
 					return err
 				}
 			}

@@ -22,7 +22,7 @@ type kind struct {
 }
 
 var (
-	ed25519 = kind{"Ed25519", crypto.Ed25519, 100}
+	ed25519 = kind{commonKeys, crypto.Ed25519, 100}
 	rsa4096 = kind{"RSA-4096", crypto.RSA4096, 2}
 )
 

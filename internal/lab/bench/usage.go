@@ -21,6 +21,11 @@ func (u usage) plus(v usage) usage {
 	return usage{u.cpu + v.cpu, u.wall + v.wall, u.allocated + v.allocated, u.allocations + v.allocations}
 }
 
+// over is the part of one among n.
+func (u usage) over(n int) usage {
+	return usage{u.cpu / time.Duration(n), u.wall / time.Duration(n), u.allocated / uint64(n), u.allocations / uint64(n)}
+}
+
 // inProcess measures what a function takes of this process, in which nothing else may go on. What the garbage collector
 // does meanwhile counts.
 func inProcess(do func() error) (usage, error) {
