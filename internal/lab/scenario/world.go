@@ -137,7 +137,7 @@ func (w *World) makeArchives(ctx context.Context) error {
 		return err
 	}
 	if _, err := w.gpg.Run(ctx, nil, "--faked-system-time", "20240101T000000", "--quick-generate-key", "retired@example.org",
-		"default", "default", "2024-02-01"); err != nil {
+		"future-default", "default", "2024-02-01"); err != nil {
 		return err
 	}
 	retired, err := w.gpg.ExportPublic(ctx, "retired@example.org")
