@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"testing"
-	"time"
 
 	"sealmilter/internal/lab"
 	"sealmilter/internal/lab/labtest"
@@ -15,7 +14,7 @@ import (
 // TestProgramsThatUseThePublicAddress has programs of this host call Postfix at an address that is not of loopback, as
 // those do that know it by its name, and come from the same address. Postfix relays for it.
 func TestProgramsThatUseThePublicAddress(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	defer cancel()
 	port, err := lab.ReservePort()
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"sealmilter/deploy/postfix"
 	"sealmilter/internal/lab"
@@ -76,7 +75,7 @@ mode = "require"
 
 func newSufferer(t *testing.T) *sufferer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	t.Cleanup(cancel)
 	c := newWorld(t, ctx, labtest.Build(t))
 	host, err := c.NewHost("sufferer")

@@ -3,7 +3,6 @@ package postfix_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"sealmilter/internal/lab/labtest"
 )
@@ -11,7 +10,7 @@ import (
 // TestMilterKilledInMidMessage kills the milter while a client sends a message. The real daemon that comes back answers
 // for the loopback listener, too.
 func TestMilterKilledInMidMessage(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	defer cancel()
 	w := labtest.NewWorld(ctx, t, labtest.Build(t), false)
 	labtest.KillInMidMessage(ctx, t, w, labtest.StartPostfix(ctx, t, fragmentsFor(w)))
@@ -23,7 +22,7 @@ func TestMilterKilledInMidMessage(t *testing.T) {
 // TestLimits has clients that send more than the milter takes.
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	t.Cleanup(cancel)
 	w := labtest.NewWorld(ctx, t, labtest.Build(t), false)
 	labtest.GoOverLimits(ctx, t, w, labtest.StartPostfix(ctx, t, fragmentsFor(w)))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"sealmilter/internal/lab"
 	"sealmilter/internal/lab/labtest"
@@ -40,7 +39,7 @@ const ruleEnd = "PREPEND $$1 } }"
 // TestOwnHeaderChecks has header checks behind the shipped one, as the README says, and looks at what the shipped one has
 // left of the field that it repeats.
 func TestOwnHeaderChecks(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	defer cancel()
 	h := startHost(ctx, t, ruleEnd, ruleEnd+" regexp:{ { /^X-Night: (.*)/ REPLACE X-Night: $$1 again } }", "")
 	message := []byte(strings.ReplaceAll(night, "\r\n", "\n"))
@@ -70,7 +69,7 @@ func TestOwnHeaderChecks(t *testing.T) {
 // TestWithoutHeaderCheck lacks the shipped header check: not even root's mail leaves, because it could be anybody's, and
 // none is lost. A Received field that the message has brought along does not help.
 func TestWithoutHeaderCheck(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	defer cancel()
 	h := startHost(ctx, t, "  -o { header_checks", "  -o { mime_header_checks", "")
 	const forged = "Received: by mx.lab.test (Postfix, from userid 0)\n\tid 4Qabcdef; Mon, 2 Mar 2026 10:00:00 +0100\n"
@@ -93,7 +92,7 @@ func TestWithoutHeaderCheck(t *testing.T) {
 // TestClientThatIsGone hands in a whole message in one go and closes the connection. The kernel gives the socket to root
 // then, who may send as anybody.
 func TestClientThatIsGone(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	defer cancel()
 	h := startHost(ctx, t, "", "", "default_process_limit = 1\n")
 	for range 20 {

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"sealmilter/internal/lab"
 	"sealmilter/internal/lab/labtest"
@@ -37,7 +36,7 @@ const never, unreachable = "never@example.com", "eve@example.org"
 // address of the door.
 func startPartial(t *testing.T, options string) *partial {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	t.Cleanup(cancel)
 	p := &partial{ctx: ctx, world: labtest.NewWorld(ctx, t, labtest.Build(t), false)}
 	p.milter = labtest.Serve(ctx, t, p.world, "partial", "[[policy.rule]]\nto = [\"@pass.example\"]\nmode = \"pass\"\n")

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // GPG is the real GnuPG with a key ring of its own. Its methods are safe for concurrent use.
@@ -54,7 +53,7 @@ func (g *GPG) Close() error {
 
 // killAgent tells the agent to end in its own protocol, if one was ever started, and waits until it has.
 func (g *GPG) killAgent() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := untilKilled()
 	defer cancel()
 	conn, agent, err := g.dialAgent(ctx)
 	if err != nil {

@@ -72,6 +72,6 @@ func started[S io.Closer](name string, server S, err error) (S, error) {
 
 // untilKilled is how long a server may take to end when it is asked to.
 func untilKilled() (context.Context, context.CancelFunc) {
-	const patience = 10 * time.Second
+	const patience = time.Minute // on a busy machine
 	return context.WithTimeout(context.Background(), patience)
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sealmilter/internal/lab"
 	"sealmilter/internal/lab/scenario"
@@ -14,11 +13,11 @@ import (
 // Look judges what has arrived in a case, beyond what the case itself wants.
 type Look func(ctx context.Context, t *testing.T, arrived []lab.Delivery)
 
-// Play plays cases one after the other, each as a subtest that has a minute. A nil look looks at nothing.
+// Play plays cases one after the other, each as a subtest that has [Patience]. A nil look looks at nothing.
 func Play(t *testing.T, w *scenario.World, mta scenario.MTA, cases []*scenario.Case, look Look) {
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), Patience)
 			defer cancel()
 			already := len(w.Sink.Deliveries())
 			if err := w.Play(ctx, c, mta); err != nil {

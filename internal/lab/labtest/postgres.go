@@ -7,13 +7,9 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"time"
 
 	"sealmilter/internal/lab"
 )
-
-// patience bounds the start of a server; fetching packages on a fresh machine included.
-const patience = 5 * time.Minute
 
 // PostgreSQL is the one server that the tests of a package share. It starts when the first of them asks for it. The
 // zero PostgreSQL is ready for use; it is safe for concurrent use.
@@ -36,7 +32,7 @@ func (p *PostgreSQL) Run(m *testing.M) int {
 func (p *PostgreSQL) Server(t testing.TB) *lab.PostgreSQL {
 	t.Helper()
 	p.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), Patience)
 		defer cancel()
 		p.server, p.err = lab.StartPostgreSQL(ctx, os.Stderr)
 	})
@@ -55,7 +51,7 @@ func (p *PostgreSQL) NewDatabase(t testing.TB) string {
 // NewDatabase returns the URL of an empty database on a test's own server.
 func NewDatabase(t testing.TB, server *lab.PostgreSQL) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	database, err := server.NewDatabase(ctx)
 	if err != nil {
@@ -67,7 +63,7 @@ func NewDatabase(t testing.TB, server *lab.PostgreSQL) string {
 // StartPostgreSQL starts a server for one test, which may stop it.
 func StartPostgreSQL(t testing.TB) *lab.PostgreSQL {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	server, err := lab.StartPostgreSQL(ctx, t.Output())
 	if err != nil {

@@ -3,7 +3,6 @@ package labtest
 import (
 	"context"
 	"testing"
-	"time"
 
 	"sealmilter/internal/lab"
 	"sealmilter/internal/lab/presigned"
@@ -28,7 +27,7 @@ func Presigned(t testing.TB) []presigned.Message {
 // SignaturesSurvive sends messages that their client has signed through an MTA, to a recipient with a key and one without.
 // Either finds the client's signature good in what arrives.
 func SignaturesSurvive(t *testing.T, w *scenario.World, mta scenario.MTA) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	messages := Presigned(t)
 	Serve(ctx, t, w, "presigned", "")

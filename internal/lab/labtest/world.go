@@ -3,10 +3,15 @@ package labtest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"sealmilter/internal/lab"
 	"sealmilter/internal/lab/scenario"
 )
+
+// Patience is how long a test may take that starts servers: on a busy machine, and with packages to be fetched. It only ends what
+// would hang.
+const Patience = 5 * time.Minute
 
 // Build compiles the program. Flags are those of go build, such as "-race".
 func Build(t testing.TB, flags ...string) string {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sealmilter/internal/lab"
 	"sealmilter/internal/lab/labtest"
@@ -42,7 +41,7 @@ mode = "pass"
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), labtest.Patience)
 		defer cancel()
 		err := p.Stop(ctx)
 		if log := p.Log(); err != nil || t.Failed() {

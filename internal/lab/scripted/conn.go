@@ -12,7 +12,7 @@ import (
 )
 
 // patience is how long a milter may take for one packet. It only ends a test that would hang.
-const patience = 30 * time.Second
+const patience = 5 * time.Minute
 
 // Conn is the MTA's end of a connection to a milter. It holds the milter to the protocol, not the caller: events may come
 // in any order. Its errors wrap [ErrProtocol], [ErrHungUp] or those of the connection, and after one it is of no more use

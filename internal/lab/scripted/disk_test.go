@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"sealmilter/internal/lab/labtest"
 )
@@ -59,7 +58,7 @@ func TestNothingOnDisk(t *testing.T) {
 	if _, err := search(p.PID(), temporary, []byte(marker)); err == nil {
 		t.Error("the search finds nothing")
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), labtest.Patience)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
 		t.Error(err)

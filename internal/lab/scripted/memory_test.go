@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -152,7 +151,7 @@ func (l load) run(t testing.TB, w *scenario.World) measurement {
 		t.Errorf("%v\n%.4000s", err, p.Log())
 	}
 	m.peak = residentPeak(t, p)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), labtest.Patience)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
 		t.Error(err)
