@@ -164,11 +164,23 @@ func wantGnuPGReads(t *testing.T, to []*crypto.Cert, keys []*openpgp.Entity) {
 	g.importCert(sender.Cert())
 	payload := bytes.Repeat([]byte("Content-Type: text/plain\r\n\r\nHello.\r\n"), 10_000)
 	for _, also := range [][]*crypto.Cert{nil, {archive.Cert()}, to[:1]} {
-		copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(payload)}, signer(t, sender), to, crypto.EncryptOptions{Share: true, Also: also})
-		if err != nil {
-			t.Fatal(err)
+		// One RSA packet in 256 is shorter by an octet, which is another phase, and the standard library draws what it pleases.
+		classes := map[int]bool{0: true}
+		var copies []*crypto.Ciphertext
+		for tries := 0; classes[0] && tries < 10; tries++ {
+			var err error
+			copies, err = sealer().Encrypt(crypto.Payload{crypto.Octets(payload)}, signer(t, sender), to, crypto.EncryptOptions{Share: true, Also: also})
+			if err != nil {
+				t.Fatal(err)
+			}
+			classes = make(map[int]bool)
+			for _, c := range copies {
+				classes[c.Class()] = true
+			}
 		}
-		classes := make(map[int]bool)
+		if len(classes) != 3 || classes[0] {
+			t.Errorf("the copies are of the classes %v, not one for each phase", classes)
+		}
 		for i, c := range copies {
 			text := armored(t, c)
 			if got := g.decrypt(text, sender.Cert()); !bytes.Equal(got, payload) {
@@ -177,10 +189,6 @@ func wantGnuPGReads(t *testing.T, to []*crypto.Cert, keys []*openpgp.Entity) {
 			if raw, _ := g.run(text, "--dearmor"); !bytes.Equal(raw, dearmored(t, text)) {
 				t.Errorf("gpg decodes the armor of copy %d to something else", i)
 			}
-			classes[c.Class()] = true
-		}
-		if len(classes) != 3 || classes[0] {
-			t.Errorf("the copies are of the classes %v, not one for each phase", classes)
 		}
 	}
 }
