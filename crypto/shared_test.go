@@ -94,6 +94,32 @@ func wantWhatAloneWouldBe(t *testing.T, to []*crypto.Cert, keys []*openpgp.Entit
 	}
 }
 
+// TestFormTellsNothing has a copy look the same whether others have one or not: nobody in Bcc learns of anybody else there.
+func TestFormTellsNothing(t *testing.T) {
+	rsa := cert(t, newEntity(t, at(now.Add(-day), func(c *packet.Config) { c.Algorithm, c.RSABits = packet.PubKeyAlgoRSA, 2048 })))
+	sender := generate(t, "sender@example.org")
+	others := append(generateMany(t, 3), rsa)
+	for _, c := range []*crypto.Cert{others[0], rsa} {
+		var forms []string
+		for _, to := range [][]*crypto.Cert{{c}, append([]*crypto.Cert{c}, others...)} {
+			for _, share := range []bool{false, true} {
+				copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(make([]byte, 1000))}, signer(t, sender), to, crypto.EncryptOptions{Hidden: true, Share: share})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var form []int
+				for line := range bytes.Lines(armored(t, copies[0])) {
+					form = append(form, len(line))
+				}
+				forms = append(forms, fmt.Sprint(form))
+			}
+		}
+		if slices.Sort(forms); forms[0] != forms[len(forms)-1] {
+			t.Errorf("the lines have lengths of %v", slices.Compact(forms))
+		}
+	}
+}
+
 // TestOneClassAtTheSameTime writes the copies of one class concurrently, each of which gets the same octets as alone.
 func TestOneClassAtTheSameTime(t *testing.T) {
 	payload := crypto.Payload{crypto.Octets(make([]byte, 1<<20))}
