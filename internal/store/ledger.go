@@ -10,8 +10,10 @@ import (
 // ledger is how a kind of database writes down which copies were sent. A change that returned survives the end of the
 // process; after the next flush it survives that of the host.
 type ledger interface {
-	// record notes copies of a message, all or none.
-	record(ctx context.Context, message string, copies []string, expires int64) error
+	// sent returns the copies of a message that expire after one time, but not after another.
+	sent(ctx context.Context, message string, after, latest int64) ([]string, error)
+	// record notes copies, all or none.
+	record(ctx context.Context, some []record) error
 	// change runs one statement in a transaction of its own, and returns how many rows it has changed.
 	change(ctx context.Context, statement string, args ...any) (int64, error)
 	flush(ctx context.Context) error
@@ -21,15 +23,23 @@ type ledger interface {
 // SentCopies returns which copies of a message are on record as sent and count at a time: those that expire after it, but
 // not after latest. A record that claims to last longer was made by a clock that has since been put back.
 func (s *Store) SentCopies(ctx context.Context, message string, at, latest time.Time) ([]string, error) {
-	return collect(ctx, s.read, func(rows *sql.Rows, name *string) error {
-		return rows.Scan(name)
-	}, `SELECT copy FROM sent_copy WHERE message = $1 AND expires > $2 AND expires <= $3`, message, at.Unix(), latest.Unix())
+	return s.ledger.sent(ctx, message, at.Unix(), latest.Unix())
 }
 
+// sentCopies is asked for every message.
+const sentCopies = `SELECT copy FROM sent_copy WHERE message = $1 AND expires > $2 AND expires <= $3`
+
+func scanName(rows *sql.Rows, name *string) error { return rows.Scan(name) }
+
 // RecordSent records that copies of a message were sent, and for how long that counts: all of them or, after an error,
-// none. What it has recorded survives the end of the process at once, and that of the host after the next Flush.
+// none. What it has recorded survives the end of the process at once, and that of the host after the next Flush. Those who call
+// it at the same time share the work.
 func (s *Store) RecordSent(ctx context.Context, message string, copies []string, expires time.Time) error {
-	if err := s.ledger.record(ctx, message, copies, expires.Unix()); err != nil {
+	some := make([]record, len(copies))
+	for i, name := range copies {
+		some[i] = record{message, name, expires.Unix()}
+	}
+	if err := s.records.add(ctx, some, s.ledger.record); err != nil {
 		return fmt.Errorf("record a sent copy: %w", explain(err))
 	}
 	return nil

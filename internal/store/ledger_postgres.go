@@ -10,18 +10,40 @@ import (
 
 // postgresLedger writes in single statements where it can: the moment between the MTA's yes and the record of it is then one
 // round trip. Each is durable when it returns.
-type postgresLedger struct{ writer writer }
+type postgresLedger struct {
+	read   *sql.DB
+	writer writer
+}
+
+func (l *postgresLedger) sent(ctx context.Context, message string, after, latest int64) ([]string, error) {
+	return collect(ctx, l.read, scanName, sentCopies, message, after, latest)
+}
 
 // recordCopies makes its own transaction durable, also where the server's default is otherwise; what an administrator
 // demands beyond that, such as a standby's word, stays.
 const recordCopies = `
 	WITH setting AS (SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
 		WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, TRUE))
-	INSERT INTO sent_copy (message, copy, expires) SELECT $1, name, $3::bigint FROM setting, unnest($2::text[]) AS name
+	INSERT INTO sent_copy (message, copy, expires)
+	SELECT m, c, e FROM setting, unnest($1::text[], $2::text[], $3::bigint[]) AS r (m, c, e)
 	ON CONFLICT (message, copy) DO UPDATE SET expires = excluded.expires`
 
-func (l *postgresLedger) record(ctx context.Context, message string, copies []string, expires int64) error {
-	_, err := l.statement(ctx, recordCopies, message, copies, expires)
+// record runs one statement, which cannot write the same row twice: the last record of a copy counts.
+func (l *postgresLedger) record(ctx context.Context, some []record) error {
+	type name struct{ message, copy string }
+	at := map[name]int{}
+	var messages, copies []string
+	var expires []int64
+	for _, r := range some {
+		n := name{r.message, r.copy}
+		if i, twice := at[n]; twice {
+			expires[i] = r.expires
+			continue
+		}
+		at[n] = len(expires)
+		messages, copies, expires = append(messages, r.message), append(copies, r.copy), append(expires, r.expires)
+	}
+	_, err := l.statement(ctx, recordCopies, messages, copies, expires)
 	return err
 }
 

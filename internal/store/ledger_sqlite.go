@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"sync"
 )
 
@@ -14,6 +15,9 @@ const recordCopy = `INSERT INTO sent_copy (message, copy, expires) VALUES ($1, $
 // sqliteLedger writes through the connection that all writers of this process share. A commit is a write to the
 // write-ahead log that nobody waits for the disk with; see [logFile] for what makes it last.
 type sqliteLedger struct {
+	// read is sentCopies, and failed is told how it ended.
+	read   *sql.Stmt
+	failed func(error) error
 	writer writer
 	log    *logFile
 	// room is the same log, for those who cannot wait for a flush.
@@ -21,6 +25,22 @@ type sqliteLedger struct {
 
 	mu        sync.Mutex
 	statement *sql.Stmt // recordCopy, nil before the first record
+}
+
+// sent does not watch ctx, which would take as long as the query.
+func (l *sqliteLedger) sent(ctx context.Context, message string, after, latest int64) ([]string, error) {
+	names, err := scanAll(context.WithoutCancel(ctx), ready{l.read}, scanName, "", message, after, latest)
+	if err != nil {
+		return nil, fmt.Errorf("query database: %w", explain(l.failed(err)))
+	}
+	return names, nil
+}
+
+// ready is a statement that runs the same query always.
+type ready struct{ statement *sql.Stmt }
+
+func (r ready) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
+	return r.statement.QueryContext(ctx, args...)
 }
 
 // prepared returns recordCopy, made ready for the connection.
@@ -36,27 +56,27 @@ func (l *sqliteLedger) prepared(ctx context.Context) (*sql.Stmt, error) {
 }
 
 // record also fails if there is no room for the next one.
-func (l *sqliteLedger) record(ctx context.Context, message string, copies []string, expires int64) error {
-	if err := l.write(ctx, message, copies, expires); err != nil {
+func (l *sqliteLedger) record(ctx context.Context, some []record) error {
+	if err := l.write(ctx, some); err != nil {
 		return err
 	}
 	return l.room.reserve()
 }
 
-func (l *sqliteLedger) write(ctx context.Context, message string, copies []string, expires int64) error {
+func (l *sqliteLedger) write(ctx context.Context, some []record) error {
 	statement, err := l.prepared(ctx)
 	if err != nil {
 		return err
 	}
-	if len(copies) == 1 {
-		_, err := statement.ExecContext(ctx, message, copies[0], expires)
+	if len(some) == 1 {
+		_, err := statement.ExecContext(ctx, some[0].message, some[0].copy, some[0].expires)
 		return err
 	}
 	return l.writer.commit(ctx, func(tx *sql.Tx) error {
 		statement := tx.StmtContext(ctx, statement)
 		defer statement.Close()
-		for _, name := range copies {
-			if _, err := statement.ExecContext(ctx, message, name, expires); err != nil {
+		for _, r := range some {
+			if _, err := statement.ExecContext(ctx, r.message, r.copy, r.expires); err != nil {
 				return err
 			}
 		}

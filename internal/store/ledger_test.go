@@ -1,7 +1,11 @@
 package store_test
 
 import (
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,6 +67,29 @@ func TestLedger(t *testing.T) {
 		if err := s.Flush(t.Context()); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// TestLedgerAtOnce has many messages record copies side by side, some of them the same.
+func TestLedgerAtOnce(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, database string) {
+		s := open(t, database)
+		var all sync.WaitGroup
+		for i := range 10 {
+			all.Go(func() {
+				for _, name := range []string{"a", "b", "c"} {
+					own := fmt.Sprintf("m%d", i)
+					err := s.RecordSent(t.Context(), own, []string{name, name, "d"}, noon.Add(time.Hour))
+					err = errors.Join(err, s.RecordSent(t.Context(), "common", []string{"x", own}, noon.Add(time.Hour)), s.Flush(t.Context()))
+					if err != nil {
+						t.Error(err)
+					}
+					wantSent(t, s, own, noon, append(strings.Split("abc"[:1+strings.Index("abc", name)], ""), "d")...)
+				}
+			})
+		}
+		all.Wait()
+		wantSent(t, s, "common", noon, "m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9", "x")
 	})
 }
 

@@ -67,12 +67,13 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 	if err = errors.Join(err, once.close()); err != nil {
 		return nil, err
 	}
-	host, ledger := &hostClaims{}, &postgresLedger{writer: newPostgresWriter(config, noLock, as.waits)}
+	host, read := &hostClaims{}, connectPostgres(config, maxReaders, as.waits.silence)
+	ledger := &postgresLedger{read: read, writer: newPostgresWriter(config, noLock, as.waits)}
 	if as.state != "" {
 		host.path = filepath.Join(as.state, "sealmilter.db-claims")
 	}
 	s := &Store{
-		read:   connectPostgres(config, maxReaders, as.waits.silence),
+		read:   read,
 		keys:   newPostgresWriter(config, lockKeys, as.waits),
 		ledger: ledger,
 		host:   host,

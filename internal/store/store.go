@@ -27,6 +27,8 @@ type Store struct {
 	read   *sql.DB
 	keys   writer
 	ledger ledger
+	// records are made by way of the ledger.
+	records records
 	// host and shared have the messages in work; shared is nil where the database belongs to one host.
 	host   *hostClaims
 	shared *sharedClaims
