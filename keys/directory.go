@@ -84,7 +84,7 @@ func NewDirectory(s *store.Store, sources []Source, o Options) *Directory {
 //
 // However many ask for an address at the same time, a remote source is asked once.
 func (d *Directory) Lookup(ctx context.Context, addr mail.Addr) Answer {
-	generation, err := d.store.KeyGeneration(ctx)
+	generation, err := generationAt(ctx, d.store)
 	if err != nil {
 		return unreadable(addr, err)
 	}

@@ -27,6 +27,11 @@ var ErrUnprotected = errors.New("the database takes no secret key without a pass
 type secretKeys interface {
 	// takes returns why a key cannot be kept here, nil if it can.
 	takes(key *crypto.SecretKey) error
+	// raisesGeneration reports whether every change of a key raises the store's generation, so that its version need not be
+	// asked for while that stays.
+	raisesGeneration() bool
+	// gone returns those of some fingerprints whose keys are no longer here. It leaves out those of which that cannot be found out.
+	gone(ctx context.Context, fingerprints []string) []string
 	// version identifies the state of a key without reading it.
 	version(ctx context.Context, fingerprint string) (secretVersion, error)
 	// unchanged reports whether the version is still the one that counts.

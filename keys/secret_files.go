@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sealmilter/crypto"
 	"sealmilter/internal/store"
@@ -20,6 +21,15 @@ type secretFiles struct {
 }
 
 func (secretFiles) takes(*crypto.SecretKey) error { return nil }
+
+func (secretFiles) raisesGeneration() bool { return false }
+
+func (f secretFiles) gone(_ context.Context, fingerprints []string) []string {
+	return slices.DeleteFunc(fingerprints, func(fingerprint string) bool {
+		_, err := f.dir.stat(fingerprint)
+		return err == nil
+	})
+}
 
 func (f secretFiles) version(ctx context.Context, fingerprint string) (secretVersion, error) {
 	info, err := f.dir.stat(fingerprint)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"sealmilter/crypto"
@@ -23,6 +24,19 @@ func (secretRows) takes(key *crypto.SecretKey) error {
 		return ErrUnprotected
 	}
 	return nil
+}
+
+func (secretRows) raisesGeneration() bool { return true }
+
+func (r secretRows) gone(ctx context.Context, fingerprints []string) []string {
+	here, err := r.store.SecretFingerprints(ctx)
+	if err != nil {
+		return nil // whoever uses one of them finds out
+	}
+	return slices.DeleteFunc(fingerprints, func(fingerprint string) bool {
+		_, found := slices.BinarySearch(here, fingerprint)
+		return found
+	})
 }
 
 func (r secretRows) version(ctx context.Context, fingerprint string) (secretVersion, error) {

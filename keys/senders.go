@@ -32,6 +32,7 @@ type Senders struct {
 	mu    sync.Mutex
 	open  map[string]*openKey // by fingerprint
 	swept int64               // the generation of the store in which open was last rid of removed keys
+	known knownSenders
 }
 
 // SendersOptions are what [NewSenders] needs beside the store.
@@ -65,16 +66,20 @@ func NewSenders(s *store.Store, local *Local, options SendersOptions) *Senders {
 // had one; any other says that there is one which does not work now. A "+tag" is part of the address here: on a host
 // where it does not mean a tag, the mailbox without it is somebody else's.
 func (s *Senders) Signer(ctx context.Context, addr mail.Addr) (*crypto.Signer, error) {
-	sender, err := s.store.Sender(ctx, addr.Key())
+	generation, err := generationAt(ctx, s.store)
+	if err != nil {
+		return nil, fmt.Errorf("secret key of %s: %w", addr, err)
+	}
+	fingerprint, err := s.fingerprintOf(ctx, addr, generation)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, fmt.Errorf("%w for %s", ErrNoSecretKey, addr)
 	case err != nil:
 		return nil, fmt.Errorf("secret key of %s: %w", addr, err)
 	}
-	signer, err := s.signer(ctx, sender.Fingerprint)
+	signer, err := s.signer(ctx, fingerprint, generation)
 	if err != nil {
-		return nil, fmt.Errorf("secret key %s of %s: %w", sender.Fingerprint, addr, err)
+		return nil, fmt.Errorf("secret key %s of %s: %w", fingerprint, addr, err)
 	}
 	return signer, nil
 }

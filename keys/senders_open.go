@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"sync"
+	"sync/atomic"
 
 	"sealmilter/crypto"
 	"sealmilter/internal/store"
@@ -14,7 +14,15 @@ import (
 
 // openKey is a secret key that stays unlocked in memory, since unlocking takes about a third of a second by design.
 type openKey struct {
-	mu sync.Mutex
+	// last is what was last found; never nil.
+	last atomic.Pointer[opened]
+	// turn is held by the one who looks for more than last has, and changes it. Others who need the same wait for that,
+	// and those for whom last is enough wait for nobody.
+	turn chan struct{}
+}
+
+// opened is a secret key as it was found once. It does not change.
+type opened struct {
 	// version is that of the key when it was read, the zero one before that.
 	version secretVersion
 	key     *crypto.SecretKey
@@ -24,61 +32,120 @@ type openKey struct {
 	generation int64
 }
 
-// signer returns the key with a fingerprint, ready to sign. It is read again when it has changed where it
-// is kept.
-func (s *Senders) signer(ctx context.Context, fingerprint string) (*crypto.Signer, error) {
-	generation, err := s.store.KeyGeneration(ctx)
-	if err != nil {
-		return nil, err
+func newOpenKey() *openKey {
+	k := &openKey{turn: make(chan struct{}, 1)}
+	k.last.Store(new(opened))
+	return k
+}
+
+// signer returns the key with a fingerprint, ready to sign, as the store was in a generation or later. It is read again when
+// it has changed where it is kept.
+func (s *Senders) signer(ctx context.Context, fingerprint string, generation int64) (*crypto.Signer, error) {
+	k := s.openKey(fingerprint)
+	s.sweep(ctx, generation)
+	signer, err := s.current(ctx, k.last.Load(), fingerprint, generation)
+	if signer != nil || err != nil {
+		return signer, err
 	}
-	k := s.openKey(ctx, fingerprint, generation)
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	select {
+	case k.turn <- struct{}{}:
+		defer func() { <-k.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	// Another one may have found by now what is missing.
+	signer, err = s.current(ctx, k.last.Load(), fingerprint, generation)
+	if signer != nil || err != nil {
+		return signer, err
+	}
+	next, err := s.renew(ctx, *k.last.Load(), fingerprint, generation)
+	k.last.Store(&next)
+	return next.signer, err
+}
+
+// current returns the signer of what was found before if it still counts, nil if it does not.
+func (s *Senders) current(ctx context.Context, last *opened, fingerprint string, generation int64) (*crypto.Signer, error) {
+	if last.signer == nil || last.generation != generation {
+		return nil, nil
+	}
+	if !s.secrets.raisesGeneration() {
+		version, err := s.version(ctx, fingerprint)
+		if err != nil || !last.version.same(version) {
+			return nil, err
+		}
+	}
+	if last.signer.Check(s.options.Now()) != nil {
+		return nil, nil
+	}
+	return last.signer, nil
+}
+
+// version forgets a key that is gone or cannot be looked at.
+func (s *Senders) version(ctx context.Context, fingerprint string) (secretVersion, error) {
 	version, err := s.secrets.version(ctx, fingerprint)
 	if err != nil {
 		s.forget(fingerprint)
-		return nil, err
 	}
-	if !k.version.same(version) {
-		k.version, k.signer = secretVersion{}, nil
-		if k.key, err = s.readUnlocked(ctx, fingerprint); err != nil {
-			return nil, err
-		}
-		k.version = version
-	}
-	now := s.options.Now()
-	if k.signer == nil || k.generation != generation {
-		k.signer = nil
-		if err := s.checkNotRevoked(ctx, fingerprint); err != nil {
-			return nil, err
-		}
-		k.generation = generation
-	}
-	if k.signer == nil || k.signer.Check(now) != nil {
-		k.signer, err = k.key.Signer(now)
-	}
-	return k.signer, err
+	return version, err
 }
 
-// openKey returns the place in memory for a key. When the store has changed, keys that are gone, perhaps by the hand
-// of another process, leave memory.
-func (s *Senders) openKey(ctx context.Context, fingerprint string, generation int64) *openKey {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.swept != generation {
-		s.swept = generation
-		for other := range s.open {
-			if _, err := s.secrets.version(ctx, other); err != nil {
-				delete(s.open, other)
-			}
+// renew brings what was found before up to date, as far as it gets.
+func (s *Senders) renew(ctx context.Context, k opened, fingerprint string, generation int64) (opened, error) {
+	version, err := s.version(ctx, fingerprint)
+	if err != nil {
+		return opened{}, err
+	}
+	if !k.version.same(version) {
+		key, err := s.readUnlocked(ctx, fingerprint)
+		if err != nil {
+			return opened{}, err
+		}
+		k = opened{version: version, key: key}
+	}
+	signer := k.signer
+	k.signer = nil
+	if err := s.checkNotRevoked(ctx, fingerprint); err != nil {
+		return k, err
+	}
+	if now := s.options.Now(); signer == nil || signer.Check(now) != nil {
+		if signer, err = k.key.Signer(now); err != nil {
+			return k, err
 		}
 	}
+	k.signer, k.generation = signer, generation
+	return k, nil
+}
+
+// openKey returns the place in memory for a key.
+func (s *Senders) openKey(fingerprint string) *openKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	k := s.open[fingerprint]
 	if k == nil {
-		k = new(openKey)
+		k = newOpenKey()
 		s.open[fingerprint] = k
 	}
 	return k
+}
+
+// sweep has keys leave memory that are gone, perhaps by the hand of another process. The first who notices that the store
+// has changed does it, and nobody waits.
+func (s *Senders) sweep(ctx context.Context, generation int64) {
+	s.mu.Lock()
+	var open []string
+	if s.swept != generation {
+		s.swept = generation
+		for fingerprint := range s.open {
+			open = append(open, fingerprint)
+		}
+	}
+	s.mu.Unlock()
+	if len(open) == 0 {
+		return
+	}
+	for _, fingerprint := range s.secrets.gone(ctx, open) {
+		s.forget(fingerprint)
+	}
 }
 
 // forget drops an unlocked key from memory.

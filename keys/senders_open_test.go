@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sealmilter/crypto"
 	"sealmilter/keys"
 )
 
@@ -133,5 +135,60 @@ func TestSignersAreUnlockedOnce(t *testing.T) {
 	}
 	if got, err := h.senders.Signer(t.Context(), alice); got == want || err != nil {
 		t.Errorf("the same signer, %v", err)
+	}
+}
+
+// TestWaitingForAKeyEndsWithTheContext has one message unlock a key, and another one give up meanwhile. A message of another
+// sender does not wait at all.
+func TestWaitingForAKeyEndsWithTheContext(t *testing.T) {
+	h := newHost(t)
+	h.passphrase = []byte("at rest")
+	importOne(t, h.senders, keys.ImportOptions{}, armored(t, generate(t, "alice@example.org", 0, 0)))
+	h.passphrase = nil
+	importOne(t, h.senders, keys.ImportOptions{}, armored(t, generate(t, "bob@example.org", 0, 0)))
+	unlocking, release := make(chan struct{}), make(chan struct{})
+	h.passphrase = []byte("at rest")
+	h.asked = func() {
+		close(unlocking)
+		<-release
+	}
+	unlocked := make(chan error)
+	go func() {
+		_, err := h.senders.Signer(t.Context(), addr(t, "alice@example.org"))
+		unlocked <- err
+	}()
+	<-unlocking
+	if _, err := h.signs(t, "bob@example.org"); err != nil {
+		t.Error(err)
+	}
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := h.senders.Signer(impatient, addr(t, "alice@example.org")); !errors.Is(err, context.Canceled) {
+		t.Errorf("who has gone waits: %v", err)
+	}
+	close(release)
+	if err := <-unlocked; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSenderChangesElsewhere has another process give an address another key, take that away, and revoke.
+func TestSenderChangesElsewhere(t *testing.T) {
+	h := newHost(t)
+	other := h.process(t)
+	first, second := generate(t, "alice@example.org", 0, 0), generate(t, "alice@example.org", 0, 0)
+	for _, key := range []*crypto.SecretKey{first, second} {
+		importOne(t, other.senders, keys.ImportOptions{}, armored(t, key))
+		for range 2 {
+			if fingerprint, err := h.signs(t, "alice@example.org"); fingerprint != key.Fingerprint() || err != nil {
+				t.Errorf("%s, %v, want %s", fingerprint, err, key.Fingerprint())
+			}
+		}
+	}
+	if err := other.senders.Remove(t.Context(), "alice@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.signs(t, "alice@example.org"); !errors.Is(err, keys.ErrNoSecretKey) {
+		t.Errorf("after removal: %v", err)
 	}
 }

@@ -94,6 +94,7 @@ func (d Decision) Trace() []keys.Step { return d.answer.Trace }
 
 // plan decides about every recipient of a message from which the request has been taken.
 func (t *Transaction) plan(ctx context.Context, m *mail.Message) (*Plan, error) {
+	ctx = keys.AtOneMoment(ctx)
 	g, origin := t.gate, t.origin
 	p := &Plan{Origin: origin, Asked: t.asked, redistributed: isRedistributed(m), sealedElsewhere: t.sealedElsewhere,
 		less: g.Config.Policy.Request.Less && !t.quoted}

@@ -25,6 +25,13 @@ func (s *Store) Secret(ctx context.Context, fingerprint string) (Secret, error) 
 	}, `SELECT fingerprint, blob, revision, changed FROM sender_secret WHERE fingerprint = $1`, fingerprint))
 }
 
+// SecretFingerprints returns the fingerprints of all secret keys, in order.
+func (s *Store) SecretFingerprints(ctx context.Context) ([]string, error) {
+	return collect(ctx, s.read, func(rows *sql.Rows, fingerprint *string) error {
+		return rows.Scan(fingerprint)
+	}, `SELECT fingerprint FROM sender_secret ORDER BY fingerprint`)
+}
+
 // SecretRevision returns the revision of the secret key with a fingerprint without reading the key, or [ErrNotFound].
 func (s *Store) SecretRevision(ctx context.Context, fingerprint string) (int64, error) {
 	return secretRevision(ctx, s.read, fingerprint)
