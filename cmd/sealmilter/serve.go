@@ -47,7 +47,7 @@ restart, in [senders] passphrase_file, secrets and extend. A configuration with 
 func (i *installation) serve(cmd *cobra.Command) error {
 	log := newLogger(cmd.ErrOrStderr(), i.config.Log)
 	slog.SetDefault(log) // the milter library logs there
-	if _, err := i.senders.List(cmd.Context()); err != nil {
+	if err := i.ready(cmd.Context()); err != nil {
 		return err
 	}
 

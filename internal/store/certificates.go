@@ -33,7 +33,7 @@ type Service struct {
 
 // CertificatesFor returns the certificates that a source gave for an address, ordered by fingerprint.
 func (s *Store) CertificatesFor(ctx context.Context, address, source string) ([]Serving, error) {
-	return certificatesFor(ctx, s.read, address, source)
+	return certificatesFor(ctx, s.point, address, source)
 }
 
 // CertificatesFor returns the certificates that a source gave for an address, ordered by fingerprint.
@@ -46,7 +46,7 @@ func certificatesFor(ctx context.Context, q querier, address, source string) ([]
 		return scanCertificate(rows, &c.Certificate, &c.Assigned)
 	}, `SELECT c.fingerprint, c.blob, c.added, c.updated, a.assigned
 		FROM certificate_address a JOIN certificate c ON c.fingerprint = a.fingerprint
-		WHERE a.address = $1 AND a.source = $2 ORDER BY c.fingerprint`, address, source)
+		WHERE a.address = $1 AND a.source = $2 ORDER BY a.fingerprint`, address, source)
 }
 
 // CertificatesOf returns the certificates that any source gave for an address, or that are pinned to it, ordered by
@@ -60,7 +60,7 @@ func (s *Store) CertificatesOf(ctx context.Context, address string) ([]Certifica
 
 // Certificate returns the certificate with a fingerprint, or [ErrNotFound].
 func (s *Store) Certificate(ctx context.Context, fingerprint string) (Certificate, error) {
-	return certificate(ctx, s.read, fingerprint)
+	return certificate(ctx, s.point, fingerprint)
 }
 
 // Certificates goes through all certificates by fingerprint. It reads page by page and keeps no lock while the
@@ -76,7 +76,7 @@ func (s *Store) Certificates(ctx context.Context) iter.Seq2[Certificate, error] 
 
 // Services returns which addresses a certificate serves, ordered by address.
 func (s *Store) Services(ctx context.Context, fingerprint string) ([]Service, error) {
-	return services(ctx, s.read, fingerprint)
+	return services(ctx, s.point, fingerprint)
 }
 
 // Services returns which addresses a certificate serves, ordered by address.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"io/fs"
 	"net"
 	"time"
@@ -61,3 +62,19 @@ var Explain = explain
 
 // RenewClaims does what is done from time to time.
 func (s *Store) RenewClaims() { s.shared.renewAll() }
+
+// Plans returns how an SQLite database answers each query that lookups of keys have asked of it, by its text.
+func (s *Store) Plans(ctx context.Context) (map[string][]string, error) {
+	plans := make(map[string][]string)
+	for text := range s.point.(*prepared).statements {
+		plan, err := collect(ctx, s.read, func(rows *sql.Rows, detail *string) error {
+			var id, parent, unused int
+			return rows.Scan(&id, &parent, &unused, detail)
+		}, `EXPLAIN QUERY PLAN `+text, "", "")
+		if err != nil {
+			return nil, err
+		}
+		plans[text] = plan
+	}
+	return plans, nil
+}

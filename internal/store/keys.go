@@ -44,7 +44,7 @@ func (s *Store) UpdateKeys(ctx context.Context, change func(tx *KeyTx) error) er
 
 // Seen reports whether an address ever had a certificate.
 func (s *Store) Seen(ctx context.Context, address string) (bool, error) {
-	seen, err := first(collect(ctx, s.read, func(rows *sql.Rows, seen *bool) error {
+	seen, err := first(collect(ctx, s.point, func(rows *sql.Rows, seen *bool) error {
 		return rows.Scan(seen)
 	}, `SELECT EXISTS (SELECT 1 FROM address_seen WHERE address = $1)`, address))
 	if err != nil {

@@ -31,7 +31,7 @@ type KeyService struct {
 
 // Lookup returns what a source said of an address, or [ErrNotFound].
 func (s *Store) Lookup(ctx context.Context, address, source string) (Lookup, error) {
-	return first(collect(ctx, s.read, func(rows *sql.Rows, l *Lookup) error {
+	return first(collect(ctx, s.point, func(rows *sql.Rows, l *Lookup) error {
 		var asked, expires int64
 		err := rows.Scan(&l.Outcome, &l.Detail, &asked, &expires)
 		l.Address, l.Source, l.Asked, l.Expires = address, source, fromUnix(asked), fromUnix(expires)
@@ -57,7 +57,7 @@ func (t *KeyTx) ForgetLookups(ctx context.Context, before time.Time) error {
 
 // KeyService returns what is known of a domain, the zero KeyService with its name if it was never asked.
 func (s *Store) KeyService(ctx context.Context, domain, source string) (KeyService, error) {
-	return keyService(ctx, s.read, domain, source)
+	return keyService(ctx, s.point, domain, source)
 }
 
 // KeyService returns what is known of a domain, the zero KeyService with its name if it was never asked.
@@ -91,11 +91,11 @@ func (t *KeyTx) PutKeyService(ctx context.Context, k KeyService) error {
 
 // Serves reports whether a domain ever served or announced a key, whatever the source.
 func (s *Store) Serves(ctx context.Context, domain string) (bool, error) {
-	var serves bool
-	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM key_service WHERE domain = $1 AND served > 0)`,
-		domain).Scan(&serves)
+	serves, err := first(collect(ctx, s.point, func(rows *sql.Rows, serves *bool) error {
+		return rows.Scan(serves)
+	}, `SELECT EXISTS (SELECT 1 FROM key_service WHERE domain = $1 AND served > 0)`, domain))
 	if err != nil {
-		return false, fmt.Errorf("read key services: %w", explain(err))
+		return false, fmt.Errorf("read key services: %w", err)
 	}
 	return serves, nil
 }

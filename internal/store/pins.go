@@ -35,7 +35,7 @@ const pinColumns = `address, fingerprint, level, source, pinned, refresh, former
 
 // Pin returns the pin of an address, or [ErrNotFound].
 func (s *Store) Pin(ctx context.Context, address string) (Pin, error) {
-	return pin(ctx, s.read, address)
+	return pin(ctx, s.point, address)
 }
 
 // Pin returns the pin of an address, or [ErrNotFound].
@@ -124,13 +124,18 @@ func (t *KeyTx) RemoveConflicts(ctx context.Context, address, source string) (bo
 
 // Conflicts returns all conflicts, or those of one address if it is not "", ordered by address.
 func (s *Store) Conflicts(ctx context.Context, address string) ([]Conflict, error) {
-	return collect(ctx, s.read, func(rows *sql.Rows, c *Conflict) error {
-		var since int64
-		err := rows.Scan(&c.Address, &c.Fingerprint, &c.Source, &c.Level, &c.Why, &since)
-		c.Since = fromUnix(since)
-		return err
-	}, `SELECT address, fingerprint, source, level, why, since FROM conflict
-		WHERE address = $1 OR $1 = '' ORDER BY address, fingerprint`, address)
+	const columns, order = `SELECT address, fingerprint, source, level, why, since FROM conflict `, `ORDER BY address, fingerprint`
+	if address == "" {
+		return collect(ctx, s.read, scanConflict, columns+order)
+	}
+	return collect(ctx, s.point, scanConflict, columns+`WHERE address = $1 `+order, address)
+}
+
+func scanConflict(rows *sql.Rows, c *Conflict) error {
+	var since int64
+	err := rows.Scan(&c.Address, &c.Fingerprint, &c.Source, &c.Level, &c.Why, &since)
+	c.Since = fromUnix(since)
+	return err
 }
 
 func scanPin(rows *sql.Rows, p *Pin) error {

@@ -16,7 +16,7 @@ type Sender struct {
 
 // Sender returns the sender key of an address, or [ErrNotFound].
 func (s *Store) Sender(ctx context.Context, address string) (Sender, error) {
-	return first(senders(ctx, s.read, `WHERE address = $1`, address))
+	return first(senders(ctx, s.point, `WHERE address = $1`, address))
 }
 
 // Senders returns all sender keys, ordered by address.

@@ -36,7 +36,7 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	log := &logFile{path: file + "-wal"}
 	w := writer{db: write, flush: (&flushes{sync: log.flush}).wait}
 	ledger := &sqliteLedger{failed: files.failed, writer: w, log: log, room: &logFile{path: log.path}}
-	s := &Store{read: read, keys: w, ledger: ledger, host: &hostClaims{path: file + "-claims"}}
+	s := &Store{read: read, point: &prepared{DB: read, files: files}, keys: w, ledger: ledger, host: &hostClaims{path: file + "-claims"}}
 	if err := migrate(ctx, w, as.migrations, func(text string) string { return text }); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -24,7 +24,9 @@ const maxReaders = 8
 
 // Store is an open database. It is safe for concurrent use, and other processes may have the same database open.
 type Store struct {
-	read   *sql.DB
+	read *sql.DB
+	// point has the same connections, for queries that every lookup of a key asks.
+	point  querier
 	keys   writer
 	ledger ledger
 	// records are made by way of the ledger.
