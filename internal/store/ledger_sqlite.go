@@ -15,9 +15,7 @@ const recordCopy = `INSERT INTO sent_copy (message, copy, expires) VALUES ($1, $
 // sqliteLedger writes through the connection that all writers of this process share. A commit is a write to the
 // write-ahead log that nobody waits for the disk with; see [logFile] for what makes it last.
 type sqliteLedger struct {
-	// read is sentCopies, and failed is told how it ended.
-	read   *sql.Stmt
-	failed func(error) error
+	read   *prepared
 	writer writer
 	log    *logFile
 	// room is the same log, for those who cannot wait for a flush.
@@ -29,18 +27,11 @@ type sqliteLedger struct {
 
 // sent does not watch ctx, which would take as long as the query.
 func (l *sqliteLedger) sent(ctx context.Context, message string, after, latest int64) ([]string, error) {
-	names, err := scanAll(context.WithoutCancel(ctx), ready{l.read}, scanName, "", message, after, latest)
+	names, err := scanAll(context.WithoutCancel(ctx), l.read, scanName, sentCopies, message, after, latest)
 	if err != nil {
-		return nil, fmt.Errorf("query database: %w", explain(l.failed(err)))
+		return nil, fmt.Errorf("query database: %w", explain(l.read.files.failed(err)))
 	}
 	return names, nil
-}
-
-// ready is a statement that runs the same query always.
-type ready struct{ statement *sql.Stmt }
-
-func (r ready) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
-	return r.statement.QueryContext(ctx, args...)
 }
 
 // prepared returns recordCopy, made ready for the connection.

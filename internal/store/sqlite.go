@@ -35,12 +35,10 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	}
 	log := &logFile{path: file + "-wal"}
 	w := writer{db: write, flush: (&flushes{sync: log.flush}).wait}
-	ledger := &sqliteLedger{failed: files.failed, writer: w, log: log, room: &logFile{path: log.path}}
-	s := &Store{read: read, point: &prepared{DB: read, files: files}, keys: w, ledger: ledger, host: &hostClaims{path: file + "-claims"}}
+	point := &prepared{DB: read, files: files}
+	ledger := &sqliteLedger{read: point, writer: w, log: log, room: &logFile{path: log.path}}
+	s := &Store{read: read, point: point, keys: w, ledger: ledger, host: &hostClaims{path: file + "-claims"}}
 	if err := migrate(ctx, w, as.migrations, func(text string) string { return text }); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if ledger.read, err = read.PrepareContext(ctx, sentCopies); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	// Every key lookup asks this. It takes some microseconds, and watching a context would double them.
