@@ -55,7 +55,10 @@ func (b *intake) add(chunk []byte) {
 // take returns all that was added, and forgets it.
 func (b *intake) take() []byte {
 	whole := b.whole
-	if len(b.chunks) > 0 {
+	switch {
+	case len(whole) == 0 && len(b.chunks) == 1: // as all of a small message is
+		whole = b.chunks[0]
+	case len(b.chunks) > 0:
 		whole = slices.Concat(append([][]byte{whole}, b.chunks...)...)
 	}
 	*b = intake{}

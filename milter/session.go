@@ -79,6 +79,7 @@ func (s *session) observe(e event) ([]byte, error) {
 		if id := s.macros.get("i", lib.Code(e.data()[0])); id != "" && s.tx != nil {
 			s.tx.env.QueueID = id
 		}
+		return nil, nil // The library would make a map of its own, and show it to nobody.
 	case lib.CodeMail:
 		if !s.conn.begin() {
 			return nil, io.EOF
