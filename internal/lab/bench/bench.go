@@ -42,7 +42,7 @@ type run struct {
 	close  []func() error
 }
 
-// Run measures everything. Nothing else should go on in this process.
+// Run measures everything. Nothing else should go on in this process. With an error, the result is what was measured before.
 func Run(ctx context.Context, config Config) (_ *Result, err error) {
 	r := &run{Config: config, extent: whole(), people: make(map[string]*people)}
 	if r.Quick {
@@ -57,11 +57,11 @@ func Run(ctx context.Context, config Config) (_ *Result, err error) {
 		return nil, err
 	}
 	if r.tree, err = lab.Unpack(ctx, r.Fetching, "sq", "rnp"); err != nil {
-		return nil, err
+		return r.result, err
 	}
 	for _, part := range []func(context.Context) error{r.copies, r.lookups, r.recipients, r.messages, r.sessions, r.deliveries} {
 		if err := part(ctx); err != nil {
-			return nil, err
+			return r.result, err
 		}
 	}
 	return r.result, nil

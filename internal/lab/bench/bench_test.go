@@ -213,3 +213,19 @@ func TestUpdatePage(t *testing.T) {
 		}
 	}
 }
+
+// What was measured before somebody interrupts is not lost.
+func TestRunInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := config(t)
+	c.Only = regexp.MustCompile("^recipients/")
+	c.Progress = func(name string) {
+		if strings.HasSuffix(name, "/x3") {
+			cancel()
+		}
+	}
+	result, err := Run(ctx, c)
+	if !errors.Is(err, context.Canceled) || len(result.Rows) != 4 {
+		t.Errorf("%v, %+v", err, result.Rows)
+	}
+}

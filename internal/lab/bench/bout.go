@@ -88,6 +88,9 @@ func (b bout) run(ctx context.Context, p pace) ([]Row, error) {
 
 // turn has the names of a series and a case in a profile.
 func (e entry) turn(ctx context.Context, n int) (u usage, err error) {
+	if err := ctx.Err(); err != nil {
+		return usage{}, err
+	}
 	pprof.Do(ctx, pprof.Labels("series", e.series, "case", e.Case.String()), func(ctx context.Context) { u, err = e.do(ctx, n) })
 	if err != nil {
 		err = fmt.Errorf("%s, %s: %w", e.Case, e.series, err)

@@ -67,25 +67,7 @@ func (r *run) sessions(ctx context.Context) error {
 	l := newLetter(commonSize)
 	for i := range b.entries {
 		sessions := b.entries[i].Sessions
-		b.entries[i].do = func(_ context.Context, n int) (usage, error) {
-			// Of many sessions, each has several messages, or most of the time only some would be at work.
-			const each = 5
-			u, err := inProcess(func() error {
-				var group errgroup.Group
-				for range sessions {
-					group.Go(func() error {
-						for range n * each {
-							if err := own.sealOnce(l, 1); err != nil {
-								return err
-							}
-						}
-						return nil
-					})
-				}
-				return group.Wait()
-			})
-			return u.over(each * sessions), err
-		}
+		b.entries[i].do = func(_ context.Context, n int) (usage, error) { return sealAtOnce(own, l, sessions, n) }
 	}
 	rows, err := r.bout(ctx, b)
 	if err != nil {
@@ -98,4 +80,25 @@ func (r *run) sessions(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sealAtOnce seals a message as often as there are sessions, all at the same time, and again and again until it was sealed n
+// times and five times in each session: while the first ones begin and the last ones end, not all are at work.
+func sealAtOnce(s sealer, l *letter, sessions, n int) (usage, error) {
+	each := max(5, n/sessions)
+	u, err := inProcess(func() error {
+		var group errgroup.Group
+		for range sessions {
+			group.Go(func() error {
+				for range each {
+					if err := s.sealOnce(l, 1); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		return group.Wait()
+	})
+	return u.scaled(float64(n) / float64(each*sessions)), err
 }

@@ -23,7 +23,7 @@ const (
 	openStore   = "opening the store, and the first lookup"
 	oneKey      = "a session-key packet"
 	askedFor    = 10 // addresses whose keys are looked up
-	lookupTurns = 40 // a lookup costs too little to be measured alone
+	lookupTurns = 40 // how many are made at least: one costs too little to be measured alone
 )
 
 // lookupSeries are in the order in which they cost less and less, the opening of the store apart.
@@ -162,8 +162,9 @@ func (d *database) cached(ctx context.Context, n int) (usage, error) {
 }
 
 func (d *database) look(ctx context.Context, n int, in func() *keys.Directory) (usage, error) {
+	times := max(n, lookupTurns)
 	u, err := inProcess(func() error {
-		for i := range n * lookupTurns {
+		for i := range times {
 			addr := d.asked[i%len(d.asked)]
 			if answer := in().Lookup(ctx, addr); answer.Status != keys.Found {
 				return fmt.Errorf("the key of %s: %s", addr, answer.Why)
@@ -171,7 +172,7 @@ func (d *database) look(ctx context.Context, n int, in func() *keys.Directory) (
 		}
 		return nil
 	})
-	return u.over(lookupTurns), err
+	return u.scaled(float64(n) / float64(times)), err
 }
 
 // open opens the store, as a program does that starts, and looks up one key.

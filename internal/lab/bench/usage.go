@@ -21,9 +21,10 @@ func (u usage) plus(v usage) usage {
 	return usage{u.cpu + v.cpu, u.wall + v.wall, u.allocated + v.allocated, u.allocations + v.allocations}
 }
 
-// over is the part of one among n.
-func (u usage) over(n int) usage {
-	return usage{u.cpu / time.Duration(n), u.wall / time.Duration(n), u.allocated / uint64(n), u.allocations / uint64(n)}
+// scaled is what so many times as much would have taken.
+func (u usage) scaled(by float64) usage {
+	return usage{time.Duration(float64(u.cpu) * by), time.Duration(float64(u.wall) * by), uint64(float64(u.allocated) * by),
+		uint64(float64(u.allocations) * by)}
 }
 
 // inProcess measures what a function takes of this process, in which nothing else may go on. What the garbage collector

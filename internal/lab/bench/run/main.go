@@ -57,19 +57,19 @@ type options struct {
 }
 
 func run(ctx context.Context, o options) error {
-	result, err := o.result(ctx)
-	if err != nil {
-		return err
+	result, failed := o.result(ctx)
+	if result == nil {
+		return failed
 	}
-	if o.page != "" {
+	if o.page != "" && failed == nil {
 		if err := bench.UpdatePage(ctx, os.Stderr, o.page, result); err != nil {
 			return err
 		}
 	}
 	if o.json {
-		return json.NewEncoder(os.Stdout).Encode(result)
+		return errors.Join(failed, json.NewEncoder(os.Stdout).Encode(result))
 	}
-	return result.WriteText(os.Stdout)
+	return errors.Join(failed, result.WriteText(os.Stdout))
 }
 
 // result is measured, or read from a file.
@@ -80,7 +80,10 @@ func (o options) result(ctx context.Context) (_ *bench.Result, err error) {
 			return nil, err
 		}
 		result := new(bench.Result)
-		return result, json.Unmarshal(text, result)
+		if err := json.Unmarshal(text, result); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.from, err)
+		}
+		return result, nil
 	}
 	program, err := os.Executable()
 	if err != nil {
