@@ -86,12 +86,12 @@ func (b bout) run(ctx context.Context, p pace) ([]Row, error) {
 	return rows, nil
 }
 
-// turn has the names of a series and a case in a profile.
+// turn has the names of the case and the series in a profile, as one label: a profile can be asked for only one.
 func (e entry) turn(ctx context.Context, n int) (u usage, err error) {
 	if err := ctx.Err(); err != nil {
 		return usage{}, err
 	}
-	pprof.Do(ctx, pprof.Labels("series", e.series, "case", e.Case.String()), func(ctx context.Context) { u, err = e.do(ctx, n) })
+	pprof.Do(ctx, pprof.Labels("case", e.Case.String()+" "+e.series), func(ctx context.Context) { u, err = e.do(ctx, n) })
 	if err != nil {
 		err = fmt.Errorf("%s, %s: %w", e.Case, e.series, err)
 	}

@@ -14,6 +14,8 @@ import (
 // letter is the message to seal, with CRLF line ends.
 type letter struct {
 	raw []byte
+	// message is the same as the milter gets it. Nobody changes it.
+	message *mail.Message
 	// path is a file with raw, for other programs; "" if there is none.
 	path string
 }
@@ -23,6 +25,7 @@ type letter struct {
 func newLetter(octets int) *letter {
 	const last = "--mixed--\r\n"
 	var b bytes.Buffer
+	b.Grow(octets + 1*kb)
 	b.WriteString("From: Author <" + author + ">\r\nTo: recipients@example.net\r\nSubject: Figures\r\n" +
 		"Date: Mon, 6 Jul 2026 12:00:00 +0000\r\nMessage-ID: <figures@example.org>\r\n" +
 		"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=mixed\r\n\r\n" +
@@ -34,7 +37,9 @@ func newLetter(octets int) *letter {
 		b.WriteString(base64.StdEncoding.EncodeToString(line) + "\r\n")
 	}
 	b.WriteString(last)
-	return &letter{raw: b.Bytes()}
+	m := new(mail.Message)
+	m.Header, m.Body = mail.SplitMessage(b.Bytes())
+	return &letter{raw: b.Bytes(), message: m}
 }
 
 // writeLetter makes a message that is in a folder, too.
@@ -42,11 +47,4 @@ func writeLetter(dir string, octets int) (*letter, error) {
 	l := newLetter(octets)
 	l.path = filepath.Join(dir, fmt.Sprintf("%d.eml", octets))
 	return l, os.WriteFile(l.path, l.raw, 0o600)
-}
-
-// message is the letter as the milter gets it.
-func (l *letter) message() *mail.Message {
-	m := new(mail.Message)
-	m.Header, m.Body = mail.SplitMessage(l.raw)
-	return m
 }

@@ -44,7 +44,7 @@ func (o *ours) most(octets int) int {
 }
 
 func (o *ours) sealOnce(l *letter, recipients int) error {
-	draft, err := o.composer.Prepare(l.message())
+	draft, err := o.composer.Prepare(l.message)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func main() {
 	quick := flag.Bool("quick", false, "do everything, but small and once only: the numbers mean nothing")
 	page := flag.String("update", "", "write the tables into the `PAGE`, and the plots and bench.json into the folder beside it")
 	from := flag.String("from", "", "take the numbers from a bench.json in the place of measuring")
-	profile := flag.String("profile", "", "write a processor profile to the `FILE`, in which series and case are labels")
+	profile := flag.String("profile", "", "write a processor profile to the `FILE`, in which case and series are a label")
 	asJSON := flag.Bool("json", false, "print one JSON object in the place of tables")
 	helper := flag.Bool("helper", false, "be the process that measures memory")
 	flag.Parse()
