@@ -86,7 +86,7 @@ func TestDisplayedContentSurvives(t *testing.T) {
 	t.Logf("seed %d", seed)
 	fields := "Date: Fri, 21 Jan 2022 20:40:48 -0500\nFrom: Alice <alice@example.org>\n"
 	elements := map[string]int{}
-	for i := range 1000 {
+	for i := range 3000 {
 		g := &generator{Rand: rand.New(rand.NewPCG(seed, uint64(i))), eol: "\r\n"}
 		if i%3 == 0 {
 			g.eol = "\n"

@@ -214,7 +214,7 @@ func (g *generator) content() string {
 func TestContentSurvives(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	for i := range 2000 {
+	for i := range 3000 {
 		g := &generator{Rand: rand.New(rand.NewPCG(seed, uint64(i))), eol: "\r\n"}
 		if i%3 == 0 {
 			g.eol = "\n"

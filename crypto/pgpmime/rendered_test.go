@@ -149,7 +149,7 @@ func requotedOneByOne(body []byte) []byte {
 // whole.
 func TestFormsInStrides(t *testing.T) {
 	source := rand.New(rand.NewPCG(1, 2))
-	for i := range 15 {
+	for i := range 40 {
 		n := stride*(1+i%3) - 60 + source.IntN(120)
 		body := make([]byte, n)
 		for i := range body {
