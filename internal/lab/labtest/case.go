@@ -2,8 +2,6 @@ package labtest
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"testing"
 
 	"sealmilter/internal/lab"
@@ -41,24 +39,15 @@ func EachHop(t *testing.T, run func(t *testing.T, name string, sevenBit bool)) {
 	}
 }
 
-// Cases returns the end-to-end cases as [scenario.Cases] does, for a next hop without 8BITMIME those in which it matters.
+// Cases returns the end-to-end cases as [scenario.Cases] does.
 func Cases(t testing.TB, names ...string) []*scenario.Case {
 	t.Helper()
 	cases, err := scenario.Cases(names...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slices.Contains(names, "7bit") {
-		cases = slices.DeleteFunc(cases, func(c *scenario.Case) bool {
-			number, _, _ := strings.Cut(c.Name, "-")
-			return slices.Contains(decisions, number)
-		})
-	}
 	return cases
 }
-
-// decisions are the cases about who gets what, whose messages others have in the same form.
-var decisions = strings.Fields("04 05 08 09 13 15 19 21 23 24 25 26 27 28 29 30 41 42 44 45 52 54 55 56 57 58 59 60 61 62 63 75")
 
 // SignedBy looks for the DKIM signature that every message of the signer's domain should have.
 func SignedBy(signer *lab.OpenDKIM) Look {
