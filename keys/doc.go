@@ -41,6 +41,7 @@
 // # Processes
 //
 // Everything is safe for concurrent use, and several processes, on several hosts, may share a database: a change by one
-// counts for the next answer of every other. Keys in memory and answers in memory are bound to the generation of the
-// store that they come from.
+// counts for the next answer of every other. Answers in memory and unlocked keys are bound to the generation of the store
+// that they come from, and parsed certificates to the octets that are stored. The lookups of one decision may share a
+// generation ([AtOneMoment]).
 package keys
