@@ -58,11 +58,17 @@ const hangUp = "hang up"
 
 func newMTA(t *testing.T, answer func(command string) string) *mta {
 	t.Helper()
+	return startMTA(t, &mta{answer: answer})
+}
+
+// startMTA has it listen until the test ends.
+func startMTA(t *testing.T, m *mta) *mta {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &mta{addr: l.Addr().String(), answer: answer}
+	m.addr = l.Addr().String()
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {

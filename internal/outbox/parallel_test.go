@@ -63,9 +63,7 @@ func (c *crowd) join() {
 func newCrowd(t *testing.T, wait int) (*crowd, *mta) {
 	c := &crowd{wait: wait, refuse: map[string]string{}}
 	c.changed = sync.NewCond(&c.mu)
-	q := newMTA(t, nil)
-	q.dot = c.gather
-	return c, q
+	return c, startMTA(t, &mta{dot: c.gather})
 }
 
 func copiesTo(t *testing.T, n int) []outbox.Copy {
@@ -281,8 +279,7 @@ func TestFurtherConnections(t *testing.T) {
 	for _, reply := range []string{"", "421 4.3.2 Too many connections", hangUp} {
 		var mu sync.Mutex
 		open, most, turned := 0, 0, 0
-		q := newMTA(t, nil)
-		q.answer = func(command string) string {
+		q := newMTA(t, func(command string) string {
 			mu.Lock()
 			defer mu.Unlock()
 			switch command {
@@ -297,7 +294,7 @@ func TestFurtherConnections(t *testing.T) {
 				open--
 			}
 			return ""
-		}
+		})
 		o := outbox.New(q.addr, newLedger(t), time.Now)
 		var messages sync.WaitGroup
 		first := make(chan bool)
