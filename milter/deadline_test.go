@@ -376,3 +376,30 @@ func TestGreetingTime(t *testing.T) {
 		talkative.lived(start, milter.DefaultGreetingTime)
 	})
 }
+
+// TestContentWithoutEnd: an MTA that always has one more piece ready has no more time than one that lets us wait for it.
+func TestContentWithoutEnd(t *testing.T) {
+	var held int64
+	server := &milter.Server{Begin: always(handler{}), Log: slog.New(slog.DiscardHandler), InFlight: func(octets int64) {
+		if octets > held {
+			time.Sleep(50 * time.Second)
+		}
+		held = octets
+	}}
+	clocked(t, server, func(t *testing.T, dial dialer) {
+		held = 0
+		m := dial().begun()
+		m.envelope("<bob@example.org>")
+		m.content(nil)
+		start := time.Now()
+		frame := rawFrame('B', "some text")
+		for {
+			if _, err := m.Write(frame); err != nil {
+				break
+			}
+		}
+		if took := time.Since(start); took != 11*50*time.Second { // the first piece behind the 9 minutes
+			t.Errorf("the connection lived for %v", took)
+		}
+	})
+}
