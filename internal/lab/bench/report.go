@@ -131,12 +131,13 @@ func (r *Result) copiesGrids() (all []grid) {
 }
 
 func (r *Result) memoryGrids() (all []grid) {
+	whole := slices.DeleteFunc(slices.Clone(everybody), func(series string) bool { return series == onlyKeys })
 	for _, key := range r.kinds(copies) {
 		g := grid{part: "memory", title: "Memory, " + key,
 			about:  "The most that a process which does only this has had at any time, the process itself and the message included.",
-			header: append([]string{"message"}, everybody...)}
+			header: append([]string{"message"}, whole...)}
 		for _, c := range r.cases(copies, key) {
-			g.rows = append(g.rows, r.cells(size(c.Octets)+", "+recipients(c.Recipients), c, everybody, peak))
+			g.rows = append(g.rows, r.cells(size(c.Octets)+", "+recipients(c.Recipients), c, whole, peak))
 		}
 		all = append(all, g)
 	}

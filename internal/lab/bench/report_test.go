@@ -41,6 +41,17 @@ func TestGoals(t *testing.T) {
 	if rows := result.goals()[0].rows; len(rows) != 1 || rows[0][2] != "1.50" || rows[0][3] != "no" {
 		t.Errorf("%q", rows)
 	}
+	waiting := func(v mta.Variant, stalled float64) Row {
+		c := sent
+		c.Sessions = 1
+		return Row{Case: c, Series: string(v), Delivery: &Delivery{Stalled: stalled}}
+	}
+	for tcp, want := range map[float64]string{0.04: "yes", 0.06: "no"} {
+		result = &Result{Rows: []Row{waiting(mta.SealUnix, 0.04), waiting(mta.SealTCP, tcp)}}
+		if rows := result.goals()[0].rows; len(rows) != 1 || rows[0][3] != want {
+			t.Errorf("%v: %q", tcp, rows)
+		}
+	}
 	if grids := (&Result{}).grids(); len(grids) != 0 {
 		t.Errorf("nothing was measured, and there is %v", grids)
 	}
