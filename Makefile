@@ -15,8 +15,8 @@ SEED        ?= 1
 CORPUS      ?= internal/lab/corpus/testdata
 CORPUSFLAGS ?=
 BENCHFLAGS  ?=
-# Tests of keys/ that do not care which database there is, or that mostly unlock secret keys, which is slow by design.
-NO_DATABASE  = GnuPG|Resolver|Fetch|LDAP|DANE|WKD|VKS|HKP|Hosts|Remote|Passphrase|Locked|Extend|Revocation
+# Tests of keys/ that do not care which database there is.
+NO_DATABASE  = GnuPG|Resolver|Fetch|LDAP|DANE|WKD|VKS|HKP|Hosts|Remote|Locked
 # They begin first, so that none of them is left to run alone at the end.
 LONGEST      = ./deploy/... ./cmd/... ./keys ./crypto ./internal/gate ./internal/lab/scripted
 # The race detector does not watch SQLite, which is translated from C: that would take half of the processors' time, and no two
