@@ -136,9 +136,6 @@ func (e *armorEncoder) breakLine() {
 		e.out = append(e.out, e.eol...)
 		e.line = e.line[:0]
 	}
-	if len(e.out) >= armorBuffer {
-		e.flush()
-	}
 }
 
 // join passes on lines of another encoder, which stand for so many octets.

@@ -8,7 +8,7 @@ import (
 // TestBreakLine ends a line early where the buffer is empty, nearly full and full: what follows is as in a block of its own.
 func TestBreakLine(t *testing.T) {
 	frame := armorFrame{label: armorMessage, eol: "\r\n", checksum: true}
-	data := bytes.Repeat([]byte("0123456789abcdefg"), 4000)
+	data := bytes.Repeat([]byte("0123456789abcdefg"), 1500)
 	lines := func(b []byte) (text []byte, crc uint32) {
 		var w bytes.Buffer
 		e := frame.beginLines(&w, 100)

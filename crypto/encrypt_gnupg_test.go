@@ -25,12 +25,18 @@ func TestGnuPGReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b, err := rsa.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.run(b, "--import")
+	to := append(ring.Certs, rsa.Cert(), rsa.Cert())
 	payload := bytes.Repeat([]byte("Content-Type: text/plain\r\n\r\nHello.\r\n"), 3000)
 	for _, sender := range []*crypto.SecretKey{generate(t, "sender@example.net"), rsa} {
 		g.importCert(sender.Cert())
 		by := signer(t, sender)
 		for _, o := range []crypto.EncryptOptions{{}, {Share: true}, {Hidden: true}, {Hidden: true, Share: true}} {
-			copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(payload)}, by, ring.Certs, o)
+			copies, err := sealer().Encrypt(crypto.Payload{crypto.Octets(payload)}, by, to, o)
 			if err != nil {
 				t.Fatal(err)
 			}
