@@ -38,11 +38,14 @@ func TestRecordsAreShared(t *testing.T) {
 		for range 10 {
 			add(t.Context(), 1, full)
 		}
-		giveUp() // which must not be the end of the others' records
+		giveUp()
 		add(ctx, 1, context.Canceled)
 		goOn <- struct{}{}
 		synctest.Wait()
-		add(t.Context(), 1, nil) // it is too late for the second one
+		ctx, giveUp = context.WithCancel(t.Context())
+		add(ctx, 1, nil) // it is too late for the second one
+		add(t.Context(), 1, nil)
+		giveUp() // which must not be the end of the other's record
 		goOn <- struct{}{}
 		synctest.Wait()
 		goOn <- struct{}{}
@@ -50,7 +53,7 @@ func TestRecordsAreShared(t *testing.T) {
 		add(t.Context(), 1, nil)
 		goOn <- struct{}{}
 		all.Wait()
-		if fmt.Sprint(written) != "[1 12 1 1]" {
+		if fmt.Sprint(written) != "[1 12 2 1]" {
 			t.Errorf("transactions of %v", written)
 		}
 	})
