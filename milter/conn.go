@@ -14,8 +14,8 @@ import (
 	lib "github.com/emersion/go-milter"
 )
 
-// conn is the connection as the library sees it. A goroutine of its own, receive, reads one frame ahead, so that a
-// client which goes away, or aborts, is noticed while a handler works. All other methods but drain and cut belong to
+// conn is the connection as the library sees it. A goroutine of its own, receive, reads ahead by a frame, or by as many short
+// ones as came together, so that a client which goes away, or aborts, is noticed while a handler works. All other methods but drain and cut belong to
 // the library's goroutine, the only writer.
 type conn struct {
 	net.Conn
@@ -26,7 +26,8 @@ type conn struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
-	events chan event
+	events chan []event
+	ready  []event       // taken from events, and not yet looked at
 	err    error         // why events was closed
 	closed chan struct{} // the library is done
 
@@ -50,7 +51,7 @@ func newConn(nc net.Conn, limits times, log *slog.Logger) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &conn{
 		Conn: nc, in: bufio.NewReader(nc), times: limits, log: log,
-		ctx: ctx, cancel: cancel, events: make(chan event), closed: make(chan struct{}),
+		ctx: ctx, cancel: cancel, events: make(chan []event), closed: make(chan struct{}),
 	}
 }
 
@@ -60,6 +61,7 @@ func (c *conn) receive() {
 	defer c.cancel()
 	var message context.Context
 	end := context.CancelFunc(func() {})
+	var came []event
 	for {
 		if c.in.Buffered() == 0 {
 			acknowledgeAtOnce(c.Conn)
@@ -79,8 +81,13 @@ func (c *conn) receive() {
 		case lib.CodeAbort, lib.CodeQuit, lib.CodeQuitNewConn:
 			end()
 		}
+		// Each hand-over wakes another goroutine.
+		if came = append(came, e); isBuffered(c.in) {
+			continue
+		}
 		select {
-		case c.events <- e:
+		case c.events <- came:
+			came = nil
 		case <-c.ctx.Done():
 			end()
 			return
@@ -118,31 +125,29 @@ func (c *conn) next() (event, error) {
 	}
 	now := time.Now()
 	by := c.session.nextBy(now)
-	select {
-	case e, ok := <-c.events:
-		return c.came(e, ok, !now.After(by))
-	default: // It is not there yet, so the deadline is worth a timer.
+	if len(c.ready) == 0 {
+		select {
+		case c.ready = <-c.events:
+		default: // It is not there yet, so the deadline is worth a timer.
+			now = time.Time{}
+			if err := c.SetReadDeadline(by); err != nil {
+				return event{}, err
+			}
+			c.ready = <-c.events
+			if err := c.SetReadDeadline(time.Time{}); err != nil && len(c.ready) > 0 {
+				return event{}, err
+			}
+		}
 	}
-	if err := c.SetReadDeadline(by); err != nil {
-		return event{}, err
-	}
-	e, ok := <-c.events
-	if err := c.SetReadDeadline(time.Time{}); ok && err != nil {
-		return event{}, err
-	}
-	return c.came(e, ok, true)
-}
-
-// came returns the event that came, or why none does.
-func (c *conn) came(e event, ok, inTime bool) (event, error) {
 	switch {
-	case !ok:
+	case len(c.ready) == 0: // events is closed
 		return event{}, c.err
-	case !inTime:
+	case now.After(by):
 		return event{}, os.ErrDeadlineExceeded
-	default:
-		return e, nil
 	}
+	e := c.ready[0]
+	c.ready = c.ready[1:]
+	return e, nil
 }
 
 func (c *conn) logEnd(err error) {

@@ -1,6 +1,7 @@
 package milter
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -46,6 +47,15 @@ func readFrame(r io.Reader) (frame, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// isBuffered reports whether a whole frame is there to be read without waiting.
+func isBuffered(r *bufio.Reader) bool {
+	if r.Buffered() < 4 {
+		return false
+	}
+	length, err := r.Peek(4)
+	return err == nil && int64(r.Buffered()) >= 4+int64(binary.BigEndian.Uint32(length))
 }
 
 // appendFrame appends the frame of code and data.
