@@ -14,6 +14,7 @@ import (
 // be in memory.
 type data struct {
 	message    message
+	octets     int64 // in the message; its headers say so, too
 	use        suite
 	sessionKey []byte
 	random     []byte // prefix or salt
@@ -24,7 +25,7 @@ var errCleared = errors.New("the session key of the message has been cleared")
 
 // newData draws what is random about the packet, and tries the suite, so that nothing is left that might fail later.
 func newData(m message, use suite, random io.Reader) (*data, error) {
-	d := &data{message: m, use: use, sessionKey: make([]byte, use.cipher.KeySize()), random: make([]byte, use.randomSize())}
+	d := &data{message: m, octets: m.Size(), use: use, sessionKey: make([]byte, use.cipher.KeySize()), random: make([]byte, use.randomSize())}
 	for _, b := range [][]byte{d.sessionKey, d.random} {
 		if _, err := io.ReadFull(random, b); err != nil {
 			return nil, fmt.Errorf("make a session key: %w", err)
@@ -55,9 +56,9 @@ func (d *data) size() int64 { return dataHeader + d.bodySize() }
 
 func (d *data) bodySize() int64 {
 	if d.use.v2 {
-		return seipd2Size(d.message.Size())
+		return seipd2Size(d.octets)
 	}
-	return seipd1Size(d.message.Size())
+	return seipd1Size(d.octets)
 }
 
 // encrypter returns the writer of the packet's body for so many octets of data.
@@ -97,7 +98,7 @@ func (d *data) writeBody(w io.Writer) error {
 		return errCleared
 	}
 	body := &counting{w: w}
-	plain, err := d.encrypter(body, d.message.Size())
+	plain, err := d.encrypter(body, d.octets)
 	if err != nil {
 		return err
 	}

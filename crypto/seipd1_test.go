@@ -207,10 +207,8 @@ func TestSEIPD1Refuses(t *testing.T) {
 
 // TestSEIPD1WriteFails lets each write below fail in turn: the writer learns of it, at the end at the latest.
 func TestSEIPD1WriteFails(t *testing.T) {
-	d := &data{
-		message: message{Octets(make([]byte, 100)), Octets(make([]byte, 3*seipd1Buffer))}, use: suite{cipher: packet.CipherAES128},
-		sessionKey: make([]byte, 16), random: make([]byte, 16),
-	}
+	m := message{Octets(make([]byte, 100)), Octets(make([]byte, 3*seipd1Buffer))}
+	d := &data{message: m, octets: m.Size(), use: suite{cipher: packet.CipherAES128}, sessionKey: make([]byte, 16), random: make([]byte, 16)}
 	all := &failing{after: 1 << 20}
 	if err := d.writeBody(all); err != nil {
 		t.Fatal(err)
