@@ -43,8 +43,31 @@ type socket interface {
 	syscall.Conn
 }
 
+// What is written goes out in pieces of some octets, each of which the MTA must take in time. What a copy writes at once may be
+// all of a large message: an MTA that takes it slowly is not stuck.
+const (
+	pieceSize    = 256 << 10
+	pieceTimeout = time.Minute
+)
+
+// pieces writes to the MTA.
+type pieces struct{ conn net.Conn }
+
+// Write implements [io.Writer].
+func (w pieces) Write(p []byte) (written int, err error) {
+	for written < len(p) && err == nil {
+		if err = w.conn.SetWriteDeadline(time.Now().Add(pieceTimeout)); err != nil {
+			break
+		}
+		var n int
+		n, err = w.conn.Write(p[written:min(written+pieceSize, len(p))])
+		written += n
+	}
+	return written, err
+}
+
 func newDialogue(conn socket) *dialogue {
-	return &dialogue{conn: conn, in: textproto.NewReader(bufio.NewReader(conn)), out: bufio.NewWriterSize(conn, outSize),
+	return &dialogue{conn: conn, in: textproto.NewReader(bufio.NewReader(conn)), out: bufio.NewWriterSize(pieces{conn}, outSize),
 		extensions: map[string]string{}}
 }
 

@@ -127,23 +127,13 @@ func (o *Outbox) Owns(client, server netip.AddrPort, name string) bool {
 	}
 }
 
-// ownConn is a connection of the outbox. Each read and write has a deadline of its own.
+// ownConn is a connection of the outbox.
 type ownConn struct {
 	*net.TCPConn
 	outbox *Outbox
 	local  netip.AddrPort
 	name   string
 	forget sync.Once
-}
-
-// writeTimeout bounds one write of a message's text.
-const writeTimeout = time.Minute
-
-func (c *ownConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return 0, err
-	}
-	return c.TCPConn.Write(p)
 }
 
 // Read has what comes be acknowledged at once. Replies to commands that went out together come in several segments, and the MTA's
