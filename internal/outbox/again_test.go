@@ -201,3 +201,32 @@ func TestConnectionAfterAnError(t *testing.T) {
 		o.Close()
 	}
 }
+
+// TestUnusedConnectionThatEnds has an attempt open a connection and send nothing, as when a copy is too large. The MTA hangs up when
+// the next message comes: that goes over a new connection.
+func TestUnusedConnectionThatEnds(t *testing.T) {
+	for _, reply := range []string{hangUp, "421 4.4.2 Timeout exceeded"} {
+		first := true
+		q := newMTA(t, func(command string) string {
+			if strings.HasPrefix(command, "MAIL ") && first {
+				first = false
+				return reply
+			}
+			return ""
+		})
+		o := outbox.New(q.addr, newLedger(t), time.Now)
+		m := message(t, "Message-ID: <1@client.example>\n")
+		a, err := o.Begin(t.Context(), outbox.Identify(m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Check(t.Context(), m.Envelope, []outbox.Copy{copyTo(recipient(t, "bob@example.net"))}); err != nil {
+			t.Fatal(err)
+		}
+		a.End()
+		if err := sendTo(t, o, "2", "dave@example.net"); err != nil || q.copies() != "dave@example.net" || q.opened.count() != 2 {
+			t.Errorf("%s: %v, copies went to %q over %d connections", reply, err, q.copies(), q.opened.count())
+		}
+		o.Close()
+	}
+}

@@ -75,6 +75,7 @@ func (k *kept) put(s *session) bool {
 			s.quit()
 		}
 	})
+	s.rested = true
 	k.sessions = append(k.sessions, waiting{s, end})
 	return true
 }

@@ -91,7 +91,7 @@ func (l *lane) begin(ctx context.Context, env *mail.Envelope, c Copy) error {
 		return err
 	}
 	err := l.session.begin(ctx, env, c)
-	if err == nil || !l.session.used || !l.session.gone || ctx.Err() != nil {
+	if err == nil || !l.session.rested || !l.session.gone || ctx.Err() != nil {
 		return err
 	}
 	l.drop()

@@ -17,8 +17,8 @@ type session struct {
 	*dialogue
 	tcp    *net.TCPConn
 	opened time.Time
-	// used says that a copy was taken over it: the MTA may have hung up since.
-	used bool
+	// rested says that it has been between two transactions, or was kept for the next message: the MTA may have hung up since.
+	rested bool
 	// answered is the size of the answer to the last final dot, while it lies in the socket, and forget ends the watch over the
 	// copy, nil if there is none.
 	answered int
@@ -109,7 +109,7 @@ func (s *session) send(ctx context.Context, c Copy, ready func(octets int) (forg
 	if s.answered, err = s.queued(); err != nil {
 		return fmt.Errorf("send a copy: %w", err)
 	}
-	s.used = true
+	s.rested = true
 	return nil
 }
 
