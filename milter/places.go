@@ -22,7 +22,8 @@ const maxUnknown = 16
 const minArriving = 16
 
 // places counts the connections of each kind. Each has a limit of its own: for its copies, a message in work needs one more
-// connection to come in, of another kind, so messages in work must never take up all of them.
+// connection to come in, of another kind, so messages in work must never take up all of them. Nor must copies that go over
+// further connections keep out those of messages that have one.
 type places struct{ taken [kinds]int }
 
 // most returns the limit of a kind.
@@ -33,6 +34,8 @@ func (s *Server) most(k kind) int {
 		return maxUnknown
 	case arriving:
 		return max(most, minArriving)
+	case copying, otherwise:
+		return most + s.FurtherCopies
 	default:
 		return most
 	}

@@ -16,11 +16,11 @@ import (
 )
 
 // TestConnectionsAreLimited: one too many is closed at once, which MTAs take for a temporary failure, and the log says so
-// now and then. Those of the other protocol have places of their own.
+// now and then. Those of the other protocol have places of their own, and so have copies, with some more.
 func TestConnectionsAreLimited(t *testing.T) {
 	var log journal
 	server := &milter.Server{
-		MaxConnections: 2, Begin: always(handler{}), Log: slog.New(slog.NewTextHandler(&log, nil)),
+		MaxConnections: 2, FurtherCopies: 1, Begin: always(handler{}), Log: slog.New(slog.NewTextHandler(&log, nil)),
 		Other: func(c net.Conn) {
 			io.WriteString(c, "yes")
 			io.Copy(io.Discard, c)
@@ -54,7 +54,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 			t.Errorf("the log is\n%s", s)
 		}
 
-		for range 2 {
+		for range 3 {
 			m, answer := dial(), make([]byte, len("yes"))
 			asks(m)
 			if _, err := io.ReadFull(m, answer); err != nil {
@@ -65,7 +65,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 
 		// So has the listener for copies, where sendmail asks as well.
 		var copies []*mta
-		for range 2 {
+		for range 3 {
 			m := dial()
 			m.negotiate(version, actions, steps)
 			m.macros('C', "{daemon_name}", mail.DaemonCopies)

@@ -58,6 +58,9 @@ type Server struct {
 	// for a temporary failure by the shipped settings. As many again may be there for the copies of messages in work,
 	// with Other, and before it is known what for.
 	MaxConnections int
+	// FurtherCopies is how many connections the copies of all messages together may have to the MTA beside one for each
+	// message. For the MTA's questions about them there are so many more places, also with Other.
+	FurtherCopies int
 	// InFlight, if set, is told of every change of what MaxInFlight limits, in octets. The calls come one after the other,
 	// from the goroutines of the messages, which wait for them.
 	InFlight func(octets int64)

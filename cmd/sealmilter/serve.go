@@ -87,6 +87,7 @@ func (i *installation) serve(cmd *cobra.Command) error {
 		MaxInFlight:    i.config.Limits.InFlight,
 		MaxRecipients:  i.config.Limits.Recipients,
 		MaxConnections: i.config.Limits.Connections,
+		FurtherCopies:  outbox.MostFurther,
 		MessageTime:    i.config.Limits.Duration,
 		InFlight:       newMemoryLimit(runtimeMemory{}).inFlight,
 	}

@@ -10,6 +10,9 @@ import (
 	"sealmilter/internal/mail"
 )
 
+// MostFurther is how many connections an outbox may have to the MTA beside one for each attempt.
+const MostFurther = mostFurther + mostKept
+
 const (
 	// mostLanes are the connections that the copies of one message may go over at the same time.
 	mostLanes = 4
