@@ -25,7 +25,7 @@ func TestDataOfAnotherSize(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := d.writeTo(io.Discard); (err == nil) != (says == 100) {
+			if err := d.writeBody(io.Discard); (err == nil) != (says == 100) {
 				t.Errorf("%+v: 100 octets instead of %d: %v", use, says, err)
 			}
 		}
