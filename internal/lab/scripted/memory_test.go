@@ -40,6 +40,7 @@ var heavy = []load{
 	{"4x25MBx20,latin", 4, 25 << 20, latin, 12, 4, 4, ""},
 	{"4x25MBx20,cyrillic", 4, 25 << 20, cyrillic, 12, 4, 4, ""},
 	{"4x25MBx20,binary", 4, 25 << 20, unencoded, 12, 4, 4, ""},
+	{"300x90KBx6,cyrillic", 300, 90 << 10, cyrillic, 3, 2, 1, ""},
 	{"10MBx1000", 1, 10 << 20, attached, 500, 300, 200, ""},
 }
 
