@@ -87,7 +87,7 @@ func (i *installation) serve(cmd *cobra.Command) error {
 		MaxInFlight:    i.config.Limits.InFlight,
 		MaxRecipients:  i.config.Limits.Recipients,
 		MaxConnections: i.config.Limits.Connections,
-		FurtherCopies:  outbox.MostFurther,
+		FurtherCopies:  outbox.MostBeside,
 		MessageTime:    i.config.Limits.Duration,
 		InFlight:       newMemoryLimit(runtimeMemory{}).inFlight,
 	}

@@ -10,8 +10,8 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// MostFurther is how many connections an outbox may have to the MTA beside one for each attempt.
-const MostFurther = mostFurther + mostKept
+// MostBeside is how many connections an outbox may have to the MTA beside one for each attempt.
+const MostBeside = mostFurther + mostKept
 
 const (
 	// mostLanes are the connections that the copies of one message may go over at the same time.
