@@ -212,7 +212,6 @@ func TestSideBySideErrors(t *testing.T) {
 				t.Errorf("copies went to %v", got)
 			}
 			a.End()
-			clear(c.refuse)
 			a, env = begin(t, o, "Message-ID: <1@x>\n")
 			defer a.End()
 			var left []outbox.Copy
@@ -222,6 +221,7 @@ func TestSideBySideErrors(t *testing.T) {
 				}
 			}
 			c.mu.Lock()
+			clear(c.refuse)
 			c.got = nil
 			c.mu.Unlock()
 			if _, err := a.SendAll(t.Context(), env, left); err != nil {
