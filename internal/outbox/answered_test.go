@@ -148,7 +148,7 @@ func TestWitnessOfLateRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := copyTo(to)
-	c.Body = halfway(func() { ledger.full = true })
+	c.Body = halfway(func() { ledger.full.Store(true) })
 	if err := a.Send(t.Context(), m.Envelope, c); !errors.Is(err, errFull) {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestWitnessOfLateRecords(t *testing.T) {
 	if want := []string{"watch with ", "remember", "forget with bob@example.net"}; !slices.Equal(w.told, want) {
 		t.Errorf("the witness was told %q, want %q", w.told, want)
 	}
-	ledger.full = false
+	ledger.full.Store(false)
 	if err := deliver(t, o, m, []mail.Recipient{to}); err != nil || q.copies() != "bob@example.net" {
 		t.Errorf("%v, copies went to %q", err, q.copies())
 	}

@@ -53,8 +53,9 @@ type Outbox struct {
 	addr   string
 	ledger Ledger
 	now    func() time.Time
-	// unrecorded says that the ledger did not take or keep the last record.
-	unrecorded atomic.Bool
+	// unrecorded is how often the ledger did not take or keep a record since one was last made in its place; it is 0 when all is
+	// well.
+	unrecorded atomic.Int64
 	// kept are connections between two messages, and further the places for connections beyond the first one of each message.
 	kept    kept
 	further chan struct{}

@@ -379,7 +379,7 @@ func TestSideBySideUnrecorded(t *testing.T) {
 	}
 	copies := copiesTo(t, 4)
 	copies[0].Body = halfway(func() { <-failed })
-	copies[1].Body = halfway(func() { ledger.full = true })
+	copies[1].Body = halfway(func() { ledger.full.Store(true) })
 	if _, err := a.SendAll(t.Context(), env, copies); err == nil {
 		t.Error("no error")
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// recordTimeout bounds what is written to the ledger without a client that waits for it.
+// recordTimeout bounds what is written to the ledger without a client that waits for it, beside the waits of the store itself.
 const recordTimeout = 30 * time.Second
 
 // closedFor is how long a finished message is remembered, if it has a Message-ID: the MTA can fail after our answer, and
@@ -20,7 +20,7 @@ const closedFor = time.Hour
 func (a *Attempt) record(ctx context.Context, names ...string) error {
 	expires := a.outbox.now().Add(a.identity.openFor())
 	if err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, names, expires); err != nil {
-		a.outbox.unrecorded.Store(true)
+		a.outbox.unrecorded.Add(1)
 		a.outbox.remember(a.identity, names, expires)
 		return err
 	}
@@ -36,11 +36,11 @@ func (a *Attempt) record(ctx context.Context, names ...string) error {
 // probe has the ledger take a record that counts by no clock, before the first copy and whenever the last record or its
 // flush has failed: a copy that cannot be recorded would be sent once more by every try of every client.
 func (a *Attempt) probe(ctx context.Context, name string) error {
-	failed := a.outbox.unrecorded.Load()
+	failures := a.outbox.unrecorded.Load()
 	a.mu.Lock()
 	recordable := a.recordable
 	a.mu.Unlock()
-	if recordable && !failed {
+	if recordable && failures == 0 {
 		return nil
 	}
 	// Whoever has taken over the message may have recorded this very copy: that must not be written over.
@@ -50,11 +50,11 @@ func (a *Attempt) probe(ctx context.Context, name string) error {
 	if err := a.outbox.ledger.RecordSent(ctx, a.identity.digest, []string{name}, time.Unix(0, 0)); err != nil {
 		return err
 	}
-	if failed {
+	if failures > 0 {
 		if err := a.outbox.catchUp(ctx); err != nil {
 			return err
 		}
-		a.outbox.unrecorded.Store(false)
+		a.outbox.unrecorded.CompareAndSwap(failures, 0) // unless another copy has failed meanwhile
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -79,7 +79,7 @@ func (a *Attempt) secure(ctx context.Context) (wait func() error) {
 		if err := <-flushed; err != nil {
 			return err
 		}
-		if a.outbox.unrecorded.Load() {
+		if a.outbox.unrecorded.Load() > 0 {
 			return errUnrecorded
 		}
 		return a.keep(ctx)
@@ -121,7 +121,7 @@ func (a *Attempt) flushUpTo(ctx context.Context, change int) error {
 	if err == nil {
 		a.flushed = max(a.flushed, change)
 	} else if ctx.Err() == nil {
-		a.outbox.unrecorded.Store(true)
+		a.outbox.unrecorded.Add(1)
 	}
 	return err
 }
