@@ -34,8 +34,8 @@ type dialogue struct {
 	gone bool
 }
 
-// outSize is the size of the buffer in octets for what is written: most copies go out in one write.
-const outSize = 64 << 10
+// outSize is the size of the buffer in octets for what is written: most copies go out in one write. Each connection has one.
+const outSize = 24 << 10
 
 // socket is a connection whose file descriptor can be used.
 type socket interface {
