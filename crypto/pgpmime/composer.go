@@ -194,7 +194,7 @@ func (d *Draft) encryptedCopy(e edition, ciphertext *crypto.Ciphertext) (*Copy, 
 	}
 	return &Copy{
 		Header:     slices.Concat(d.outside(e), encryptedFields(boundary)),
-		Body:       encryptedBody(boundary, ciphertext),
+		Body:       undotted{encryptedBody{boundary, ciphertext}},
 		ciphertext: ciphertext,
 	}, nil
 }

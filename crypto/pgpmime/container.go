@@ -105,25 +105,37 @@ func encryptedFields(boundary string) mail.Header {
 }
 
 // undotted is a body that goes through SMTP as it is.
-type undotted struct{ crypto.Payload }
+type undotted struct{ Body }
 
 // Verbatim reports that DATA may have the body octet for octet: each line ends in CRLF, the last one, too, and none begins with
 // a dot (RFC 5321, section 4.5.2).
 func (undotted) Verbatim() bool { return true }
 
-// encryptedBody puts the two parts of RFC 3156, section 4, together. There is no preamble: rspamd takes a message
-// with one for a fake.
-func encryptedBody(boundary string, armored Body) Body {
-	return undotted{crypto.Payload{
-		crypto.Octets("--" + boundary + "\r\n" +
+// encryptedBody is the two parts of RFC 3156, section 4. What stands around the armor is put together when it is written: there
+// are as many bodies at the same time as a message has recipients.
+type encryptedBody struct {
+	boundary string
+	armored  Body
+}
+
+// pieces has no preamble: rspamd takes a message with one for a fake.
+func (b encryptedBody) pieces() crypto.Payload {
+	return crypto.Payload{
+		crypto.Octets("--" + b.boundary + "\r\n" +
 			"Content-Type: application/pgp-encrypted\r\n" +
 			"Content-Description: PGP/MIME version identification\r\n\r\n" +
 			"Version: 1\r\n" +
-			"\r\n--" + boundary + "\r\n" +
+			"\r\n--" + b.boundary + "\r\n" +
 			"Content-Type: application/octet-stream; name=\"encrypted.asc\"\r\n" +
 			"Content-Description: OpenPGP encrypted message\r\n" +
 			"Content-Disposition: inline; filename=\"encrypted.asc\"\r\n\r\n"),
-		armored,
-		crypto.Octets("\r\n--" + boundary + "--\r\n"),
-	}}
+		b.armored,
+		crypto.Octets("\r\n--" + b.boundary + "--\r\n"),
+	}
 }
+
+// Size is in octets.
+func (b encryptedBody) Size() int64 { return b.pieces().Size() }
+
+// WriteTo writes both parts.
+func (b encryptedBody) WriteTo(w io.Writer) (int64, error) { return b.pieces().WriteTo(w) }
