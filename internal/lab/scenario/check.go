@@ -27,6 +27,7 @@ func (w *World) check(ctx context.Context, c *Case, arrived []lab.Delivery) erro
 			failures = append(failures, fmt.Errorf("mailbox %s got %d messages, not %d", mailbox, got, len(forms)))
 			continue
 		}
+		mailboxes[mailbox] = c.inOrder(mailboxes[mailbox], forms)
 		for i, f := range forms {
 			if err := w.checkDelivery(ctx, c, mailboxes[mailbox][i], f); err != nil {
 				failures = append(failures, fmt.Errorf("mailbox %s, message %d: %w\n--- received\n%s", mailbox, i+1, err,

@@ -39,7 +39,7 @@
 //	! bob@example.net is refused 550 5.1.1 No such user
 //	                      the next hop answers RCPT TO of the address so, until the end of the case
 //
-// The lines of mailboxes are "ADDR: FORM, FORM", one FORM for each message in order of arrival:
+// The lines of mailboxes are "ADDR: FORM, FORM", one FORM for each message, in the order in which they are sent:
 //
 //	encrypted             encrypted to the mailbox's key alone and signed by alice
 //	signed                clear text, signed by alice
