@@ -138,15 +138,8 @@ func (e *armorEncoder) breakLine() {
 	}
 }
 
-// join passes on lines of another encoder, which stand for so many octets.
-func (e *armorEncoder) join(lines [][]byte, crc uint32, octets int64) {
-	e.breakLine()
-	e.flush()
-	for _, b := range lines {
-		e.put(b)
-	}
-	e.crc = combineCRC24(e.crc, crc, octets)
-}
+// join takes into the checksum what was put behind the whole lines so far: that of another encoder, for so many octets.
+func (e *armorEncoder) join(crc uint32, octets int64) { e.crc = combineCRC24(e.crc, crc, octets) }
 
 func (e *armorEncoder) finish() {
 	e.breakLine()

@@ -31,7 +31,10 @@ func TestBreakLine(t *testing.T) {
 			e.encode(data[:front])
 			e.breakLine()
 			if joined {
-				e.join([][]byte{rest[:len(rest)/2], rest[len(rest)/2:]}, crc, int64(len(data)-front))
+				e.flush()
+				e.put(rest[:len(rest)/2])
+				e.put(rest[len(rest)/2:])
+				e.join(crc, int64(len(data)-front))
 			} else {
 				e.encode(data[front:])
 			}

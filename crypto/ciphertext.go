@@ -26,8 +26,8 @@ func (c *Ciphertext) phase() int { return (phases - (len(c.keys)+len(c.also))%ph
 
 // WriteTo writes the message as an armored "PGP MESSAGE" block with CRLF line ends. It may be called again and writes the
 // same, until the shelf of the message is cleared. Text that other copies have, too, is written in pieces of up to 256 KiB
-// which are theirs as well, so that w must neither keep nor change them; text that no other copy has is made on its way to w,
-// in pieces of about 32 KiB.
+// which are theirs as well, so that w must neither keep nor change them. The first copy is written while this text is made, and
+// the others wait for it then; text that no other copy has is made on its way to w, in pieces of about 32 KiB.
 func (c *Ciphertext) WriteTo(w io.Writer) (int64, error) {
 	alone := c.class == 0
 	room := c.front()
@@ -56,12 +56,18 @@ func (c *Ciphertext) WriteTo(w io.Writer) (int64, error) {
 
 // writeShared writes the text from the shelf.
 func (c *Ciphertext) writeShared(e *armorEncoder) error {
-	text, err := c.shelf.take(c.data, c.phase())
+	e.flush()
+	text, handed, err := c.shelf.take(c.data, c.phase(), e.put)
 	if err != nil {
 		return err
 	}
 	defer c.shelf.give(text)
-	e.join(text.lines, text.crc, c.rest())
+	if !handed {
+		for _, piece := range text.lines {
+			e.put(piece)
+		}
+	}
+	e.join(text.crc, c.rest())
 	return e.err
 }
 

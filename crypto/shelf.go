@@ -37,25 +37,27 @@ func (s *Shelf) newClass() int {
 	return s.classes
 }
 
-// take returns a text, which replaces another one on the shelf, until it is given back. It gets the memory of the other one if
-// nobody reads that any more: what waits for the garbage collector while one class follows the other is in memory, too.
-func (s *Shelf) take(d *data, phase int) (*shelved, error) {
+// take returns a text, which replaces another one on the shelf, until it is given back. One that has to be made first is handed
+// to its first reader piece by piece meanwhile, so that it is on its way while it is being encrypted; the others wait. It gets
+// the memory of the other one if nobody reads that any more: what waits for the garbage collector while one class follows the
+// other is in memory, too.
+func (s *Shelf) take(d *data, phase int, first func(piece []byte)) (text *shelved, handed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.kept == nil || s.kept.of != d || s.kept.phase != phase {
-		p := pieces{left: d.frame().linesSize(d.size() - int64(phase))}
+		p := pieces{left: d.frame().linesSize(d.size() - int64(phase)), whole: first}
 		if s.kept != nil && s.kept.users == 0 {
 			p.free = s.kept.lines
 		}
 		s.kept = nil
 		crc, err := d.writeLines(&p, phase)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		s.kept = &shelved{of: d, phase: phase, lines: p.all, crc: crc}
+		s.kept, handed = &shelved{of: d, phase: phase, lines: p.all, crc: crc}, true
 	}
 	s.kept.users++
-	return s.kept, nil
+	return s.kept, handed, nil
 }
 
 // give ends the use of a text.
@@ -73,6 +75,8 @@ type pieces struct {
 	all  [][]byte
 	free [][]byte // to be used first, in place of new memory
 	left int64    // octets to come
+	// whole is called with each piece when nothing is added to it any more.
+	whole func([]byte)
 }
 
 // Write keeps a copy of b.
@@ -87,6 +91,9 @@ func (p *pieces) Write(b []byte) (int, error) {
 		piece := p.all[last]
 		n := min(len(b), cap(piece)-len(piece))
 		p.all[last], b, p.left = append(piece, b[:n]...), b[n:], p.left-int64(n)
+		if p.left == 0 || len(p.all[last]) == cap(piece) {
+			p.whole(p.all[last])
+		}
 	}
 	return written, nil
 }

@@ -32,9 +32,13 @@ func TestMemoryOfAText(t *testing.T) {
 		for _, read := range []bool{false, true} {
 			var shelf Shelf
 			take := func(d *data) *shelved {
-				p, err := shelf.take(d, 0)
+				var got []byte
+				p, handed, err := shelf.take(d, 0, func(piece []byte) { got = append(got, piece...) })
 				if err != nil {
 					t.Fatal(err)
+				}
+				if handed && !bytes.Equal(got, want(d)) || !handed && got != nil {
+					t.Errorf("%+v, read %v: handed over %v, and %d octets", tc, read, handed, len(got))
 				}
 				if !bytes.Equal(slices.Concat(p.lines...), want(d)) {
 					t.Errorf("%+v, read %v: the text is another one", tc, read)
