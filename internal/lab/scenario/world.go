@@ -224,13 +224,7 @@ func (w *World) Serve(ctx context.Context, name, config string) (*lab.Process, e
 	if err := os.RemoveAll(state); err != nil {
 		return nil, err
 	}
-	if err := os.Mkdir(state, 0o700); err != nil {
-		return nil, err
-	}
-	if err := os.CopyFS(state, os.DirFS(filepath.Join(w.dir, "state"))); err != nil {
-		return nil, err
-	}
-	if err := tighten(state); err != nil {
+	if err := lab.CopyPrivate(state, filepath.Join(w.dir, "state")); err != nil {
 		return nil, err
 	}
 	return w.ServeAgain(ctx, name, config)
@@ -250,20 +244,6 @@ func (w *World) ServeAgain(ctx context.Context, name, config string) (*lab.Proce
 		return nil, errors.Join(err, p.Kill())
 	}
 	return p, nil
-}
-
-// tighten restores the modes that [os.CopyFS] widens.
-func tighten(dir string) error {
-	return filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir():
-			return os.Chmod(path, 0o700)
-		default:
-			return os.Chmod(path, 0o600)
-		}
-	})
 }
 
 // Close ends what the world started.

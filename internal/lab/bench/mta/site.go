@@ -59,7 +59,7 @@ func (s *site) start(ctx context.Context, dir string, programs programs, progres
 	if s.variant != None {
 		cmd := exec.Command(programs.noop, s.listen)
 		if s.variant.seals() {
-			if err := errors.Join(copyState(dir, string(s.variant)), writeConfig(dir, string(s.variant), s.listen, s.reinject)); err != nil {
+			if err := errors.Join(lab.CopyPrivate(filepath.Join(dir, string(s.variant)), filepath.Join(dir, "state")), writeConfig(dir, string(s.variant), s.listen, s.reinject)); err != nil {
 				return err
 			}
 			cmd = exec.Command(programs.sealmilter, "serve", "-c", configFile(dir, string(s.variant)))

@@ -34,25 +34,6 @@ func makeState(ctx context.Context, program, dir string) error {
 	return err
 }
 
-// copyState gives a sealmilter a state of its own.
-func copyState(dir, name string) error {
-	to := filepath.Join(dir, name)
-	if err := os.CopyFS(to, os.DirFS(filepath.Join(dir, "state"))); err != nil {
-		return err
-	}
-	// CopyFS widens the modes.
-	return filepath.WalkDir(to, func(path string, d os.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir():
-			return os.Chmod(path, 0o700)
-		default:
-			return os.Chmod(path, 0o600)
-		}
-	})
-}
-
 // writeConfig writes the configuration of a sealmilter whose state is in the folder of that name.
 func writeConfig(dir, name, listen, reinject string) error {
 	var b strings.Builder
