@@ -158,10 +158,7 @@ func (i *installation) serve(cmd *cobra.Command) error {
 
 // ready says whether a message could be handled now.
 func (i *installation) ready(ctx context.Context) error {
-	if _, err := i.store.KeyGeneration(ctx); err != nil {
-		return fmt.Errorf("database: %w", err)
-	}
-	return nil
+	return i.store.Ping(ctx)
 }
 
 // reload reads the configuration again and puts it in force.

@@ -78,3 +78,9 @@ func (s *Store) Plans(ctx context.Context) (map[string][]string, error) {
 	}
 	return plans, nil
 }
+
+// GenerationRemembered reports whether the generation of keys in an SQLite database would be told without a query.
+func (s *Store) GenerationRemembered() bool {
+	_, known := s.generation.(*sqliteGeneration).remembered()
+	return known
+}

@@ -13,13 +13,37 @@ var ErrNotFound = errors.New("not in the store")
 
 const keyGeneration = `SELECT generation FROM key_generation`
 
+// generations tells the generation of keys in a database.
+type generations interface {
+	// now returns the generation after everything that was committed before.
+	now(ctx context.Context) (int64, error)
+	close() error
+}
+
+// queriedGeneration asks the database each time.
+type queriedGeneration struct{ querier }
+
+func (g queriedGeneration) now(ctx context.Context) (int64, error) {
+	return first(collect(ctx, g.querier, func(rows *sql.Rows, n *int64) error { return rows.Scan(n) }, keyGeneration))
+}
+
+func (queriedGeneration) close() error { return nil }
+
 // KeyGeneration returns a number that grows with every change of certificates, the addresses they serve, pins and
 // sender keys, by whatever process. What was read after a generation stays right while the generation stays the same.
 func (s *Store) KeyGeneration(ctx context.Context) (generation int64, err error) {
-	if generation, err = s.generation(ctx); err != nil {
+	if generation, err = s.generation.now(ctx); err != nil {
 		return 0, fmt.Errorf("read the generation of keys: %w", err)
 	}
 	return generation, nil
+}
+
+// Ping reads from the database, and says why it cannot.
+func (s *Store) Ping(ctx context.Context) error {
+	if _, err := (queriedGeneration{s.read}).now(ctx); err != nil {
+		return fmt.Errorf("read the database: %w", err)
+	}
+	return nil
 }
 
 // KeyTx is a transaction that changes keys. It ends when the function it was given to returns.

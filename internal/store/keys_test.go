@@ -250,6 +250,9 @@ func BenchmarkKeyGeneration(b *testing.B) {
 				database = postgres.NewDatabase(b) + kind.options
 			}
 			s := open(b, database)
+			if kind.name == "sqlite" {
+				settle(b, database)
+			}
 			for b.Loop() {
 				if _, err := s.KeyGeneration(b.Context()); err != nil {
 					b.Fatal(err)

@@ -80,9 +80,7 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 		shared: &sharedClaims{ledger: ledger, host: host},
 	}
 	s.point = s.read
-	s.generation = func(ctx context.Context) (int64, error) {
-		return first(collect(ctx, s.read, func(rows *sql.Rows, n *int64) error { return rows.Scan(n) }, keyGeneration))
-	}
+	s.generation = queriedGeneration{read}
 	return s, nil
 }
 

@@ -41,26 +41,11 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	if err := migrate(ctx, w, as.migrations, func(text string) string { return text }); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	// Every key lookup asks this. It takes some microseconds, and watching a context would double them.
-	generation, err := read.PrepareContext(ctx, keyGeneration)
-	if err != nil {
+	if s.generation, err = newSQLiteGeneration(ctx, files, read); err != nil {
 		return nil, errors.Join(err, s.Close())
-	}
-	s.generation = func(ctx context.Context) (n int64, err error) {
-		// A database that takes the place of another begins with higher generations than that ever had.
-		for {
-			change := files.change()
-			err := generation.QueryRowContext(context.WithoutCancel(ctx)).Scan(&n)
-			if err != nil || files.change() == change {
-				return change<<generationBits | n, explain(files.failed(err))
-			}
-		}
 	}
 	return s, nil
 }
-
-// generationBits are the bits of a generation in one database. The others say how often that was replaced.
-const generationBits = 40
 
 // connectSQLite prepares a pool of connections; the first query opens the first of them.
 func connectSQLite(files *sqliteFiles, connections int, options url.Values) (*sql.DB, error) {

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
+
+	"modernc.org/sqlite"
 )
 
 // watchedConnector opens connections that know their files.
@@ -32,7 +35,7 @@ func (c *watchedConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := c.Connector.Connect(ctx)
+	conn, err := c.patiently(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +48,27 @@ func (c *watchedConnector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return watched, nil
+}
+
+// patiently opens a connection. SQLite's own wait for others does not cover a new database that another one has just
+// opened: who would have to give up a lock of its own first is told at once that the database is busy.
+func (c *watchedConnector) patiently(ctx context.Context) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		conn, err := c.Connector.Connect(ctx)
+		var e *sqlite.Error
+		if err == nil || !errors.As(err, &e) || e.Code()&0xff != codeBusy {
+			return conn, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // watchedConn is a connection to files that may be replaced by others.

@@ -32,8 +32,8 @@ func inodeAt(path string) inode {
 	return inode{uint64(s.Dev), s.Ino}
 }
 
-// files are a database and its write-ahead log, as they lie at their paths.
-type files struct{ database, log inode }
+// files are a database, its write-ahead log and the index of that, as they lie at their paths.
+type files struct{ database, log, index inode }
 
 // stamp changes with every file that comes into a directory or leaves it, and with the directory.
 type stamp struct {
@@ -81,7 +81,9 @@ func newSQLiteFiles(path string, schema int) *sqliteFiles {
 }
 
 // now returns the files that lie at the paths.
-func (f *sqliteFiles) now() files { return files{inodeAt(f.path), inodeAt(f.path + "-wal")} }
+func (f *sqliteFiles) now() files {
+	return files{inodeAt(f.path), inodeAt(f.path + "-wal"), inodeAt(f.path + "-shm")}
+}
 
 // pool prepares a pool of connections; the first query opens the first of them.
 func (f *sqliteFiles) pool(dsn string, connections int) (*sql.DB, error) {
@@ -98,11 +100,11 @@ func (f *sqliteFiles) pool(dsn string, connections int) (*sql.DB, error) {
 	return db, nil
 }
 
-// change returns how often the files have been replaced by others.
-func (f *sqliteFiles) change() int64 {
+// inUse returns the files that were opened last, and how often they were others before.
+func (f *sqliteFiles) inUse() (current files, epoch int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.epoch
+	return f.current, f.epoch
 }
 
 // mayOpen returns the database at the path, if that and its log can be opened. As long as a connection is open to the same database with

@@ -32,10 +32,9 @@ type Store struct {
 	// records are made by way of the ledger.
 	records records
 	// host and shared have the messages in work; shared is nil where the database belongs to one host.
-	host   *hostClaims
-	shared *sharedClaims
-	// generation reads the generation of keys.
-	generation func(context.Context) (int64, error)
+	host       *hostClaims
+	shared     *sharedClaims
+	generation generations
 }
 
 // Open opens a database and brings its schema up to date. The caller closes the store.
@@ -72,7 +71,11 @@ func (s *Store) Close() error {
 	if s.shared != nil {
 		s.shared.close()
 	}
-	return errors.Join(s.host.close(), s.ledger.close(), s.keys.close(), s.read.Close())
+	err := errors.Join(s.host.close(), s.ledger.close(), s.keys.close(), s.read.Close())
+	if s.generation != nil {
+		err = errors.Join(err, s.generation.close())
+	}
+	return err
 }
 
 // update changes keys in one transaction; see [writer.update].
