@@ -22,6 +22,7 @@ var imports = map[string][]string{
 	"deploy/postfix/split":  {},
 	"deploy/sendmail":       {},
 	"internal/localuser":    {},
+	"internal/manual":       {},
 	"internal/coredump":     {},
 	"internal/witness":      {},
 	"internal/lab/labtest":  {"internal/lab", "internal/lab/presigned", "internal/lab/scenario"},
@@ -38,7 +39,7 @@ var imports = map[string][]string{
 	"internal/gate":         {"internal/mail", "internal/config", "internal/outbox", "crypto", "crypto/pgpmime", "keys"},
 	"cmd/sealmilter": {"internal/mail", "internal/config", "internal/gate", "internal/lab", "internal/outbox",
 		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy", "deploy/postfix",
-		"deploy/sendmail", "internal/coredump", "internal/localuser",
+		"deploy/sendmail", "internal/coredump", "internal/localuser", "internal/manual",
 		"internal/wiring", "internal/witness"},
 
 	"internal/lab/campaign":     {"internal/lab", "deploy/postfix"},
