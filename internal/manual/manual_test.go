@@ -80,7 +80,7 @@ func FuzzConfigFile(f *testing.F) {
 	f.Add(file)
 	f.Add("# .so /etc/passwd\n#   'br\n.x = 1\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		known := []string{".TH", ".SH", ".SS", ".TP", ".TQ", ".PP", ".IP", ".RS", ".RE", ".nf", ".fi", ".nh", ".ad", ".ss"}
+		known := []string{".TH", ".SH", ".SS", ".TP", ".TQ", ".PP", ".IP", ".RS", ".RE", ".nf", ".fi", ".nh", ".ad", ".ss", ".sp"}
 		for line := range strings.Lines(string(edition.ConfigFile("x", "y", text))) {
 			if strings.HasPrefix(line, "'") {
 				t.Fatalf("a line begins with a quote: %q", line)
