@@ -7,6 +7,8 @@
 # make interop   real mail programs read what is composed; fails unless docs/interop.md has what came out (UPDATE=1 writes it)
 # make bench   what sealing costs, side by side with go-crypto, gpg, sq and rnp, in a quarter of an hour (UPDATE=1 writes it to
 #             docs/performance.md)
+# make deb    a Debian package of this machine's architecture in bin/
+# make release   static programs and Debian packages for amd64 and arm64 in bin/release, with what they are made of and checksums
 # make lint   gofmt, vet, staticcheck, govulncheck
 
 GO          ?= go
@@ -26,7 +28,7 @@ TESTFLAGS    = GOFLAGS="$$($(GO) env GOFLAGS) -gcflags=modernc.org/sqlite/lib=-r
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build demo test campaign corpus interop bench lint tools
+.PHONY: build demo test campaign corpus interop bench deb release lint tools
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/sealmilter
@@ -58,6 +60,13 @@ interop: tools
 # BENCHFLAGS: -quick takes seconds, -only REGEXP measures a part, -json prints one JSON object in the place of tables.
 bench: tools
 	@$(GO) run ./internal/lab/bench/run $(if $(UPDATE),-update docs/performance.md) $(BENCHFLAGS)
+
+# MAINTAINER="Name <address>" answers for the package in the place of who made the last commit.
+deb:
+	@$(GO) run ./deploy/release/run -deb $(if $(MAINTAINER),-maintainer "$(MAINTAINER)")
+
+release:
+	@$(GO) run ./deploy/release/run -o bin/release -arch amd64,arm64 $(if $(MAINTAINER),-maintainer "$(MAINTAINER)")
 
 lint:
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }

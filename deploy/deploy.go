@@ -15,6 +15,11 @@ var Config string
 //go:embed systemd/sealmilter.service
 var unit string
 
+// User makes the system user that runs the daemon, in the form of sysusers.d(5).
+//
+//go:embed systemd/sealmilter.sysusers
+var User string
+
 // What the unit names.
 const (
 	// Program and ConfigFile are on the command line.
