@@ -103,7 +103,7 @@ func (r *checkReport) archive(ctx context.Context, c *config.Config) {
 	const topic = "archive"
 	archive, err := readArchive(c.Crypto)
 	if err != nil {
-		r.add("error", topic, err.Error(), "")
+		r.fail("error", topic, err, "put the certificate there again, or correct archive_certificate in [crypto]")
 		return
 	}
 	if archive == nil {

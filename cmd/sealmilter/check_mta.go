@@ -8,31 +8,31 @@ import (
 	"sealmilter/internal/wiring"
 )
 
-// mta looks at the settings of the MTAs of this host.
-func (r *checkReport) mta(ctx context.Context, c *config.Config) {
+// mta looks at the settings of the MTAs of this host, and returns those.
+func (r *checkReport) mta(ctx context.Context, c *config.Config) []wirable {
 	const mend = "run check as root: others may not read the MTA's settings"
+	var found []wirable
 	none := true
 	if p, err := wiring.FindPostfix(ctx, wiring.RunHere); !errors.Is(err, wiring.ErrNoMTA) {
 		if none = false; err != nil {
-			r.add("error", "Postfix", err.Error(), mend)
+			r.fail("error", "Postfix", err, mend)
 		} else {
 			r.findings(p.Check(c))
+			r.space("Postfix queue", p.Main["queue_directory"])
+			found = append(found, p)
 		}
 	}
 	if s, err := wiring.FindSendmail(ctx, wiring.RunHere); !errors.Is(err, wiring.ErrNoMTA) {
 		if none = false; err != nil {
-			r.add("error", "sendmail", err.Error(), mend)
+			r.fail("error", "sendmail", err, mend)
 		} else {
 			r.findings(s.Check(c))
+			r.space("sendmail queue", s.QueueFolder())
+			found = append(found, s)
 		}
 	}
 	if none {
-		r.add("warning", "MTA", "neither Postfix nor sendmail is installed on this host", "")
+		r.add("warning", "MTA", "neither Postfix nor sendmail is installed on this host", "install one, and type sealmilter setup postfix, or setup sendmail")
 	}
-}
-
-func (r *checkReport) findings(all []wiring.Finding) {
-	for _, f := range all {
-		r.add(string(f.State), f.Topic, f.Detail, f.Mend)
-	}
+	return found
 }

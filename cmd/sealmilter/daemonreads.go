@@ -77,7 +77,7 @@ func isRead(file string) bool {
 func (r *checkReport) closed(ctx context.Context, topic, state, path string) bool {
 	all, err := closedToDaemon(ctx, state, path)
 	if err != nil {
-		r.add("warning", topic, err.Error(), "")
+		r.fail("warning", topic, err, "see by hand whether the daemon can read "+path)
 	}
 	for _, file := range all {
 		r.add("error", topic, file+" cannot be read by the user that owns "+state+", as whom the daemon runs",

@@ -102,7 +102,7 @@ func (i *installation) serve(cmd *cobra.Command) error {
 		name, address string
 		handler       http.Handler
 	}{
-		{"admin", i.config.Admin, newAdmin(i.ready, counts.handler())},
+		{"admin", i.config.Admin, withInForce(newAdmin(i.ready, counts.handler()), func() *config.Config { return current.Load().Config })},
 		{"publish.listen", i.config.Publish.Listen, keys.NewWKDHandler(i.senders)},
 	} {
 		if web.address == "" {

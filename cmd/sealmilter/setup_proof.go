@@ -43,12 +43,12 @@ func (s *setup) prove(cmd *cobra.Command) (bool, error) {
 func (r *checkReport) anySender(ctx context.Context, c *config.Config) {
 	i, err := openState(ctx, c)
 	if err != nil {
-		r.add("error", "state", err.Error(), "")
+		r.fail("error", "state", err, "sealmilter check says more")
 		return
 	}
 	switch all, err := i.senders.List(ctx); {
 	case err != nil:
-		r.add("error", "senders", err.Error(), "")
+		r.fail("error", "senders", err, "sealmilter check says more")
 	case len(all) == 0:
 		r.noSender(c.Senders.MissingKey)
 	}

@@ -27,7 +27,7 @@ func (r *checkReport) smime(ctx context.Context, c *config.Config) {
 		r.add("warning", "S/MIME", file+": "+problem.Error(), "replace the file, or take it out of the folder")
 	})
 	if err != nil {
-		r.add("error", "S/MIME", err.Error(), "")
+		r.fail("error", "S/MIME", err, "correct smime in [keys]")
 		return
 	}
 	r.closed(ctx, "S/MIME", c.State, c.Keys.SMIME)

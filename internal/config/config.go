@@ -10,6 +10,8 @@ import (
 
 // Config is a whole and valid configuration. Nobody changes it once it is loaded.
 type Config struct {
+	// Changed is when the file was changed last that this was read from; the zero time if there was none.
+	Changed time.Time
 	// Listen is where the MTA finds the milter.
 	Listen Listen
 	// Reinject is host:port of the MTA's loopback listener without the milter.

@@ -27,6 +27,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Default()
+	want.Changed = c.Changed
 	want.Senders.Logins = map[string][]mail.Pattern{}
 	want.Policy.Request.Subject = map[string]config.Mode{}
 	want.Policy.Aliases = []mail.Pattern{}
@@ -117,6 +118,10 @@ func TestLoad(t *testing.T) {
 		Limits: config.Limits{Message: 1000, InFlight: 1 << 30, Recipients: 16, Connections: 20, Duration: 90 * time.Second},
 		Log:    config.Log{Format: "json", Level: -4},
 	}
+	if info, err := os.Stat("testdata/full.toml"); err != nil || !c.Changed.Equal(info.ModTime()) {
+		t.Errorf("changed at %v, %v", c.Changed, err)
+	}
+	want.Changed = c.Changed
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("%+v\nwant\n%+v", c, want)
 	}

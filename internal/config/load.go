@@ -33,6 +33,10 @@ func Load(path string) (*Config, error) {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
 	defer f.Close()
+	info, err := f.Stat() // before it is read: what is changed meanwhile counts as changed after it
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
@@ -40,7 +44,12 @@ func Load(path string) (*Config, error) {
 	if len(b) > maxFile {
 		return nil, fmt.Errorf("read configuration: %s is larger than %d octets; is it the right file?", file, maxFile)
 	}
-	return Parse(file, b)
+	c, err := Parse(file, b)
+	if err != nil {
+		return nil, err
+	}
+	c.Changed = info.ModTime()
+	return c, nil
 }
 
 // Parse reads a configuration from the content of a file as [Load] does.

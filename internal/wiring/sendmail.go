@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"net"
+	"path"
 	"strings"
 	"time"
 )
@@ -199,4 +200,16 @@ func isSocket(setting, address string) bool {
 	rest, found := strings.CutPrefix(strings.ToLower(setting), "inet:")
 	port, host, _ := strings.Cut(rest, "@")
 	return found && sameTCP(net.JoinHostPort(host, port), address)
+}
+
+// QueueFolder returns the folder with sendmail's queue, or the one that has it and its like in it (QueueDirectory).
+func (s *Sendmail) QueueFolder() string {
+	folder := s.Options["queuedirectory"]
+	if folder == "" {
+		return "/var/spool/mqueue"
+	}
+	if strings.Contains(folder, "*") {
+		return path.Dir(folder)
+	}
+	return folder
 }

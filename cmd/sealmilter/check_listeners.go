@@ -1,0 +1,43 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"time"
+
+	"sealmilter/deploy"
+	"sealmilter/internal/config"
+)
+
+// startCommand says how the daemon is started on this host.
+func startCommand() string {
+	if systemdRuns() && (fileExists(deploy.UnitFile) || packagedUnit() != "") {
+		return "systemctl start " + serviceName + "; if it does not stay, journalctl -u " + serviceName + " says why"
+	}
+	return "start it: sealmilter serve, as the user that the state directory belongs to"
+}
+
+// listeners tries the MTA's end of the wiring: the listener for copies.
+func (r *checkReport) listeners(c *config.Config) {
+	conn, err := net.DialTimeout("tcp", c.Reinject, 5*time.Second)
+	if err != nil {
+		r.add("error", "MTA", "nothing listens at "+c.Reinject+": messages to several recipients cannot be sent",
+			"start the MTA; if it runs, this listener is missing: sealmilter setup postfix, or setup sendmail")
+		return
+	}
+	defer conn.Close()
+	r.stranger(conn, c.Reinject)
+}
+
+// stranger tries to send through the MTA's loopback listener as any local user could, and expects to be refused.
+func (r *checkReport) stranger(conn net.Conn, addr string) {
+	reply, err := tryRecipient(conn)
+	switch {
+	case err != nil:
+		r.add("error", "MTA", "the listener at "+addr+" does not speak SMTP: "+err.Error(), "check the MTA's log")
+	case strings.HasPrefix(reply, "2"):
+		r.add("error", "MTA", "anybody on this host can send clear text through "+addr, "lock the listener as deploy/postfix/master.cf or deploy/sendmail/sealmilter.mc does")
+	default:
+		r.add("ok", "MTA", "the listener at "+addr+" refuses strangers", "")
+	}
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"sealmilter/internal/wiring"
+)
+
+// checkLine is one finding.
+type checkLine struct {
+	State  string `json:"state"` // ok, warning or error
+	Topic  string `json:"topic"`
+	Detail string `json:"detail"`
+	Mend   string `json:"mend,omitempty"`
+}
+
+// checkReport prints findings as they come.
+type checkReport struct {
+	out    io.Writer
+	asJSON bool
+	errors int
+	err    error // of printing
+}
+
+func (r *checkReport) add(state, topic, detail, mend string) {
+	if state == "error" {
+		r.errors++
+	}
+	var err error
+	if r.asJSON {
+		err = printJSON(r.out, checkLine{state, topic, detail, mend})
+	} else {
+		_, err = fmt.Fprintf(r.out, "%-8s %s: %s\n", state, topic, detail)
+		if mend != "" {
+			_, err = fmt.Fprintf(r.out, "         -> %s\n", mend)
+		}
+	}
+	r.err = errors.Join(r.err, err)
+}
+
+// fail adds a line about an error. What stands behind its last semicolon is what to do about it; otherwise it is mend.
+func (r *checkReport) fail(state, topic string, err error, mend string) {
+	text := strings.Join(strings.Split(err.Error(), "\n"), "; ")
+	if at := strings.LastIndex(text, "; "); at >= 0 {
+		text, mend = text[:at], text[at+len("; "):]
+	}
+	r.add(state, topic, text, mend)
+}
+
+func (r *checkReport) findings(all []wiring.Finding) {
+	for _, f := range all {
+		r.add(string(f.State), f.Topic, f.Detail, f.Mend)
+	}
+}
+
+// end is the error of the command: of printing, or that errors were found.
+func (r *checkReport) end() error {
+	if r.err != nil {
+		return r.err
+	}
+	if r.errors > 0 {
+		return fmt.Errorf("errors found: %d", r.errors)
+	}
+	return nil
+}

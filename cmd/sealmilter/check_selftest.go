@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"sealmilter/internal/config"
+)
+
+const sendTopic = "message"
+
+// selfTest hands in a message that sealmilter has to refuse, and after that, if it was asked for, one that arrives.
+func (r *checkReport) selfTest(ctx context.Context, c *config.Config, mtas []wirable, o checkOptions) {
+	const topic = "test message"
+	tested := false
+	for _, mta := range mtas {
+		client := mta.ClientAddress()
+		switch {
+		case client == "":
+			r.add("warning", topic, mta.Name()+" takes no mail at port 25, so none was sent", "log in and send yourself a message")
+			continue
+		case !listens(ctx, config.Listen{Network: "tcp", Address: client}):
+			r.add("error", topic, fmt.Sprintf("%s does not answer at %s, so none was sent", mta.Name(), client), "start it, and see its log if it does not stay")
+			continue
+		}
+		before := r.errors
+		if tested = r.testMessage(ctx, c, client); !tested || r.errors > before || o.send == "" {
+			continue
+		}
+		r.send(ctx, client, o)
+		return
+	}
+	if o.send != "" {
+		r.add("warning", sendTopic, "none was sent to "+o.send+", for the test before it did not come through", "mend what the lines above say, and try again")
+	}
+}
+
+// send hands in a real message.
+func (r *checkReport) send(ctx context.Context, address string, o checkOptions) {
+	explain := fmt.Sprintf("sealmilter explain --from %s --to %s", o.from, o.send)
+	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		r.add("error", sendTopic, "it cannot be handed in: "+err.Error(), "see whether the MTA runs")
+		return
+	}
+	defer conn.Close()
+	final, reply, err := sendReal(conn, o.from, o.send, time.Now())
+	switch {
+	case err != nil:
+		r.add("error", sendTopic, address+" does not answer: "+err.Error(), "see the log of the MTA")
+	case final && reply.Code < 300:
+		r.add("ok", sendTopic, fmt.Sprintf("a message from %s to %s was taken (%d %s); how it should look when it arrives: %s", o.from, o.send, reply.Code, reply.Msg, explain), "")
+	default:
+		r.add("error", sendTopic, fmt.Sprintf("a message from %s to %s was refused: %d %s", o.from, o.send, reply.Code, reply.Msg), explain+" says why; a sender without a login needs a key here, too")
+	}
+}
+
+// sendReal hands in a message from one address to another, and returns the last reply. Final tells that it is the answer to
+// the whole message.
+func sendReal(conn net.Conn, from, to string, now time.Time) (final bool, reply textproto.Error, err error) {
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+		return false, reply, err
+	}
+	c := textproto.NewConn(conn)
+	_, host, _ := strings.Cut(from, "@")
+	text := strings.Join([]string{
+		"From: <" + from + ">", "To: <" + to + ">", "Subject: Test of sealmilter", "Date: " + now.Format(time.RFC1123Z),
+		"Message-ID: <" + newToken() + "@" + host + ">", "",
+		"sealmilter check --send has sent this message. If you can read this and your mail program says that the message",
+		"was encrypted and signed, or signed, then what is meant to happen to mail from " + from + " does happen.", "."}, "\r\n")
+	for _, line := range []string{"", "EHLO localhost", "MAIL FROM:<" + from + ">", "RCPT TO:<" + to + ">", "DATA", text} {
+		if line != "" {
+			if err := c.PrintfLine("%s", line); err != nil {
+				return false, reply, err
+			}
+		}
+		if reply.Code, reply.Msg, err = c.ReadResponse(0); err != nil || reply.Code >= 400 {
+			break
+		}
+		final = line == text
+	}
+	if err == nil && !final && reply.Code < 400 {
+		err = fmt.Errorf("it says %d %s", reply.Code, reply.Msg)
+	}
+	return final, reply, err
+}
