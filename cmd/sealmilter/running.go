@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"sealmilter/crypto"
 	"sealmilter/internal/config"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/outbox"
@@ -23,8 +24,15 @@ type running struct {
 	done    sync.WaitGroup
 }
 
-// start puts a configuration in force.
-func (i *installation) start(c *config.Config, out *outbox.Outbox, log *slog.Logger, observer keys.Observer) (*running, error) {
+// parts are what a configuration names beside itself: files that were read, and sources that can be asked.
+type parts struct {
+	smime   *keys.SMIME
+	archive *crypto.Cert
+	sources *keySources
+}
+
+// openParts reads and opens what a configuration names. Nobody is asked for a key yet. The caller closes the sources.
+func openParts(c *config.Config, local *keys.Local, log *slog.Logger) (*parts, error) {
 	smime, err := readSMIME(c, log)
 	if err != nil {
 		return nil, err
@@ -33,21 +41,30 @@ func (i *installation) start(c *config.Config, out *outbox.Outbox, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	sources, err := openSources(c, i.local)
+	sources, err := openSources(c, local)
 	if err != nil {
 		return nil, err
 	}
-	directory := i.directory(c, sources, observer, false)
+	return &parts{smime, archive, sources}, nil
+}
+
+// start puts a configuration in force.
+func (i *installation) start(c *config.Config, out *outbox.Outbox, log *slog.Logger, observer keys.Observer) (*running, error) {
+	p, err := openParts(c, i.local, log)
+	if err != nil {
+		return nil, err
+	}
+	directory := i.directory(c, p.sources, observer, false)
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{gate: i.gate(c, directory, smime, out, log), sources: sources, cancel: cancel}
-	r.gate.Archive = archive
-	watchArchive(archive, log, time.Now())
+	r := &running{gate: i.gate(c, directory, p.smime, out, log), sources: p.sources, cancel: cancel}
+	r.gate.Archive = p.archive
+	watchArchive(p.archive, log, time.Now())
 	if c.Crypto.AttachKey == config.AttachUntilEncrypted {
 		correspondence := keys.NewCorrespondence(i.store, time.Now, log)
 		r.gate.Learner, r.gate.Correspondence = correspondence, correspondence
 		r.done.Go(func() { correspondence.Run(ctx) })
 	}
-	if len(sources.list) > 1 || c.Keys.Sources[0] != "local" {
+	if len(p.sources.list) > 1 || c.Keys.Sources[0] != "local" {
 		refresher := &keys.Refresher{Directory: directory, Log: log, Wait: wait}
 		r.done.Go(func() { refresher.Run(ctx) })
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -22,6 +23,7 @@ import (
 	"sealmilter/internal/localuser"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
+	"sealmilter/internal/systemd"
 	"sealmilter/keys"
 	"sealmilter/milter"
 )
@@ -31,22 +33,42 @@ import (
 const drainTime = 50 * time.Second
 
 func newServe() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the milter",
 		Long: `Run the milter until SIGTERM, which lets messages in work come to their end. SIGHUP reads the configuration
 again: policy, keys, headers, crypto, mta_users and most of senders take effect with the next message; everything else needs a
-restart, in [senders] passphrase_file, secrets and extend. A configuration with an error is refused and the old one stays.`,
+restart, in [senders] passphrase_file, secrets and extend. A configuration with an error is refused and the old one stays.
+
+With --test, the configuration is read as at SIGHUP, and nothing else is done: it is for systemctl reload, which then fails
+where somebody sees it.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withInstallation(cmd, func(i *installation) error { return i.serve(cmd) })
-		},
 	}
+	test := cmd.Flags().Bool("test", false, "say whether the configuration, with the files that it names, is valid, and end")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *test {
+			return testConfiguration(cmd)
+		}
+		manager, err := systemd.FromEnvironment()
+		if err != nil {
+			return err
+		}
+		opened := extendStart(manager)
+		defer opened()
+		return withInstallation(cmd, func(i *installation) error {
+			opened()
+			return i.serve(cmd, manager)
+		})
+	}
+	return cmd
 }
 
-func (i *installation) serve(cmd *cobra.Command) error {
+func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error {
 	log := newLogger(cmd.ErrOrStderr(), i.config.Log)
 	slog.SetDefault(log) // the milter library logs there
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	if err := i.ready(cmd.Context()); err != nil {
 		return err
 	}
@@ -91,7 +113,9 @@ func (i *installation) serve(cmd *cobra.Command) error {
 		MessageTime:    i.config.Limits.Duration,
 		InFlight:       newMemoryLimit(runtimeMemory{}).inFlight,
 	}
-	l, err := milter.Listen(i.config.Listen.String())
+	l, err := listenFor(manager, "milter", "listen", i.config.Listen.Address, func() (net.Listener, error) {
+		return milter.Listen(i.config.Listen.String())
+	})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("%w; does sealmilter run already? If not, set listen to another address, and type sealmilter setup once more", err)
 	}
@@ -99,52 +123,61 @@ func (i *installation) serve(cmd *cobra.Command) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	for _, web := range []struct {
-		name, address string
-		handler       http.Handler
+		name, setting, address string
+		handler                http.Handler
 	}{
-		{"admin", i.config.Admin, withInForce(newAdmin(i.ready, counts.handler()), func() *config.Config { return current.Load().Config })},
-		{"publish.listen", i.config.Publish.Listen, keys.NewWKDHandler(i.senders)},
+		{"admin", "admin", i.config.Admin, withInForce(newAdmin(i.ready, counts.handler()), func() *config.Config { return current.Load().Config })},
+		{"publish", "publish.listen", i.config.Publish.Listen, keys.NewWKDHandler(i.senders)},
 	} {
-		if web.address == "" {
-			continue
-		}
-		w, err := startWebServer(web.address, web.handler, log)
+		w, err := listenFor(manager, web.name, web.setting, web.address, func() (net.Listener, error) {
+			return listenWeb(web.setting, web.address)
+		})
 		if err != nil {
 			l.Close()
-			return fmt.Errorf("listen: %w; set %s to another address, or to \"\"", err, web.name)
+			return fmt.Errorf("listen: %w", err)
 		}
-		defer w.close()
+		if w != nil {
+			defer serveWeb(w, w.Addr().String(), web.handler, log).close()
+		}
+	}
+	if names := manager.Unused(); len(names) > 0 {
+		l.Close()
+		return fmt.Errorf("nothing is done with the sockets %q that the service manager has opened: %w", names, errSockets)
 	}
 	caring, stopCaring := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	var cared sync.WaitGroup
 	cared.Go(func() { newCare(i, counts, log, current.Load).run(caring) })
+	supervised := &supervisor{manager: manager, log: log, server: server, ready: i.ready}
+	cared.Go(func() { supervised.run(caring) })
 	defer func() {
 		stopCaring()
 		cared.Wait()
 	}()
 
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	log.Info("serving", "version", version(), "listen", i.config.Listen.String(), "reinject", i.config.Reinject, "mode", string(i.config.Policy.Mode))
+	supervised.inForce(i.config.Policy.Mode)
 	for {
 		select {
 		case <-hangup:
+			supervised.reloading()
 			next, c, err := i.reload(cmd, out, log, observer)
 			if err != nil {
 				log.Error("configuration not reloaded; the old one stays", "err", err)
+				supervised.notInForce(err)
 				continue
 			}
 			current.Store(next.gate)
 			now.stop()
 			now = next
+			supervised.inForce(c.Policy.Mode)
 			log.Info("configuration reloaded", "mode", string(c.Policy.Mode))
 		case err := <-served:
 			return err
 		case <-cmd.Context().Done():
 			log.Info("draining")
+			supervised.stopping()
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), drainTime)
 			defer cancel()
 			if err := server.Shutdown(ctx); err != nil {
@@ -159,16 +192,6 @@ func (i *installation) serve(cmd *cobra.Command) error {
 // ready says whether a message could be handled now.
 func (i *installation) ready(ctx context.Context) error {
 	return i.store.Ping(ctx)
-}
-
-// reload reads the configuration again and puts it in force.
-func (i *installation) reload(cmd *cobra.Command, out *outbox.Outbox, log *slog.Logger, observer keys.Observer) (*running, *config.Config, error) {
-	c, err := loadConfig(cmd)
-	if err != nil {
-		return nil, nil, err
-	}
-	next, err := i.start(c, out, log, observer)
-	return next, c, err
 }
 
 func newLogger(w io.Writer, c config.Log) *slog.Logger {

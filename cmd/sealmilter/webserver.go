@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,13 +18,13 @@ type webServer struct{ server *http.Server }
 // must not keep the MTA out.
 const maxWebConnections = 200
 
-// startWebServer listens at once, so that a taken address is an error of the start.
-func startWebServer(address string, handler http.Handler, log *slog.Logger) (*webServer, error) {
+// listenWeb opens the address of a setting, so that a taken one is an error of the start.
+func listenWeb(setting, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; set %s to another address, or to \"\"", err, setting)
 	}
-	return serveWeb(l, address, handler, log), nil
+	return l, nil
 }
 
 // serveWeb serves on a listener, which it closes.

@@ -27,9 +27,9 @@ func newWitness() *cobra.Command {
 	}
 	format := cmd.Flags().String("log", "", "as [log] format")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		// Who stops the service signals all of its processes. This one ends with the milter, and not before it; and the log may
-		// have no reader any more.
-		signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+		// Who stops the service signals all of its processes, and a watchdog of systemd does so with SIGABRT. This one ends with
+		// the milter, and not before it; and the log may have no reader any more.
+		signal.Ignore(syscall.SIGHUP, syscall.SIGABRT, syscall.SIGPIPE)
 		conn, claims := witness.Inherited()
 		return witness.Attend(context.WithoutCancel(cmd.Context()), conn, claims, witness.Duty{
 			Open: openLedger,

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"sealmilter/internal/config"
+	"sealmilter/internal/systemd"
+	"sealmilter/milter"
+)
+
+const (
+	// startExtension is how much more time is asked for, again and again, while the database is opened: an upgrade of its
+	// tables may go over every row.
+	startExtension = 30 * time.Second
+	// statusEvery is how often the status is told anew where there is no watchdog.
+	statusEvery = 10 * time.Second
+)
+
+// notified is a service manager that is told how the daemon is.
+type notified interface {
+	Listens() bool
+	Ready() error
+	Status(text string) error
+	Reloading() error
+	Stopping(within time.Duration) error
+	Extend(by time.Duration) error
+	Watchdog() time.Duration
+	Alive() error
+}
+
+// supervisor tells the service manager how the daemon is.
+type supervisor struct {
+	manager notified
+	log     *slog.Logger
+	server  interface {
+		Working() int
+		Alive(context.Context) error
+	}
+	// ready says why no mail can be handled, nil if it can.
+	ready func(context.Context) error
+
+	mu      sync.Mutex
+	mode    config.Mode // in force
+	refused error       // why the latest configuration is not in force
+	ending  bool
+	told    string // the status that was told last
+}
+
+// extendStart asks for more time to start until the returned function is called, which may be called again.
+func extendStart(manager notified) func() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var asking sync.WaitGroup
+	if manager.Listens() {
+		asking.Go(func() {
+			// A manager that cannot be told will end the start, and that is where it is seen.
+			for _ = manager.Status("opening the database"); ctx.Err() == nil; wait(ctx, startExtension/3) {
+				_ = manager.Extend(startExtension)
+			}
+		})
+	}
+	return func() {
+		cancel()
+		asking.Wait()
+	}
+}
+
+// inForce notes the mode of the configuration that is in force now, and tells that the daemon is ready.
+func (s *supervisor) inForce(mode config.Mode) {
+	s.mu.Lock()
+	s.mode, s.refused = mode, nil
+	s.mu.Unlock()
+	s.readyAgain()
+}
+
+// notInForce notes why a configuration is refused. The daemon is as ready as it was before.
+func (s *supervisor) notInForce(err error) {
+	s.mu.Lock()
+	s.refused = err
+	s.mu.Unlock()
+	s.readyAgain()
+}
+
+func (s *supervisor) readyAgain() {
+	s.heard(s.manager.Ready())
+	s.tell(context.Background())
+}
+
+// reloading tells that the configuration is read again.
+func (s *supervisor) reloading() { s.heard(s.manager.Reloading()) }
+
+// stopping tells that the daemon is about to end.
+func (s *supervisor) stopping() {
+	s.mu.Lock()
+	s.ending = true
+	s.mu.Unlock()
+	s.heard(s.manager.Stopping(drainTime + milter.DefaultGrace + 5*time.Second))
+	s.tell(context.Background())
+}
+
+// heard logs that the manager could not be told something.
+func (s *supervisor) heard(err error) {
+	if err != nil {
+		s.log.Warn("the service manager does not hear", "err", err)
+	}
+}
+
+// run tells the status, and that the daemon lives, until ctx ends.
+func (s *supervisor) run(ctx context.Context) {
+	if !s.manager.Listens() {
+		return
+	}
+	every := statusEvery
+	if limit := s.manager.Watchdog(); limit > 0 {
+		every = min(every, limit/6)
+	}
+	for wait(ctx, every) == nil {
+		if s.manager.Watchdog() > 0 {
+			if err := s.alive(ctx, s.manager.Watchdog()/4); err != nil {
+				s.log.Error("the daemon does not live as it should; the service manager will start it anew", "err", err)
+				continue
+			}
+			s.heard(s.manager.Alive())
+		}
+		s.tell(ctx)
+	}
+}
+
+// errStuck says that the daemon itself hangs.
+var errStuck = errors.New("it has not come back in time")
+
+// alive says why the daemon does not live, which a new start would cure: its parts do not come back with an answer when
+// they have had some time, or twice that for one that gives up late. That a database server is away is no such reason: without
+// it, a new daemon could not even start.
+func (s *supervisor) alive(ctx context.Context, within time.Duration) error {
+	late := time.NewTimer(2 * within)
+	defer late.Stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, within, errStuck)
+	defer cancel()
+	if err := s.server.Alive(ctx); err != nil {
+		return err
+	}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		_ = s.ready(ctx) // any answer will do
+	}()
+	select {
+	case <-answered:
+		return nil
+	case <-late.C:
+		return fmt.Errorf("the database: %w", errStuck)
+	}
+}
+
+// tell tells the status if it is another than before.
+func (s *supervisor) tell(ctx context.Context) {
+	if !s.manager.Listens() {
+		return
+	}
+	text := s.status(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if text != s.told {
+		s.told = text
+		s.heard(s.manager.Status(text))
+	}
+}
+
+// status is one line for people.
+func (s *supervisor) status(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	away := s.ready(ctx)
+	s.mu.Lock()
+	mode, refused, ending := s.mode, s.refused, s.ending
+	s.mu.Unlock()
+	parts := []string{"policy " + string(mode)}
+	if n := s.server.Working(); n == 1 {
+		parts = append(parts, "1 message in work")
+	} else {
+		parts = append(parts, fmt.Sprintf("%d messages in work", n))
+	}
+	if ending {
+		parts = append(parts, "about to end")
+	}
+	if away != nil {
+		parts = append(parts, "mail is put off: "+away.Error())
+	}
+	if refused != nil {
+		parts = append(parts, "the latest configuration was refused and is not in force: "+refused.Error())
+	}
+	return strings.ReplaceAll(strings.Join(parts, "; "), "\n", " ")
+}
+
+// errSockets says what may be handed over.
+var errSockets = errors.New("FileDescriptorName= of a socket unit is one of milter, admin and publish")
+
+// listenFor returns the socket that the service manager has opened for one of the daemon's listeners, and opens one where it
+// has none. Address is what the configuration has, in the form of a [net.Addr] or empty for none.
+func listenFor(manager *systemd.Manager, name, setting, address string, open func() (net.Listener, error)) (net.Listener, error) {
+	l, err := manager.Listener(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case l == nil && address == "":
+		return nil, nil
+	case l == nil:
+		return open()
+	case address != "" && !sameAddress(l.Addr(), address):
+		// The mail server, and the program's own commands, would look for it where the configuration says.
+		return nil, errors.Join(fmt.Errorf("the socket unit opens %s, and %s says %s; give both the same address", l.Addr(), setting, address), l.Close())
+	}
+	return l, nil
+}
+
+// sameAddress compares the address of a listener with a configured one. A host by its name may be any.
+func sameAddress(is net.Addr, configured string) bool {
+	tcp, ok := is.(*net.TCPAddr)
+	if !ok {
+		return is.String() == configured
+	}
+	host, port, err := net.SplitHostPort(configured)
+	if err != nil || port != fmt.Sprint(tcp.Port) {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return ip == nil || ip.Equal(tcp.IP)
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sealmilter/internal/systemd"
+)
+
+// listening is a service manager that keeps what it is told.
+type listening struct {
+	deaf     bool
+	watchdog time.Duration
+
+	mu   sync.Mutex
+	told []string
+}
+
+func (l *listening) say(what string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = append(l.told, what)
+	return nil
+}
+
+// heard returns what was told since the last call.
+func (l *listening) heard() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	told := l.told
+	l.told = nil
+	return told
+}
+
+func (l *listening) Listens() bool                  { return !l.deaf }
+func (l *listening) Ready() error                   { return l.say("ready") }
+func (l *listening) Status(text string) error       { return l.say(text) }
+func (l *listening) Reloading() error               { return l.say("reloading") }
+func (l *listening) Stopping(d time.Duration) error { return l.say("stopping within " + d.String()) }
+func (l *listening) Extend(d time.Duration) error   { return l.say("extend by " + d.String()) }
+func (l *listening) Watchdog() time.Duration        { return l.watchdog }
+func (l *listening) Alive() error                   { return l.say("alive") }
+
+// busy is a server with some messages in work.
+type busy struct {
+	working atomic.Int64
+	alive   func(context.Context) error
+}
+
+func (b *busy) Working() int                    { return int(b.working.Load()) }
+func (b *busy) Alive(ctx context.Context) error { return b.alive(ctx) }
+
+func forever(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func wants(t *testing.T, l *listening, want ...string) {
+	t.Helper()
+	if got := l.heard(); !slices.Equal(got, want) {
+		t.Errorf("the manager was told %q, not %q", got, want)
+	}
+}
+
+// TestSupervisorTells goes through the life of a daemon.
+func TestSupervisorTells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		manager, server := &listening{}, &busy{alive: forever}
+		var away atomic.Value
+		away.Store("")
+		s := &supervisor{manager: manager, log: slog.New(slog.DiscardHandler), server: server, ready: func(context.Context) error {
+			if why := away.Load().(string); why != "" {
+				return errors.New(why)
+			}
+			return nil
+		}}
+		s.inForce("prefer")
+		wants(t, manager, "ready", "policy prefer; 0 messages in work")
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { s.run(ctx) })
+		later := func() {
+			time.Sleep(statusEvery)
+			synctest.Wait()
+		}
+		later()
+		wants(t, manager)
+		server.working.Store(1)
+		later()
+		wants(t, manager, "policy prefer; 1 message in work")
+		away.Store("no\ndatabase")
+		later()
+		wants(t, manager, "policy prefer; 1 message in work; mail is put off: no database")
+		away.Store("")
+		s.reloading()
+		s.notInForce(errors.New("x.toml:1: what"))
+		const refused = "; the latest configuration was refused and is not in force: x.toml:1: what"
+		wants(t, manager, "reloading", "ready", "policy prefer; 1 message in work"+refused)
+		server.working.Store(2)
+		later()
+		wants(t, manager, "policy prefer; 2 messages in work"+refused)
+		s.reloading()
+		s.inForce("require")
+		wants(t, manager, "reloading", "ready", "policy require; 2 messages in work")
+		s.stopping()
+		wants(t, manager, "stopping within 1m10s", "policy require; 2 messages in work; about to end")
+		server.working.Store(0)
+		later()
+		wants(t, manager, "policy require; 0 messages in work; about to end")
+		cancel()
+		running.Wait()
+	})
+}
+
+// TestWatchdog has one part after the other hang.
+func TestWatchdog(t *testing.T) {
+	fine := func(context.Context) error { return nil }
+	for name, tc := range map[string]struct {
+		alive, ready func(context.Context) error
+		lives        bool
+		log          string
+	}{
+		"all is well":                    {fine, fine, true, ""},
+		"the database server is away":    {fine, func(context.Context) error { return errors.New("away") }, true, ""},
+		"the database server is silent":  {fine, forever, true, ""},
+		"no connection is accepted":      {forever, fine, false, "it has not come back in time"},
+		"the listener is closed":         {func(context.Context) error { return net.ErrClosed }, fine, false, "use of closed network connection"},
+		"a query never comes to its end": {fine, func(context.Context) error { select {} }, false, "the database: it has not come back in time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "a query never comes to its end" {
+				// It would hold up the false clock's bubble, so that the clock is a real one with short times.
+				stuck(t, tc.alive, tc.ready, tc.log)
+				return
+			}
+			synctest.Test(t, func(t *testing.T) {
+				const limit = time.Minute
+				manager, log := &listening{watchdog: limit}, &bytes.Buffer{}
+				s := &supervisor{manager: manager, log: slog.New(slog.NewTextHandler(log, nil)), server: &busy{alive: tc.alive}, ready: tc.ready}
+				ctx, cancel := context.WithCancel(t.Context())
+				var running sync.WaitGroup
+				running.Go(func() { s.run(ctx) })
+				for range 5 {
+					time.Sleep(limit)
+					synctest.Wait()
+					if told := slices.Contains(manager.heard(), "alive"); told != tc.lives {
+						t.Errorf("the manager was told that the daemon lives: %t", told)
+					}
+				}
+				cancel()
+				running.Wait()
+				if !strings.Contains(log.String(), tc.log) || tc.lives && log.Len() > 0 {
+					t.Errorf("the log says %q", log)
+				}
+			})
+		})
+	}
+}
+
+func stuck(t *testing.T, alive, ready func(context.Context) error, want string) {
+	s := &supervisor{server: &busy{alive: alive}, ready: ready}
+	if err := s.alive(t.Context(), time.Millisecond); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestStartIsExtended opens a database for a minute.
+func TestStartIsExtended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		manager := &listening{}
+		opened := extendStart(manager)
+		time.Sleep(time.Minute)
+		opened()
+		opened()
+		told := manager.heard()
+		if told[0] != "opening the database" || len(told) < 6 || told[5] != "extend by 30s" {
+			t.Errorf("the manager was told %q", told)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		wants(t, manager)
+
+		nobody := &listening{deaf: true}
+		extendStart(nobody)()
+		wants(t, nobody)
+	})
+}
+
+// TestListenFor opens what the manager has not.
+func TestListenFor(t *testing.T) {
+	manager := &systemd.Manager{}
+	open := func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
+	if l, err := listenFor(manager, "admin", "admin", "", open); l != nil || err != nil {
+		t.Errorf("%v, %v", l, err)
+	}
+	l, err := listenFor(manager, "admin", "admin", "127.0.0.1:8895", open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+}
+
+func TestSameAddress(t *testing.T) {
+	four, six := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8894}, &net.TCPAddr{IP: net.IPv6loopback, Port: 8894}
+	for _, tc := range []struct {
+		is         net.Addr
+		configured string
+		want       bool
+	}{
+		{four, "127.0.0.1:8894", true},
+		{four, "127.0.0.1:8895", false},
+		{four, "127.0.0.2:8894", false},
+		{four, "localhost:8894", true},
+		{four, "[::1]:8894", false},
+		{six, "[::1]:8894", true},
+		{four, "8894", false},
+		{four, "/run/s", false},
+		{&net.UnixAddr{Name: "/run/s", Net: "unix"}, "/run/s", true},
+		{&net.UnixAddr{Name: "/run/s", Net: "unix"}, "/run/t", false},
+		{&net.UnixAddr{Name: "/run/s", Net: "unix"}, "127.0.0.1:8894", false},
+	} {
+		if got := sameAddress(tc.is, tc.configured); got != tc.want {
+			t.Errorf("%v, %s: %t", tc.is, tc.configured, got)
+		}
+	}
+}
