@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -88,6 +89,7 @@ type Server struct {
 	closing   bool // no message begins
 	closed    bool // no connection does
 	listeners []net.Listener
+	asked     map[net.Listener][]chan<- struct{} // who waits for a goroutine to come round; see Alive
 	conns     map[*conn]bool
 	places    places
 	serving   sync.WaitGroup // connections
@@ -111,6 +113,8 @@ func (s *Server) Serve(l net.Listener) error {
 		case err == nil:
 			pause = firstPause
 			s.start(nc)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			s.woken(l)
 		case s.isClosing():
 			return ErrServerClosed
 		case isExhausted(err):
