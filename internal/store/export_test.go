@@ -11,6 +11,9 @@ import (
 // Migrations holds the migrations of this program.
 var Migrations fs.FS = migrations
 
+// CopiedTables are the tables that are copied.
+var CopiedTables = copiedTables
+
 // OpenWith opens a database with other migrations than those of this program.
 func OpenWith(ctx context.Context, database string, steps fs.FS) (*Store, error) {
 	return openAs(ctx, database, setup{migrations: steps, waits: defaultWaits()})

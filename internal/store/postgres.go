@@ -59,6 +59,10 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 	if err != nil {
 		return nil, err
 	}
+	application := config.RuntimeParams["application_name"]
+	if as.application != "" {
+		config.RuntimeParams["application_name"] = as.application
+	}
 	patient := as.waits
 	patient.silence = migrationSilence
 	once := newPostgresWriter(config, lockKeys, patient)
@@ -78,6 +82,8 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 		ledger: ledger,
 		host:   host,
 		shared: &sharedClaims{ledger: ledger, host: host},
+
+		application: application,
 	}
 	s.point = s.read
 	s.generation = queriedGeneration{read}

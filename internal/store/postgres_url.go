@@ -17,8 +17,8 @@ import (
 var errURL = errors.New("the URL cannot be read; write postgres://USER@HOST/DATABASE, percent-encode the special " +
 	"characters of a password, and check the options behind the question mark")
 
-// isPostgres tells the URL of a PostgreSQL database from the path of an SQLite file.
-func isPostgres(database string) bool {
+// IsPostgres tells the URL of a PostgreSQL database from the path of an SQLite file.
+func IsPostgres(database string) bool {
 	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
 }
 

@@ -17,6 +17,8 @@ type setup struct {
 	migrations fs.FS
 	waits      postgresWaits
 	state      string // see OpenWithState
+	// application is the name that a PostgreSQL server shows for the connections, "" for that of the URL.
+	application string
 }
 
 // maxReaders bounds the connections that read beside each other.
@@ -35,6 +37,8 @@ type Store struct {
 	host       *hostClaims
 	shared     *sharedClaims
 	generation generations
+	// application is the name that a PostgreSQL server shows for the connections of other programs of ours.
+	application string
 }
 
 // Open opens a database and brings its schema up to date. The caller closes the store.
@@ -56,7 +60,7 @@ func OpenWithState(ctx context.Context, database, state string) (*Store, error) 
 
 func openAs(ctx context.Context, database string, as setup) (*Store, error) {
 	name, open := database, openSQLite
-	if isPostgres(database) {
+	if IsPostgres(database) {
 		name, open = postgresName(database), openPostgres
 	}
 	s, err := open(ctx, database, as)
