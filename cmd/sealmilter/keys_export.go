@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -10,33 +12,76 @@ import (
 
 func newKeysExport() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "export ADDR|FINGERPRINT",
-		Short: "Print certificates, or a sender's secret key or revocation certificate, in ASCII armor",
+		Use:   "export ADDR|FINGERPRINT|--all",
+		Short: "Print certificates, or senders' secret keys or revocation certificates, in ASCII armor",
 		Long: `Print the certificate with a fingerprint, or those of an address. With --secret it is a sender's secret key;
 with --revocation the certificate by which its owner tells the world that it must not be used any more, which was made
-with the key.`,
-		Args: cobra.ExactArgs(1),
+with the key.
+
+With --all they are all certificates, or those of all senders, one after the other. Who believed what, pins and conflicts
+are not in it: "store backup" has them.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("all") {
+				return cobra.NoArgs(cmd, args)
+			}
+			return cobra.ExactArgs(1)(cmd, args)
+		},
 	}
+	all := cmd.Flags().Bool("all", false, "print those of all addresses")
 	revocation := cmd.Flags().Bool("revocation", false, "print the revocation certificate of a sender's key")
 	secret := cmd.Flags().Bool("secret", false, "print the secret key, locked as it is stored")
 	cmd.MarkFlagsMutuallyExclusive("secret", "revocation")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkWhich(args[0]); err != nil {
-			return err
+		if !*all {
+			if err := checkWhich(args[0]); err != nil {
+				return err
+			}
 		}
 		return withInstallation(cmd, func(i *installation) error {
 			out := cmd.OutOrStdout()
-			if *revocation {
-				return i.senders.Revocation(cmd.Context(), out, args[0])
+			export := i.local.Export
+			switch {
+			case *revocation:
+				export = i.senders.Revocation
+			case *secret:
+				if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+					return fmt.Errorf("a secret key is not printed on a terminal: redirect the output to a file that only you can read")
+				}
+				export = i.senders.Export
 			}
-			if !*secret {
-				return i.local.Export(cmd.Context(), out, args[0])
+			if *all {
+				var err error
+				if args, err = i.fingerprints(cmd.Context(), *secret || *revocation); err != nil {
+					return err
+				}
 			}
-			if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-				return fmt.Errorf("a secret key is not printed on a terminal: redirect the output to a file that only you can read")
+			for _, which := range args {
+				if err := export(cmd.Context(), out, which); err != nil {
+					return err
+				}
 			}
-			return i.senders.Export(cmd.Context(), out, args[0])
+			return nil
 		})
 	}
 	return cmd
+}
+
+// fingerprints returns those of all certificates, or of all keys that sign for somebody, each once and in order.
+func (i *installation) fingerprints(ctx context.Context, senders bool) ([]string, error) {
+	var all []string
+	if !senders {
+		for entry, err := range i.local.List(ctx) {
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, entry.Fingerprint)
+		}
+		return all, nil
+	}
+	rows, err := i.store.Senders(ctx)
+	for _, row := range rows {
+		all = append(all, row.Fingerprint)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), err
 }

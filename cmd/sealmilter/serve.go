@@ -72,6 +72,9 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	if err := i.ready(cmd.Context()); err != nil {
 		return err
 	}
+	if err := i.store.Serve(); err != nil {
+		return err
+	}
 
 	standby, err := i.startWitness(log)
 	if err != nil {
