@@ -1,8 +1,10 @@
 package keys_test
 
 import (
+	"bytes"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -60,5 +62,36 @@ func TestGenerateOnce(t *testing.T) {
 	}
 	if files := a.secretFiles(t); files != 1 {
 		t.Errorf("%d files", files)
+	}
+}
+
+// TestGenerateInPlace replaces a key. The former one can still be had, and is used no more.
+func TestGenerateInPlace(t *testing.T) {
+	h := newHost(t)
+	var prints []string
+	for range 2 {
+		key, err := h.senders.Generate(t.Context(), addr(t, "alice@example.org"), keys.GenerateOptions{Replace: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if prints = append(prints, key.Fingerprint); len(prints) == 1 && key.Former != "" || len(prints) == 2 && key.Former != prints[0] {
+			t.Errorf("%+v after %q", key, prints)
+		}
+	}
+	if fingerprint, err := h.signs(t, "alice@example.org"); fingerprint != prints[1] || err != nil {
+		t.Errorf("signs with %s of %q, %v", fingerprint, prints, err)
+	}
+	if a := h.directory(h.local).Lookup(t.Context(), addr(t, "alice@example.org")); a.Status != keys.Found || a.Cert.Fingerprint() != prints[1] {
+		t.Errorf("%+v", a)
+	}
+	if all, err := h.store.Conflicts(t.Context(), ""); err != nil || len(all) > 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	for _, fingerprint := range prints {
+		var secret, revocation bytes.Buffer
+		if err := errors.Join(h.senders.Export(t.Context(), &secret, fingerprint), h.senders.Revocation(t.Context(), &revocation, fingerprint)); err != nil ||
+			!strings.Contains(secret.String(), "PRIVATE KEY") || revocation.Len() == 0 {
+			t.Errorf("%s: %v", fingerprint, err)
+		}
 	}
 }

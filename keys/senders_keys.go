@@ -15,6 +15,8 @@ import (
 type SenderKey struct {
 	Address     string // as it is looked up
 	Fingerprint string
+	// Former is the fingerprint of the key that it has replaced, where [Senders.Generate] has just done so.
+	Former string
 	// Created is when it became the key of this address.
 	Created time.Time
 	// Cert and Locked are those of the key as it is stored, unless Err says why it cannot be read.
