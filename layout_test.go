@@ -31,7 +31,6 @@ var imports = map[string][]string{
 	"internal/event":        {"internal/mail"},
 	"internal/witness":      {"internal/event"},
 	"internal/systemd":      {},
-	"internal/witness":      {},
 	"internal/lab/labtest":  {"internal/lab", "internal/lab/presigned", "internal/lab/scenario"},
 	"internal/lab/scenario": {"internal/lab"},
 	"internal/lab/scripted": {"internal/lab"},
@@ -47,8 +46,6 @@ var imports = map[string][]string{
 	"cmd/sealmilter": {"internal/mail", "internal/config", "internal/gate", "internal/lab", "internal/outbox",
 		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy", "deploy/postfix",
 		"deploy/sendmail", "internal/coredump", "internal/localuser", "internal/event", "internal/manual",
-		"internal/wiring", "internal/witness"},
-		"deploy/sendmail", "internal/coredump", "internal/localuser",
 		"internal/systemd", "internal/wiring", "internal/witness"},
 
 	"internal/lab/campaign":     {"internal/lab", "deploy/postfix"},
