@@ -55,7 +55,7 @@ func Build(ctx context.Context, o Options) ([]string, error) {
 			continue
 		}
 		programs[arch] = filepath.Join(scratch, "sealmilter-"+arch)
-		if err := compile(ctx, o, arch, programs[arch]); err != nil {
+		if err := Program(ctx, o, arch, programs[arch]); err != nil {
 			return nil, err
 		}
 	}
@@ -106,9 +106,9 @@ func Build(ctx context.Context, o Options) ([]string, error) {
 	return append(written, sums), err
 }
 
-// compile builds a program that needs nothing of the system but its kernel. What would show the folder, the time or the
-// settings of this machine is left out or fixed.
-func compile(ctx context.Context, o Options, arch, path string) error {
+// Program builds a program for a processor that needs nothing of the system but its kernel. What would show the folder, the
+// time or the settings of this machine is left out or fixed.
+func Program(ctx context.Context, o Options, arch, path string) error {
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags=-s -w -buildid=", "-o", path, pkg)
 	build.Dir = o.Sources
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0",

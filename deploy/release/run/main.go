@@ -19,6 +19,7 @@ func main() {
 	archs := flag.String("arch", runtime.GOARCH, "the processors, as `LIST` of Go's names with commas")
 	packages := flag.Bool("deb", false, "build the Debian packages only")
 	maintainer := flag.String("maintainer", "", "`WHO` answers for the packages, as in \"Name <address>\" (default: who made the last commit)")
+	program := flag.String("program", "", "build nothing but the static program, as `FILE`")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "release: there are no arguments")
@@ -26,9 +27,16 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	written, err := release.Build(ctx, release.Options{
+	o := release.Options{
 		Sources: ".", Folder: *folder, Archs: strings.Split(*archs, ","), PackagesOnly: *packages, Maintainer: *maintainer,
-	})
+	}
+	var written []string
+	var err error
+	if *program != "" {
+		written, err = []string{*program}, release.Program(ctx, o, o.Archs[0], *program)
+	} else {
+		written, err = release.Build(ctx, o)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		stop()
