@@ -9,6 +9,7 @@
 #             docs/performance.md)
 # make deb    a Debian package of this machine's architecture in bin/
 # make release   static programs and Debian packages for amd64 and arm64 in bin/release, with what they are made of and checksums
+# make deb-test  packages are installed, upgraded and purged on a real Debian; a release is built twice and compared, octet for octet
 # make lint   gofmt, vet, staticcheck, govulncheck
 
 GO          ?= go
@@ -28,7 +29,7 @@ TESTFLAGS    = GOFLAGS="$$($(GO) env GOFLAGS) -gcflags=modernc.org/sqlite/lib=-r
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build demo test campaign corpus interop bench deb release lint tools
+.PHONY: build demo test campaign corpus interop bench deb release deb-test lint tools
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/sealmilter
@@ -67,6 +68,9 @@ deb:
 
 release:
 	@$(GO) run ./deploy/release/run -o bin/release -arch amd64,arm64 $(if $(MAINTAINER),-maintainer "$(MAINTAINER)")
+
+deb-test: tools
+	SEALMILTER_TEST_RELEASE=1 $(GO) test -count=1 -timeout 30m ./deploy/bom ./deploy/debian ./deploy/release
 
 lint:
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }

@@ -295,7 +295,7 @@ func (s *setup) restore(ctx context.Context, ofMTA, ofService []wiring.FileChang
 	for _, c := range ofService {
 		removed = removed || c.Path == deploy.UnitFile
 	}
-	if removed && systemdRuns() {
+	if (removed || packagedUnit() != "") && systemdRuns() {
 		if err := s.runAll(ctx, [][]string{{"systemctl", "disable", "--now", serviceName}}); err != nil {
 			return err
 		}

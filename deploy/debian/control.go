@@ -16,7 +16,7 @@ Version: %s
 Architecture: %s
 Maintainer: %s
 Installed-Size: %d
-Depends: adduser | systemd-sysusers, ca-certificates
+Depends: adduser, ca-certificates
 Suggests: postfix | sendmail-bin
 Enhances: postfix, sendmail-bin
 Section: mail

@@ -175,6 +175,7 @@ case "$1" in
 is-active) [ -e /root/sealmilter.pid ]; exit ;;
 is-enabled) [ -e /root/enabled ] && echo enabled; [ -e /root/enabled ]; exit ;;
 enable) touch /root/enabled ;;
+disable) rm -f /root/enabled; stop ;;
 start|restart)
 	stop
 	install -d -o sealmilter -m 0500 /run/credentials
@@ -233,6 +234,7 @@ func TestPackage(t *testing.T) {
 	h.fails(t, "dpkg -P sealmilter", "not removed, because postfix still asks it")
 	h.run(t, "test -x /usr/bin/sealmilter && dpkg -s sealmilter && kill -0 $(cat /root/sealmilter.pid)", "ok installed")
 	h.run(t, "rm -f /root/systemctl.log; sealmilter setup postfix --undo")
+	told("disable --now sealmilter.service")
 	if h.run(t, "cat /etc/postfix/main.cf /etc/postfix/master.cf") != mta {
 		t.Error("undone, the settings of Postfix are not what they were")
 	}

@@ -117,6 +117,10 @@ func (p *Package) files(ctx context.Context) (tree, error) {
 // lintianOverrides says why what lintian(1) would complain of is meant.
 const lintianOverrides = `# One program for every release of Debian, and a container without a system in it.
 sealmilter: statically-linked-binary [usr/bin/sealmilter]
+# It stands in the collection of texts that a module has of what it is made of itself.
+sealmilter: copyright-file-contains-full-apache-2-license
+# Where systemd does not run, the daemon is started by whatever does; "sealmilter setup" says the command.
+sealmilter: package-supports-alternative-init-but-no-init.d-script [usr/lib/systemd/system/sealmilter.service]
 `
 
 // addManual has the program write its manual pages.
