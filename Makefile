@@ -64,6 +64,7 @@ bench: tools
 
 # MAINTAINER="Name <address>" answers for the package in the place of who made the last commit.
 deb:
+	@rm -f bin/sealmilter_*.deb
 	@$(GO) run ./deploy/release/run -deb $(if $(MAINTAINER),-maintainer "$(MAINTAINER)")
 
 release:

@@ -134,6 +134,10 @@ func TestPurgeIsClean(t *testing.T) {
 	if h.run(t, "cat /etc/sealmilter/passphrase") != passphrase {
 		t.Error("an upgrade has changed the passphrase")
 	}
+	h.run(t, "rm /etc/sealmilter/passphrase && dpkg-reconfigure sealmilter && ls /etc/sealmilter/passphrase")
+	if h.run(t, "cat /etc/sealmilter/passphrase") == passphrase {
+		t.Error("a passphrase that was removed was made again as it was")
+	}
 	h.run(t, "dpkg -r sealmilter && ls /etc/sealmilter/passphrase /etc/sealmilter/sealmilter.toml /var/lib/sealmilter/sealmilter.db")
 	h.run(t, "dpkg -i /root/2.deb && dpkg -P sealmilter")
 	h.unchanged(t, before)

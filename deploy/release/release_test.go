@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"sealmilter/deploy/release"
+	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
 const sources = "../.."
@@ -90,7 +92,32 @@ func looksLikeARelease(t *testing.T, folder string, written, archs []string) {
 				t.Errorf("%v: %s", err, out)
 			}
 			runsAlone(t, programs[0])
+			passesLintian(t, folder, arch)
 		}
+	}
+}
+
+// passesLintian has Debian's own checker look at a package.
+func passesLintian(t *testing.T, folder, arch string) {
+	t.Helper()
+	packages, err := filepath.Glob(filepath.Join(folder, "*_"+arch+".deb"))
+	if err != nil || len(packages) != 1 {
+		t.Fatal(packages, err)
+	}
+	h, err := lab.StartHost(t.Context(), lab.HostConfig{Name: "build.example.org", Packages: []string{"lintian"}, Progress: os.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	labtest.CloseAfter(t, h.Close)
+	content, err := os.ReadFile(packages[0])
+	if err == nil {
+		err = os.WriteFile(h.Path("/root/sealmilter.deb"), content, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := h.Run(t.Context(), "lintian", "--allow-root", "/root/sealmilter.deb"); err != nil || strings.TrimSpace(out) != "" {
+		t.Errorf("lintian says, %v:\n%s", err, out)
 	}
 }
 
