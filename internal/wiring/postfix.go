@@ -27,6 +27,8 @@ type Service struct {
 	Name, Type string
 	// Chroot says whether it runs in the queue directory as its root.
 	Chroot bool
+	// MaxProcesses is the column maxproc: a number, 0 for no limit, or "-" for default_process_limit.
+	MaxProcesses string
 	// Command is the daemon's name, "smtpd".
 	Command string
 	// Overrides are its -o options, with "$name" expanded.
@@ -97,7 +99,7 @@ func ParsePostfix(main, services, overrides string) *Postfix {
 		if len(fields) < 8 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		s := Service{Name: fields[0], Type: fields[1], Command: fields[7], Overrides: make(map[string]string)}
+		s := Service{Name: fields[0], Type: fields[1], MaxProcesses: fields[6], Command: fields[7], Overrides: make(map[string]string)}
 		s.Chroot = fields[4] == "y" || fields[4] == "-" && chrootDefault
 		p.Services = append(p.Services, s)
 	}

@@ -1,5 +1,10 @@
 package wiring
 
+import (
+	"fmt"
+	"slices"
+)
+
 // behind looks at what Postfix does to mail after sealmilter has seen it.
 func (k *postfixCheck) behind() {
 	for _, s := range k.Services {
@@ -14,6 +19,17 @@ func (k *postfixCheck) behind() {
 	}
 	if maps, domains := k.Main["alias_maps"], k.Main["mydestination"]; maps != "" && domains != "" {
 		k.ok("Postfix alias_maps", "aliases in "+oneLine(domains)+" are looked up behind sealmilter: their members get the copy that is made for the alias")
+	}
+	if domains := k.Main["masquerade_domains"]; domains != "" && slices.Contains(words(k.Main["masquerade_classes"], listSeparators), "envelope_recipient") {
+		k.warning("Postfix masquerade_domains", domains+" changes recipients behind sealmilter, which encrypts for the old address",
+			"take envelope_recipient out of masquerade_classes, or tell sealmilter the new address: [keys.map]")
+	}
+	if limit := number(k.Main["smtp_line_length_limit"]); limit > 0 && limit < 998 {
+		k.warning("Postfix smtp_line_length_limit", fmt.Sprintf("lines of more than %d octets are broken when mail is sent, behind the signature", limit), "postconf -e smtp_line_length_limit=998 && postfix reload")
+	}
+	if len(k.config.Policy.Aliases) > 0 && !k.splits() {
+		k.warning("Postfix aliases", "aliases of [policy] are for a Postfix that splits messages, which this one does not: they count as any recipient",
+			"take aliases out of [policy], or have Postfix split messages: deploy/postfix/split")
 	}
 	for _, c := range changedOnTheWay() {
 		if maps := k.Main[c.name]; maps != "" {
@@ -53,6 +69,6 @@ func (k *postfixCheck) added(settings map[string]string, where string) {
 	}
 	if filter := settings["content_filter"]; filter != "" {
 		k.warning("Postfix content_filter", filter+where+" gets mail behind sealmilter: it sees ciphertext, and must hand it back to a listener without milters",
-			"a filter that has to read the text belongs before sealmilter: an smtpd_proxy_filter, or a milter in front of it in smtpd_milters")
+			"a filter that has to read the text belongs before sealmilter: a milter in front of it in smtpd_milters")
 	}
 }

@@ -21,9 +21,12 @@ func (p *Postfix) Check(c *config.Config) []Finding {
 	k.networks()
 	k.programs()
 	k.copies()
+	k.injectors()
 	k.accepting()
 	k.protocol()
+	k.processes()
 	k.size()
+	k.offers()
 	k.behind()
 	return k.findings
 }
@@ -52,6 +55,10 @@ func (k *postfixCheck) listeners() {
 			k.error(topic, "receive_override_options has no_milters, so mail that comes in here is not sealed",
 				"take no_milters out of its receive_override_options in master.cf")
 			continue
+		case at < 0 && k.proxied() && s.isLoopback():
+			k.error(topic, "it has no milter, and an smtpd_proxy_filter hands its mail back here: Postfix shows milters no text before such a filter, so nothing is sealed",
+				"have sealmilter asked here: postconf -P '"+s.Name+"/inet/smtpd_milters="+k.here.String()+"' && postfix reload")
+			continue
 		case at < 0 && len(s.Overrides["smtpd_milters"]) == 0 && hasKey(s.Overrides, "smtpd_milters") && s.isLoopback():
 			k.warning(topic, "it has no milter: whoever can reach it on this host sends clear text past sealmilter",
 				"if a content filter hands its mail back here, that is right; else take smtpd_milters out of it in master.cf")
@@ -68,6 +75,9 @@ func (k *postfixCheck) listeners() {
 				k.warning(topic, name+" = "+value+": who may use it names the client, and with XCLIENT the login, whose mail this is; a local user, too, if this host may",
 					"see to it that only a proxy can, which speaks for nobody who has not proven it")
 			}
+		}
+		if !k.proxy(topic, s) {
+			continue
 		}
 		k.filter(topic, s, filters[at])
 		k.order(topic, filters, at)
@@ -253,15 +263,6 @@ func (k *postfixCheck) missingSigners(copies Service) []string {
 func (k *postfixCheck) protocol() {
 	if version := k.Main["milter_protocol"]; compatibility(version) < 6 {
 		k.error(postfixTopic, "milter_protocol is "+version+"; sealmilter speaks version 6", "postconf -e milter_protocol=6 && postfix reload")
-	}
-}
-
-// size looks at what becomes of messages that grow when they are encrypted.
-func (k *postfixCheck) size() {
-	limit, largest := number(k.Main["message_size_limit"]), k.config.Limits.Message
-	if limit > 0 && limit < 2*largest {
-		k.warning("Postfix message_size_limit", fmt.Sprintf("an encrypted message is up to twice as large as it was, and Postfix takes %d octets: messages over %d may be refused with 552, though [limits] message is %d",
-			limit, limit/2, largest), fmt.Sprintf("postconf -e message_size_limit=%d && postfix reload, or set message in [limits] to what users may send", 2*largest))
 	}
 }
 

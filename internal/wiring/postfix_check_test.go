@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -67,6 +68,21 @@ func TestCheckPostfix(t *testing.T) {
 		"minutes":               {main: "smtpd_milters = { inet:127.0.0.1:8894, command_timeout=1m, content_timeout=1h }\n"},
 		"signed too early":      {main: "smtpd_milters = inet:localhost:8891, inet:127.0.0.1:8894\n", want: "error Postfix listener smtp: the signature of inet:localhost:8891 is made before"},
 		"signed behind":         {main: "smtpd_milters = inet:127.0.0.1:8894, inet:localhost:8891\n", want: "warning Postfix listener 127.0.0.1:10026: copies that go through it are not signed by inet:localhost:8891"},
+		"before-queue filter":   {master: "x inet n - y - - smtpd -o smtpd_proxy_filter=127.0.0.1:10024\n127.0.0.1:10025 inet n - y - - smtpd -o smtpd_milters=\n", want: "error Postfix listener 127.0.0.1:10025: it has no milter, and an smtpd_proxy_filter"},
+		"filter's listener":     {main: "smtpd_proxy_filter = 127.0.0.1:10024\n", want: "error Postfix listener smtp: smtpd_proxy_filter = 127.0.0.1:10024"},
+		"behind the filter":     {main: "smtpd_proxy_filter = 127.0.0.1:10024\n", master: "127.0.0.1:10025 inet n - y - - smtpd -o smtpd_proxy_filter=\n", want: "warning Postfix listener smtp: smtpd_proxy_filter = 127.0.0.1:10024"},
+		"many processes":        {main: "default_process_limit = 600\n", master: "587 inet n - y - 500 smtpd\n", want: "warning Postfix processes: Postfix may have 1100 sessions"},
+		"enough connections":    {main: "default_process_limit = 600\n", master: "587 inet n - y - 400 smtpd\n"},
+		"QMQP":                  {master: "628 inet n - y - - qmqpd\n", want: "error Postfix service 628: what comes in by qmqpd"},
+		"QMQP by sealcleanup":   {master: "628 inet n - y - - qmqpd -o cleanup_service_name=sealcleanup\n"},
+		"second pickup":         {master: "pickup2 unix n - y 60 1 pickup\n", want: "error Postfix service pickup2: what comes in by pickup"},
+		"copies without DSN":    {replace: [2]string{"-o smtpd_milters=\n", "-o smtpd_milters=\n  -o smtpd_discard_ehlo_keywords=silent-discard,dsn\n"}, want: "warning Postfix listener 127.0.0.1:10026: smtpd_discard_ehlo_keywords keeps dsn"},
+		"nobody has DSN":        {main: "smtpd_discard_ehlo_keywords = dsn\n"},
+		"no SMTPUTF8":           {main: "smtputf8_enable = no\n"},
+		"masquerade":            {main: "masquerade_domains = example.org\nmasquerade_classes = envelope_sender, envelope_recipient\n", want: "warning Postfix masquerade_domains: example.org changes recipients"},
+		"masquerade senders":    {main: "masquerade_domains = example.org\nmasquerade_classes = envelope_sender, header_sender\n"},
+		"short lines":           {main: "smtp_line_length_limit = 990\n", want: "warning Postfix smtp_line_length_limit: lines of more than 990"},
+		"aliases of no split":   {config: `policy.aliases = ["@lists.example"]`, want: "warning Postfix aliases"},
 		"size":                  {main: "message_size_limit = 10240000\n", want: "warning Postfix message_size_limit: an encrypted message"},
 		"local programs":        {replace: [2]string{"  -o cleanup_service_name=sealcleanup\n", ""}, want: "error Postfix local programs: what cron and sendmail(1) send is not sealed"},
 		"no such cleanup":       {replace: [2]string{"cleanup_service_name=sealcleanup", "cleanup_service_name=other"}, want: "error Postfix local programs: pickup hands its mail to other"},
@@ -101,6 +117,16 @@ func TestCheckPostfix(t *testing.T) {
 			}
 			wantFinding(t, postfixOf(files).Check(parseConfig(t, tc.config)), tc.want)
 		})
+	}
+}
+
+// TestSizeCommand holds the command that is offered to leaving mailboxes that can take a message.
+func TestSizeCommand(t *testing.T) {
+	files := wiredPostfix(t)
+	files.Main += "message_size_limit = 10240000\nvirtual_mailbox_limit = 0\n"
+	const want = "postconf -e message_size_limit=104857600 mailbox_size_limit=0 && postfix reload"
+	if all := postfixOf(files).Check(parseConfig(t, "")); !slices.ContainsFunc(all, func(f Finding) bool { return strings.HasPrefix(f.Mend, want) }) {
+		t.Errorf("%+v", all)
 	}
 }
 

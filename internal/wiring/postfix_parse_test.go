@@ -14,13 +14,13 @@ func TestParsePostfix(t *testing.T) {
 	p := ParsePostfix(
 		"mail_version = 3.7.11\ncompatibility_level = 3.6\ninet_interfaces = 192.0.2.1, 127.0.0.1\nempty =\nnot a parameter\n",
 		"smtp       inet  n       -       y       -       -       smtpd\n"+
-			"127.0.0.1:10026 inet n - - - - smtpd -o smtpd_milters=\n"+
+			"127.0.0.1:10026 inet n - - - 7 smtpd -o smtpd_milters=\n"+
 			"private/x  unix  -       -       n       -       -       lmtp\nshort line\n",
 		"127.0.0.1:10026/inet/smtpd_milters =\nprivate/x/unix/syslog_name = a=b\nsmtp/inet/smtpd_milters = { inet:1:2 }\nnobody/inet/x = y\nbad\n")
 	want := []Service{
-		{Name: "smtp", Type: "inet", Chroot: true, Command: "smtpd", Overrides: map[string]string{"smtpd_milters": "{ inet:1:2 }"}},
-		{Name: "127.0.0.1:10026", Type: "inet", Command: "smtpd", Overrides: map[string]string{"smtpd_milters": ""}},
-		{Name: "private/x", Type: "unix", Command: "lmtp", Overrides: map[string]string{"syslog_name": "a=b"}},
+		{Name: "smtp", Type: "inet", Chroot: true, MaxProcesses: "-", Command: "smtpd", Overrides: map[string]string{"smtpd_milters": "{ inet:1:2 }"}},
+		{Name: "127.0.0.1:10026", Type: "inet", MaxProcesses: "7", Command: "smtpd", Overrides: map[string]string{"smtpd_milters": ""}},
+		{Name: "private/x", Type: "unix", MaxProcesses: "-", Command: "lmtp", Overrides: map[string]string{"syslog_name": "a=b"}},
 	}
 	if !reflect.DeepEqual(p.Services, want) {
 		t.Errorf("%+v", p.Services)

@@ -13,10 +13,12 @@ type Sendmail struct {
 	Filters map[string]SendmailFilter
 	// Daemons are the listeners, in order.
 	Daemons []Daemon
-	// Options has the other O lines by name, in lower case; the last one of a name holds.
+	// Options has the other O lines by name, in lower case; the last one of a name holds, but those of PrivacyOptions add up.
 	Options map[string]string
 	// Macros has the D lines by name, without braces.
 	Macros map[string]string
+	// Maps are the K lines by name: their class, options and file.
+	Maps map[string]string
 	// Mailers has the equates of the M lines by name and letter.
 	Mailers map[string]map[string]string
 }
@@ -39,9 +41,11 @@ type Daemon struct {
 	OwnFilters bool
 }
 
+const privacyOptions = "privacyoptions"
+
 // ParseSendmail reads a sendmail.cf or submit.cf. What it does not know it leaves out.
 func ParseSendmail(cf string) *Sendmail {
-	s := &Sendmail{Filters: map[string]SendmailFilter{}, Options: map[string]string{}, Macros: map[string]string{}, Mailers: map[string]map[string]string{}}
+	s := &Sendmail{Filters: map[string]SendmailFilter{}, Options: map[string]string{}, Macros: map[string]string{}, Maps: map[string]string{}, Mailers: map[string]map[string]string{}}
 	for _, line := range cfLines(cf) {
 		switch rest := line[1:]; line[0] {
 		case 'X':
@@ -53,6 +57,9 @@ func ParseSendmail(cf string) *Sendmail {
 		case 'D':
 			name, value := macroNameAndValue(rest)
 			s.Macros[name] = value
+		case 'K':
+			name, value, _ := strings.Cut(rest, " ")
+			s.Maps[name] = strings.TrimSpace(value)
 		case 'O':
 			name, value, found := nameAndValue(rest)
 			if name = strings.ToLower(name); !found || !strings.HasPrefix(rest, " ") {
@@ -61,6 +68,9 @@ func ParseSendmail(cf string) *Sendmail {
 			if name == "daemonportoptions" {
 				s.Daemons = append(s.Daemons, parseDaemon(value))
 				continue
+			}
+			if name == privacyOptions && s.Options[name] != "" {
+				value = s.Options[name] + "," + value
 			}
 			s.Options[name] = value
 		}

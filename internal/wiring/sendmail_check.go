@@ -29,6 +29,7 @@ func (s *Sendmail) Check(submit *Sendmail, c *config.Config) []Finding {
 	k.copies()
 	k.programs(submit)
 	k.macros()
+	k.load()
 	k.behind()
 	return k.findings
 }
@@ -147,6 +148,10 @@ func (k *sendmailCheck) programs(submit *Sendmail) {
 	default:
 		k.ok(topic, "what cron and sendmail(1) send is shown to sealmilter")
 	}
+	if !slices.Contains(words(strings.ToLower(submit.Options[privacyOptions]), listSeparators), "nobodyreturn") {
+		k.warning(topic, "submit.cf lets sendmail return messages to their senders with the text in them, in clear text",
+			"O PrivacyOptions=nobodyreturn in submit.mc, as deploy/sendmail/submit.mc has it; "+setupSendmail)
+	}
 }
 
 // macros looks at what sendmail is told to tell filters. Without such an option it tells enough.
@@ -159,28 +164,5 @@ func (k *sendmailCheck) macros() {
 				k.error("sendmail macros", option+" lacks "+name+", so sealmilter cannot tell who sends", "take the define of "+option+" out of sendmail.mc, or add "+name)
 			}
 		}
-	}
-}
-
-// behind looks at what sendmail does to mail after sealmilter has seen it.
-func (k *sendmailCheck) behind() {
-	if v, set := k.Options["maxmimeheaderlength"]; !set || v != "0/0" && v != "0" {
-		k.warning("sendmail MaxMimeHeaderLength", "long MIME header fields are cut behind the signature", "define(`confMAX_MIME_HEADER_LENGTH', `0/0')dnl in sendmail.mc")
-	}
-	if limit := number(k.Mailers["esmtp"]["l"]); limit > 0 && limit < 1000 {
-		k.warning("sendmail mailer esmtp", fmt.Sprintf("L=%d: lines of more octets are broken behind the signature", limit), "define(`SMTP_MAILER_LL', `2040')dnl in sendmail.mc, before MAILER(`smtp')")
-	}
-	if limit := number(k.Options["maxmessagesize"]); limit > 0 && limit < 2*k.config.Limits.Message {
-		k.warning("sendmail MaxMessageSize", fmt.Sprintf("an encrypted copy is up to twice as large as the message, and sendmail takes %d octets: messages over %d may be refused, though [limits] message is %d",
-			limit, limit/2, k.config.Limits.Message), "raise confMAX_MESSAGE_SIZE, or set message in [limits] to what users may send")
-	}
-	if domain := k.Macros["M"]; domain != "" {
-		k.warning("sendmail masquerading", "From becomes an address of "+domain+" behind sealmilter, and will differ from the one that is signed", "have clients use the address of "+domain)
-	}
-	if file := k.Options["aliasfile"]; file != "" {
-		k.ok("sendmail AliasFile", "aliases of local domains are looked up behind sealmilter: their members get the copy that is made for the alias")
-	}
-	if mode := strings.ToLower(k.Options["eightbitmode"]); strings.HasPrefix(mode, "s") {
-		k.warning("sendmail EightBitMode", "strict refuses mail with 8-bit text from clients that do not announce it", "leave confEIGHT_BIT_HANDLING out of sendmail.mc")
 	}
 }

@@ -28,6 +28,8 @@ Mesmtp,		P=[IPC], F=mDFMuXa, S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP, E=\r\n, L=2
 	wiredSubmitCF = `D{MTAHost}[127.0.0.1]
 Mrelay,	P=[IPC], F=mDFMuXa8k, L=2040,
 	A=TCP $h 10025
+O PrivacyOptions=nobodyreturn
+O PrivacyOptions=goaway,noetrn,restrictqrun
 `
 )
 
@@ -71,6 +73,12 @@ func TestCheckSendmail(t *testing.T) {
 		"long MIME fields":    {replace: [2]string{"O MaxMimeHeaderLength=0/0\n", ""}, want: "warning sendmail MaxMimeHeaderLength"},
 		"long lines":          {replace: [2]string{"L=2040", "L=990"}, want: "warning sendmail mailer esmtp: L=990"},
 		"size":                {replace: [2]string{"O PidFile", "O MaxMessageSize=1000000\nO PidFile"}, want: "warning sendmail MaxMessageSize"},
+		"text returned":       {submit: [2]string{"nobodyreturn", "noetrn"}, want: "warning sendmail local programs: submit.cf lets sendmail return"},
+		"generics":            {replace: [2]string{"O PidFile", "Kgenerics hash -o /etc/mail/genericstable\nO PidFile"}, want: "warning sendmail genericstable"},
+		"virtual users":       {replace: [2]string{"O PidFile", "Kvirtuser hash -o /etc/mail/virtusertable\nO PidFile"}, want: "warning sendmail virtusertable: hash -o /etc/mail/virtusertable"},
+		"many children":       {replace: [2]string{"O PidFile", "O MaxDaemonChildren=2000\nO PidFile"}, want: "warning sendmail MaxDaemonChildren: sendmail may have 2000"},
+		"some children":       {replace: [2]string{"O PidFile", "O MaxDaemonChildren=20\nO PidFile"}},
+		"throttled":           {replace: [2]string{"O PidFile", "O ConnectionRateThrottle=3\nO PidFile"}, want: "warning sendmail ConnectionRateThrottle"},
 		"masquerading":        {replace: [2]string{"O PidFile", "DMexample.org\nO PidFile"}, want: "warning sendmail masquerading: From becomes an address of example.org"},
 		"no masquerading":     {replace: [2]string{"O PidFile", "DM\nO PidFile"}},
 		"strict":              {replace: [2]string{"O PidFile", "O EightBitMode=strict\nO PidFile"}, want: "warning sendmail EightBitMode"},
@@ -92,6 +100,14 @@ func TestCheckSendmail(t *testing.T) {
 			}
 			wantFinding(t, s.Check(submit, parseConfig(t, tc.config)), tc.want)
 		})
+	}
+}
+
+func TestQueueFolder(t *testing.T) {
+	for cf, want := range map[string]string{"": "/var/spool/mqueue", "O QueueDirectory=/q\n": "/q", "O QueueDirectory=/q/mq*\n": "/q"} {
+		if got := ParseSendmail(cf).QueueFolder(); got != want {
+			t.Errorf("%q: %s, want %s", cf, got, want)
+		}
 	}
 }
 
