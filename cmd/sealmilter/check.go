@@ -118,7 +118,7 @@ func (r *checkReport) state(ctx context.Context, c *config.Config) *installation
 	defer cancel()
 	i, err := openState(ctx, c)
 	if err != nil {
-		r.fail("error", topic, err, "give "+c.State+" to the user that runs sealmilter serve")
+		r.fail("error", databaseTopic, err, "give "+c.State+" to the user that runs sealmilter serve")
 		return nil
 	}
 	return i

@@ -9,6 +9,8 @@ import (
 	"time"
 )
 
+const databaseTopic = "database"
+
 // damageTime bounds the reading of the whole database. One with 100,000 certificates takes a second or two.
 const damageTime = 10 * time.Second
 
@@ -20,7 +22,7 @@ var networkFileSystems = map[int64]string{0x6969: "NFS", 0x517b: "SMB", 0xfe534d
 
 // database looks at the database, which is open.
 func (r *checkReport) database(ctx context.Context, i *installation) {
-	const topic = "database"
+	const topic = databaseTopic
 	if err := i.ready(ctx); err != nil {
 		r.fail("error", topic, err, "restore it from a backup")
 		return

@@ -110,6 +110,8 @@ func (r *checkReport) private(state string) {
 	switch {
 	case err != nil:
 		r.fail("error", topic, err, "run check as root")
+	case open != "" && info.Mode().Perm()&0o077 == 0:
+		r.add("warning", topic, "nothing but the folder keeps others from "+open+": secret keys and who writes to whom are there", "chmod -R go= "+state)
 	case open != "":
 		r.add("error", topic, "others may use "+open+": secret keys and who writes to whom are there", "chmod -R go= "+state)
 	}
