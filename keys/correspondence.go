@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/store"
 )
@@ -50,7 +51,7 @@ func (c *Correspondence) SentEncrypted(author mail.Addr, readers []mail.Addr) {
 	select {
 	case c.notes <- n:
 	default:
-		c.log.Debug("encrypted correspondence is not noted, because too much waits to be")
+		event.NotesLost.Log(c.log)
 	}
 }
 
@@ -84,7 +85,7 @@ func (c *Correspondence) write(ctx context.Context, w *pairWriter, notes []note)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	if err := w.write(ctx, notes, dayOf(c.now())); err != nil {
-		c.log.Warn("encrypted correspondence cannot be noted; keys are attached that need not be", "err", err)
+		event.NotesFail.Log(c.log, event.Err(err))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/store"
 )
 
@@ -38,11 +39,11 @@ func (r *Refresher) Run(ctx context.Context) {
 				return tx.ForgetLookups(ctx, now.Add(-forgetAfter))
 			})
 			if err != nil && ctx.Err() == nil {
-				r.Log.Warn("old answers of key sources cannot be deleted", "err", err)
+				event.AnswersKept.Log(r.Log, event.Err(err))
 			}
 		}
 		if err := r.next(ctx); err != nil && ctx.Err() == nil {
-			r.Log.Warn("a certificate could not be refreshed", "err", err)
+			event.RefreshFails.Log(r.Log, event.Err(err))
 		}
 	}
 }
@@ -79,8 +80,8 @@ func (r *Refresher) next(ctx context.Context) (err error) {
 	}
 	result, err := d.refresh(ctx, pin)
 	if err == nil {
-		r.Log.Debug("refreshed a certificate", "address", result.Address, "key", result.Fingerprint,
-			"changed", result.Changed, "sources", result.Summary())
+		event.KeyRefreshed.Log(r.Log, event.Address(result.Address), event.Key(result.Fingerprint), event.Changed(result.Changed),
+			event.Sources(result.Summary()))
 	}
 	return err
 }

@@ -1,6 +1,10 @@
 package milter
 
-import "net"
+import (
+	"net"
+
+	"sealmilter/internal/event"
+)
 
 // admits reports whether the client of a connection may speak as an MTA, and whose program it is if it may not. What an
 // MTA says of the login and of the address of its own clients is believed, so another program of this host could have any
@@ -27,7 +31,6 @@ func (s *Server) admits(c *conn) (user string, admitted bool) {
 // refuse logs that a program spoke which may not.
 func (s *Server) refuse(c *conn, user string) {
 	if missed, due := s.seldom.due("stranger " + user); due {
-		c.log.Error("a program that is no mail server was refused; if it is one, add its user to mta_users in the configuration",
-			"user", user, "refused_since", missed)
+		event.ProgramRefused.Log(c.log, event.User(user), event.Missed(int64(missed)))
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	lib "github.com/emersion/go-milter"
+
+	"sealmilter/internal/event"
 )
 
 // conn is the connection as the library sees it. A goroutine of its own, receive, reads ahead by a frame, or by as many short
@@ -26,8 +28,8 @@ type conn struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
-	events chan []event
-	ready  []event       // taken from events, and not yet looked at
+	events chan []mtaEvent
+	ready  []mtaEvent    // taken from events, and not yet looked at
 	err    error         // why events was closed
 	closed chan struct{} // the library is done
 
@@ -41,8 +43,8 @@ type conn struct {
 	draining bool
 }
 
-// event is a frame from the MTA. The context of a MAIL event ends with the message.
-type event struct {
+// mtaEvent is a frame from the MTA. The context of a MAIL event ends with the message.
+type mtaEvent struct {
 	frame
 	ctx context.Context
 }
@@ -51,7 +53,7 @@ func newConn(nc net.Conn, limits times, log *slog.Logger) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &conn{
 		Conn: nc, in: bufio.NewReader(nc), times: limits, log: log,
-		ctx: ctx, cancel: cancel, events: make(chan []event), closed: make(chan struct{}),
+		ctx: ctx, cancel: cancel, events: make(chan []mtaEvent), closed: make(chan struct{}),
 	}
 }
 
@@ -61,7 +63,7 @@ func (c *conn) receive() {
 	defer c.cancel()
 	var message context.Context
 	end := context.CancelFunc(func() {})
-	var came []event
+	var came []mtaEvent
 	for {
 		if c.in.Buffered() == 0 {
 			acknowledgeAtOnce(c.Conn)
@@ -72,7 +74,7 @@ func (c *conn) receive() {
 			c.err = err
 			return
 		}
-		e := event{frame: f}
+		e := mtaEvent{frame: f}
 		switch f.code() {
 		case lib.CodeMail:
 			end()
@@ -90,6 +92,7 @@ func (c *conn) receive() {
 			came = nil
 		case <-c.ctx.Done():
 			end()
+			c.err = net.ErrClosed
 			return
 		}
 	}
@@ -115,13 +118,13 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // next waits for the next event, which must be there as a whole at a deadline, however its octets come. The time runs from
 // the last answer, not while a handler works: its own time is limited.
-func (c *conn) next() (event, error) {
+func (c *conn) next() (mtaEvent, error) {
 	c.answerBy = time.Time{}
 	switch {
 	case c.session.stray != nil:
-		return event{}, net.ErrClosed
+		return mtaEvent{}, net.ErrClosed
 	case !c.settle():
-		return event{}, io.EOF
+		return mtaEvent{}, io.EOF
 	}
 	now := time.Now()
 	by := c.session.nextBy(now)
@@ -131,19 +134,19 @@ func (c *conn) next() (event, error) {
 		default: // It is not there yet, so the deadline is worth a timer.
 			now = time.Time{}
 			if err := c.SetReadDeadline(by); err != nil {
-				return event{}, err
+				return mtaEvent{}, err
 			}
 			c.ready = <-c.events
 			if err := c.SetReadDeadline(time.Time{}); err != nil && len(c.ready) > 0 {
-				return event{}, err
+				return mtaEvent{}, err
 			}
 		}
 	}
 	switch {
 	case len(c.ready) == 0: // events is closed
-		return event{}, c.err
+		return mtaEvent{}, c.err
 	case now.After(by):
-		return event{}, os.ErrDeadlineExceeded
+		return mtaEvent{}, os.ErrDeadlineExceeded
 	}
 	e := c.ready[0]
 	c.ready = c.ready[1:]
@@ -155,18 +158,18 @@ func (c *conn) logEnd(err error) {
 	case err == nil, errors.Is(err, net.ErrClosed): // we closed it ourselves, and said why
 	case errors.Is(err, io.EOF):
 		if c.session.tx != nil {
-			c.session.logger().Warn("the MTA closed the milter connection in the middle of a message")
+			event.MTAWent.Log(c.session.logger())
 		}
 	case errors.Is(err, os.ErrDeadlineExceeded) && !c.answerBy.IsZero():
-		c.session.logger().Warn("the MTA did not take an answer in time", "timeout", c.times.write)
+		event.MTANotTaking.Log(c.session.logger(), event.Seconds(c.times.write))
 	case errors.Is(err, os.ErrDeadlineExceeded) && !c.session.answerBy.IsZero():
-		c.session.logger().Warn("the MTA did not hand over a message in time", "timeout", c.times.content, "limit", c.times.message)
+		event.MTANotGiving.Log(c.session.logger(), event.Seconds(c.times.content), event.Limit(int64(c.times.message.Seconds())))
 	case errors.Is(err, os.ErrDeadlineExceeded) && !c.session.placed:
-		c.session.logger().Warn("the MTA did not say for whom a connection is", "timeout", c.times.greeting)
+		event.MTANotGreeting.Log(c.session.logger(), event.Seconds(c.times.greeting))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.session.logger().Warn("the MTA was silent for too long", "timeout", c.times.idle)
+		event.MTASilent.Log(c.session.logger(), event.Seconds(c.times.idle))
 	default:
-		c.session.logger().Warn("the milter connection broke", "error", err)
+		event.ConnectionBroke.Log(c.session.logger(), event.Err(err))
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lib "github.com/emersion/go-milter"
+
+	"sealmilter/internal/event"
 )
 
 // serve finds out what a new connection speaks and serves it to its end.
@@ -32,7 +34,7 @@ func (s *Server) serve(c *conn) {
 		return
 	}
 	if err := c.negotiate(); err != nil {
-		c.log.Error("no mail is taken on a connection", "error", err)
+		event.OfferRefused.Log(c.log, event.Err(err))
 		return
 	}
 	defer c.session.finish()

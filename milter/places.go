@@ -1,6 +1,10 @@
 package milter
 
-import "cmp"
+import (
+	"cmp"
+
+	"sealmilter/internal/event"
+)
 
 // kind is what a connection is there for, as far as it is known.
 type kind uint8
@@ -85,11 +89,11 @@ func (s *Server) leave(c *conn) {
 
 // crowded logs that a connection finds no place. The MTA then tells its clients to try again, by its default action.
 func (s *Server) crowded(c *conn, k kind) {
-	text := "a connection was refused, for there are as many as [limits] connections allows; the mail server tells its clients to try again"
+	what := event.Crowded
 	if k == unknown {
-		text = "programs that are no mail servers hold many connections; further ones are closed at once"
+		what = event.StrangersCrowd
 	}
-	if missed, due := s.seldom.due(text); due {
-		c.log.Error(text, "connections", s.most(k), "refused_since", missed)
+	if missed, due := s.seldom.due(what.Name()); due {
+		what.Log(c.log, event.Limit(int64(s.most(k))), event.Missed(int64(missed)))
 	}
 }

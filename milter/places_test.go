@@ -50,7 +50,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		refused(speaks)
-		if s := log.String(); strings.Count(s, "as [limits] connections") != 2 || !strings.Contains(s, "refused_since=9") {
+		if s := log.String(); strings.Count(s, "as [limits] connections") != 2 || !strings.Contains(s, "missed=9") {
 			t.Errorf("the log is\n%s", s)
 		}
 

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 )
 
@@ -118,7 +119,7 @@ func (s *Server) Serve(l net.Listener) error {
 		case s.isClosing():
 			return ErrServerClosed
 		case isExhausted(err):
-			s.log().Error("cannot accept a connection", "error", err, "pause", pause)
+			event.AcceptFails.Log(s.log(), event.Err(err), event.Pause(pause))
 			time.Sleep(pause)
 			pause = min(2*pause, longestPause)
 		default:
@@ -190,7 +191,7 @@ func wait(ctx context.Context, all *sync.WaitGroup) error {
 func (s *Server) start(nc net.Conn) {
 	log := s.log()
 	if addr := nc.RemoteAddr().String(); addr != "" && addr != "@" {
-		log = log.With("mta", addr)
+		log = log.With(event.MTA(addr))
 	}
 	c := newConn(nc, s.times(), log)
 	s.mu.Lock()

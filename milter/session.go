@@ -13,6 +13,7 @@ import (
 
 	lib "github.com/emersion/go-milter"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 )
 
@@ -34,7 +35,7 @@ type session struct {
 	// greetBy is when it must be known.
 	greetBy time.Time
 
-	event  event // the one being answered
+	event  mtaEvent // the one being answered
 	macros macros
 	client netip.AddrPort
 	user   string // of this host, "" if not known
@@ -54,7 +55,7 @@ type session struct {
 }
 
 // observe returns what the library gets in place of the frame.
-func (s *session) observe(e event) ([]byte, error) {
+func (s *session) observe(e mtaEvent) ([]byte, error) {
 	s.event = e
 	if s.tx != nil && s.answerBy.IsZero() && isContent(e.code()) {
 		s.answerBy = time.Now().Add(s.times.message)
@@ -229,11 +230,11 @@ func (s *session) failure(err error) *mail.Failure {
 	var panicked *panicError
 	switch {
 	case errors.As(err, &panicked):
-		s.logger().Error("a panic was caught", "error", panicked, "stack", string(panicked.stack))
+		event.Panicked.Log(s.logger(), event.Err(panicked), event.Stack(string(panicked.stack)))
 	case !errors.As(err, &chosen):
-		s.logger().Error("internal error", "error", err)
+		event.InternalError.Log(s.logger(), event.Err(err))
 	case chosen.Err != nil, err != error(chosen):
-		s.logger().Warn("mail was not taken", "error", err)
+		event.NotTaken.Log(s.logger(), event.Err(err))
 	}
 	return mail.AsFailure(err)
 }
@@ -241,7 +242,7 @@ func (s *session) failure(err error) *mail.Failure {
 // logger names the message where it has a name.
 func (s *session) logger() *slog.Logger {
 	if s.tx != nil && s.tx.env.QueueID != "" {
-		return s.log.With("queue_id", s.tx.env.QueueID)
+		return s.log.With(event.QueueID(s.tx.env.QueueID))
 	}
 	return s.log
 }

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 )
 
@@ -63,7 +64,7 @@ func (s *session) work(progress bool, by time.Time, f func(context.Context) erro
 			ended, grace = nil, time.After(s.times.grace)
 		case <-grace:
 			s.stray = done
-			s.logger().Error("a message was given up, for the work on it does not end", "reason", context.Cause(ctx), "grace", s.times.grace)
+			event.GivenUp.Log(s.logger(), event.Why(context.Cause(ctx).Error()), event.Seconds(s.times.grace))
 			return s.worked(ctx, errSlow)
 		case <-ticker.C:
 			if progress {
@@ -82,7 +83,7 @@ func (s *session) worked(ctx context.Context, err error) error {
 		s.conn.cut()
 	case err == nil, err == errSlow, errors.As(err, &panicked):
 	case errors.Is(context.Cause(ctx), ErrTime):
-		s.logger().Warn("the time for a message was up", "waited_for", err)
+		event.TimeUp.Log(s.logger(), event.Err(err))
 		return errSlow
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 
 	"sealmilter/crypto"
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 )
 
 // maxArchiveFile bounds the file with the archive's certificate, in octets: the largest certificate in ASCII armor fits.
@@ -92,9 +93,9 @@ func watchArchive(archive *crypto.Cert, log *slog.Logger, now time.Time) {
 	}
 	switch text, unusable := archiveTrouble(archive, now); {
 	case unusable:
-		log.Error("what is to be encrypted is put off until the archive has a valid certificate", "why", text)
+		event.ArchiveUnusable.Log(log, event.Why(text))
 	case text != "":
-		log.Warn("what is to be encrypted will be put off", "why", text)
+		event.ArchiveExpiring.Log(log, event.Why(text))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/store"
 	"sealmilter/keys"
@@ -57,16 +58,16 @@ func (c *care) extend(ctx context.Context) {
 	}
 	all, err := c.senders.Extend(ctx, keys.ExtendOptions{By: c.config.Senders.Extend})
 	if err != nil && ctx.Err() == nil {
-		c.log.Error("the senders' keys could not be looked after", "err", err)
+		event.SendersUnread.Log(c.log, event.Err(err))
 	}
 	for _, e := range all {
 		if e.Err != nil {
 			c.metrics.extended.WithLabelValues("failed").Inc()
-			c.log.Error("a sender's key could not be extended", "key", e.Fingerprint, "addresses", e.Addresses, "expires", e.Before, "err", e.Err)
+			event.SenderNotExtended.Log(c.log, event.Key(e.Fingerprint), event.Addresses(e.Addresses), event.Expires(e.Before), event.Err(e.Err))
 			continue
 		}
 		c.metrics.extended.WithLabelValues("done").Inc()
-		c.log.Info("extended a sender's key", "key", e.Fingerprint, "addresses", e.Addresses, "before", e.Before, "until", e.Until)
+		event.SenderExtended.Log(c.log, event.Key(e.Fingerprint), event.Addresses(e.Addresses), event.Expires(e.Before), event.Until(e.Until))
 	}
 }
 
@@ -74,7 +75,7 @@ func (c *care) warn(ctx context.Context) {
 	all, err := c.senders.Expiring(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			c.log.Error("the expiry of the senders' keys cannot be read", "err", err)
+			event.ExpiryUnread.Log(c.log, event.Err(err))
 		}
 		return
 	}
@@ -84,11 +85,11 @@ func (c *care) warn(ctx context.Context) {
 		switch {
 		case e.Step == keys.NotExpiring, told && last == e.Step:
 		case e.Err != nil:
-			c.log.Error("a sender's key cannot be read", "key", e.Fingerprint, "addresses", e.Addresses, "err", e.Err)
+			event.SenderUnreadable.Log(c.log, event.Key(e.Fingerprint), event.Addresses(e.Addresses), event.Err(e.Err))
 		case e.Step == keys.Expired:
-			c.log.Error("a sender's key has expired: nothing can be signed with it", "key", e.Fingerprint, "addresses", e.Addresses, "expired", e.Expires)
+			event.SenderExpired.Log(c.log, event.Key(e.Fingerprint), event.Addresses(e.Addresses), event.Expires(e.Expires))
 		default:
-			c.log.Warn("a sender's key is about to expire", "key", e.Fingerprint, "addresses", e.Addresses, "expires", e.Expires, "days", e.Days)
+			event.SenderExpiring.Log(c.log, event.Key(e.Fingerprint), event.Addresses(e.Addresses), event.Expires(e.Expires), event.Days(e.Days))
 		}
 	}
 }
@@ -97,10 +98,10 @@ func (c *care) warn(ctx context.Context) {
 func (c *care) sweep(ctx context.Context, now time.Time) {
 	n, err := c.store.SweepSent(ctx, now.Add(-keepExpired))
 	if err != nil && ctx.Err() == nil {
-		c.log.Error("old records of sent copies could not be deleted", "err", err)
+		event.LedgerNotSwept.Log(c.log, event.Err(err))
 		return
 	}
-	c.log.Debug("deleted old records of sent copies", "records", n)
+	event.LedgerSwept.Log(c.log, event.Count(n))
 }
 
 // forget deletes what is old of who writes encrypted to whom, and all of it where nobody asks for it any more.
@@ -108,8 +109,8 @@ func (c *care) forget(ctx context.Context, now time.Time) {
 	all := c.current().Config.Crypto.AttachKey != config.AttachUntilEncrypted
 	n, err := keys.ForgetCorrespondence(ctx, c.store, now, all)
 	if err != nil && ctx.Err() == nil {
-		c.log.Error("old encrypted correspondence could not be deleted", "err", err)
+		event.NotesKept.Log(c.log, event.Err(err))
 		return
 	}
-	c.log.Debug("deleted old encrypted correspondence", "pairs", n)
+	event.NotesSwept.Log(c.log, event.Count(n))
 }

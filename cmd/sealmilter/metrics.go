@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"sealmilter/internal/event"
 	"sealmilter/keys"
 )
 
@@ -102,13 +103,6 @@ func (o *keyObserver) Asked(source string, status keys.Status, took time.Duratio
 // Happened implements [keys.Observer].
 func (o *keyObserver) Happened(e keys.Event) {
 	o.metrics.events.WithLabelValues(string(e.Kind)).Inc()
-	level, text := slog.LevelInfo, "key "+string(e.Kind)
-	switch e.Kind {
-	case keys.Conflicting:
-		level, text = slog.LevelWarn, "another certificate waits for a decision: sealmilter keys list --conflicts"
-	case keys.Revoked, keys.Withdrawn:
-		level = slog.LevelWarn
-	}
-	o.log.Log(context.Background(), level, text, "event", string(e.Kind), "address", e.Address, "key", e.Fingerprint, "old", e.Old,
-		"source", e.Source, "why", e.Why)
+	event.KeyHappened(string(e.Kind)).Log(o.log, event.Address(e.Address), event.Key(e.Fingerprint), event.Old(e.Old),
+		event.Source(e.Source), event.Why(e.Why))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/localuser"
 	"sealmilter/internal/mail"
@@ -159,7 +160,8 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
-	log.Info("serving", "version", version(), "listen", i.config.Listen.String(), "reinject", i.config.Reinject, "mode", string(i.config.Policy.Mode))
+	event.Serving.Log(log, event.Version(version()), event.Listen(i.config.Listen.String()), event.Reinject(i.config.Reinject),
+		event.Mode(string(i.config.Policy.Mode)))
 	supervised.inForce(i.config.Policy.Mode)
 	for {
 		select {
@@ -167,7 +169,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 			supervised.reloading()
 			next, c, err := i.reload(cmd, out, log, observer)
 			if err != nil {
-				log.Error("configuration not reloaded; the old one stays", "err", err)
+				event.ReloadRefused.Log(log, event.Err(err))
 				supervised.notInForce(err)
 				continue
 			}
@@ -175,18 +177,18 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 			now.stop()
 			now = next
 			supervised.inForce(c.Policy.Mode)
-			log.Info("configuration reloaded", "mode", string(c.Policy.Mode))
+			event.Reloaded.Log(log, event.Mode(string(c.Policy.Mode)))
 		case err := <-served:
 			return err
 		case <-cmd.Context().Done():
-			log.Info("draining")
+			event.Draining.Log(log)
 			supervised.stopping()
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), drainTime)
 			defer cancel()
 			if err := server.Shutdown(ctx); err != nil {
 				return fmt.Errorf("messages were still in work after %v; their clients will try again: %w", drainTime, err)
 			}
-			log.Info("stopped")
+			event.Stopped.Log(log)
 			return nil
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 	"sealmilter/keys"
 )
 
@@ -14,7 +15,7 @@ import (
 // other certificate there is not known, and no message counts as encrypted to them.
 func readSMIME(c *config.Config, log *slog.Logger) (*keys.SMIME, error) {
 	return keys.ReadSMIME(c.Keys.SMIME, func(file string, problem error) {
-		log.Warn("a certificate for S/MIME cannot be used", "file", file, "err", problem)
+		event.SMIMEUnusable.Log(log, event.File(file), event.Err(problem))
 	})
 }
 

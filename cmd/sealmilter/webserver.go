@@ -3,12 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	liblog "log"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"golang.org/x/net/netutil"
+
+	"sealmilter/internal/event"
 )
 
 // webServer serves HTTP on one of the daemon's own listeners.
@@ -36,11 +39,11 @@ func serveWeb(l net.Listener, address string, handler http.Handler, log *slog.Lo
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          liblog.New(event.Lines(log, event.WebTrouble), "", 0),
 	}}
 	go func() {
 		if err := s.server.Serve(netutil.LimitListener(l, maxWebConnections)); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("a web listener ended", "address", address, "err", err)
+			event.WebEnded.Log(log, event.Listen(address), event.Err(err))
 		}
 	}()
 	return s

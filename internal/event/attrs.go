@@ -43,6 +43,7 @@ const (
 	sealSeconds = "seal_seconds"
 	count       = "count"
 	errText     = "err"
+	queued      = "queued"
 	stack       = "stack"
 	mta         = "mta"
 	client      = "client"
@@ -90,6 +91,7 @@ func Attributes() []Attribute {
 		{sealSeconds, "how long signing and encrypting took of that"},
 		{count, "how many"},
 		{errText, "the error"},
+		{queued, "the mail server's answer to the copy, with its new queue ID; the copy without an answer is the message itself, with `queue_id`"},
 		{stack, "where in the program it happened"},
 		{mta, "the address of the mail server's side of the milter connection"},
 		{client, "the address of the client"},
@@ -125,6 +127,9 @@ type Fingerprint string
 // LogValue implements [slog.LogValuer].
 func (f Fingerprint) LogValue() slog.Value { return slog.StringValue(string(f)) }
 
+// longestID is in octets.
+const longestID = 250
+
 // Identifier is a Message-ID, in which some programs write an address.
 type Identifier string
 
@@ -134,9 +139,15 @@ func (i Identifier) LogValue() slog.Value { return slog.StringValue(string(i)) }
 // The functions below make one attribute each; [Attributes] says what they mean. Empty texts are left out of an event.
 
 // QueueID names the message in the mail server's log.
-func QueueID(id string) slog.Attr       { return slog.String(queueID, id) }
-func FrontQueueID(id string) slog.Attr  { return slog.String(frontID, id) }
-func MessageID(id string) slog.Attr     { return slog.Any(messageID, Identifier(strings.TrimSpace(id))) }
+func QueueID(id string) slog.Attr      { return slog.String(queueID, id) }
+func FrontQueueID(id string) slog.Attr { return slog.String(frontID, id) }
+
+// MessageID shortens what is too long to be one (RFC 5322, section 2.1.1, limits its line).
+func MessageID(id string) slog.Attr {
+	id = strings.TrimSpace(id)
+	return slog.Any(messageID, Identifier(id[:min(len(id), longestID)]))
+}
+
 func From(a mail.Addr) slog.Attr        { return slog.Any(from, Person(a.String())) }
 func To(a mail.Addr) slog.Attr          { return slog.Any(to, Person(a.String())) }
 func Login(name string) slog.Attr       { return slog.Any(login, Person(name)) }
@@ -161,6 +172,7 @@ func Changed(yes bool) slog.Attr        { return slog.Bool(changed, yes) }
 func Seconds(d time.Duration) slog.Attr { return slog.Float64(seconds, inSeconds(d)) }
 func Sealed(d time.Duration) slog.Attr  { return slog.Float64(sealSeconds, inSeconds(d)) }
 func Count(n int64) slog.Attr           { return slog.Int64(count, n) }
+func Queued(reply string) slog.Attr     { return slog.String(queued, reply) }
 func Stack(text string) slog.Attr       { return slog.String(stack, text) }
 func MTA(address string) slog.Attr      { return slog.String(mta, address) }
 func Client(a netip.Addr) slog.Attr     { return slog.Any(client, a) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"sealmilter/crypto"
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
 )
@@ -44,7 +45,7 @@ func (g *Gate) self(ctx context.Context, author mail.Addr, by *crypto.Signer, en
 		err = own.Cert().Check(g.Now())
 	}
 	if err != nil {
-		g.Log.Warn("the author will not be able to read the encrypted copies", "queue_id", env.QueueID, "author", author.String(), "err", err)
+		event.SelfUnreadable.Log(g.Log, event.QueueID(env.QueueID), event.Author(author), event.Err(err))
 		return nil
 	}
 	return own.Cert()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sealmilter/crypto"
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 )
 
@@ -42,7 +43,6 @@ func (g *Gate) holdForArchive(env *mail.Envelope, p *Plan) {
 		}
 	}
 	if held > 0 {
-		g.Log.Error("the archive cannot read what is to be encrypted, so it is put off", "queue_id", env.QueueID,
-			"recipients", held, "err", err)
+		event.ArchiveHolds.Log(g.Log, event.QueueID(env.QueueID), event.Count(int64(held)), event.Err(err))
 	}
 }

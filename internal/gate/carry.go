@@ -2,9 +2,8 @@ package gate
 
 import (
 	"context"
-	"log/slog"
-	"strings"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
 )
@@ -22,10 +21,10 @@ func (g *Gate) carry(ctx context.Context, m *mail.Message, plan *Plan, identity 
 	case err != nil:
 		return nil, err
 	case !goOn:
-		g.logRefusals(m.Envelope, refused)
+		g.tellRefusals(m, refused)
 		return nil, first
 	}
-	started := g.Now()
+	began := g.Now()
 	copies, done, err := g.seal(ctx, m, plan)
 	ready := false
 	defer func() {
@@ -36,13 +35,14 @@ func (g *Gate) carry(ctx context.Context, m *mail.Message, plan *Plan, identity 
 	if err != nil {
 		return nil, err
 	}
-	sealed := g.Now().Sub(started)
-	edit, err := g.send(ctx, m, plan, identity, copies, refused)
+	sealed := g.since(began)
+	var accepted acceptances
+	edit, err := g.send(ctx, m, plan, identity, copies, refused, &accepted)
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range plan.Decisions {
-		g.logDecision(m.Envelope, d, d.Why, slog.Duration("seal", sealed))
+		g.tellDecision(m.Envelope, m.Header, d, d.Why, event.Queued(accepted.of(d.To)), event.Sealed(sealed), event.Seconds(g.since(began)))
 	}
 	g.learn(plan)
 	ready = true
@@ -86,31 +86,4 @@ func (g *Gate) goesOn(ctx context.Context, m *mail.Message, plan *Plan, identity
 	default:
 		return g.Outbox.Begun(ctx, identity, m.Envelope.Recipients)
 	}
-}
-
-func (g *Gate) logRefusals(env *mail.Envelope, refused []Decision) {
-	for _, d := range refused {
-		g.logDecision(env, d, d.Why)
-	}
-}
-
-// logDecision is the event of one recipient. It tells nothing of the message's content.
-func (g *Gate) logDecision(env *mail.Envelope, d Decision, why string, more ...slog.Attr) {
-	attrs := []slog.Attr{
-		slog.String("queue_id", env.QueueID),
-		slog.String("from", env.Sender.String()),
-		slog.String("to", d.To.Addr.String()),
-		slog.String("action", d.Do.String()),
-		slog.String("why", strings.TrimSpace(why)),
-	}
-	switch {
-	case env.Login != "":
-		attrs = append(attrs, slog.String("login", env.Login))
-	case env.User != "":
-		attrs = append(attrs, slog.String("user", env.User))
-	}
-	if d.Cert != nil {
-		attrs = append(attrs, slog.String("key", d.Cert.Fingerprint()), slog.String("source", d.Source))
-	}
-	g.Log.LogAttrs(context.Background(), slog.LevelInfo, "recipient", append(attrs, more...)...)
 }

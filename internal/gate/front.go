@@ -79,7 +79,7 @@ func (t *Transaction) rehearse(ctx context.Context, m *mail.Message) error {
 		return failure
 	}
 	if refused, first := refusals(plan); first != nil && (first.Temporary() || t.origin != NonSMTP) {
-		g.logRefusals(&env, refused)
+		g.tellRefusals(m, refused)
 		return first
 	}
 	t.sealedElsewhere = plan.together() && plan.sealed()

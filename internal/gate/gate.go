@@ -82,6 +82,14 @@ type Transaction struct {
 // Begin is called at MAIL FROM. It returns nil for mail that is not touched or that the gate itself is sending, and a
 // [*mail.Failure] for a sender who may not use the address or the listener.
 func (g *Gate) Begin(_ context.Context, env *mail.Envelope) (*Transaction, error) {
+	t, err := g.begin(env)
+	if err != nil {
+		g.tellRefusal(env, nil, err)
+	}
+	return t, err
+}
+
+func (g *Gate) begin(env *mail.Envelope) (*Transaction, error) {
 	if env.Daemon == mail.DaemonCopies {
 		if g.Outbox.Owns(netip.AddrPortFrom(env.Client, env.ClientPort), netip.AddrPort{}, env.Helo) {
 			return nil, nil
@@ -130,7 +138,7 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 	}
 	if d, refused := t.gate.atRcpt(r, to, answer); refused {
 		t.refused = append(t.refused, d)
-		t.gate.logDecision(env, d, d.reason(mail.Addr{}))
+		t.gate.tellDecision(env, nil, d, d.reason(mail.Addr{}))
 		return d.failure(mail.Addr{})
 	}
 	return nil
@@ -151,7 +159,17 @@ func (g *Gate) atRcpt(r ruling, to mail.Recipient, answer keys.Answer) (d Decisi
 // MTA would answer with a bounce that quotes the text, to the sender or, where there is none, to its postmaster: the
 // sender gets a notice instead.
 func (t *Transaction) Message(ctx context.Context, m *mail.Message) (*mail.Edit, error) {
+	edit, err := t.end(ctx, m)
+	if err != nil && !t.test {
+		t.gate.tellRefusal(m.Envelope, m.Header, err)
+	}
+	return edit, err
+}
+
+// end is the end of a message.
+func (t *Transaction) end(ctx context.Context, m *mail.Message) (*mail.Edit, error) {
 	if token := t.testToken(m); t.stage != inner && (t.test || token != "") {
+		t.test = true
 		return nil, t.gate.answerTest(ctx, m, token)
 	}
 	switch t.stage {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"regexp"
 	"slices"
 	"time"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
 )
@@ -30,7 +30,7 @@ func (g *Gate) beginInner(env *mail.Envelope) (*Transaction, error) {
 	case env.User == "" || env.MTAUser == "":
 		return nil, mail.Defer("4.7.0", "It cannot be told whether the mail server itself is the client.", nil)
 	default:
-		g.Log.Warn("a stranger at the inner listener was refused", "user", env.User, "mta_user", env.MTAUser)
+		event.StrangerInside.Log(g.Log, event.User(env.User), event.MTAUser(env.MTAUser))
 		return nil, mail.Reject("5.7.1", "This listener is for the mail server itself.", nil)
 	}
 }
@@ -49,8 +49,8 @@ func (t *Transaction) open(ctx context.Context, m *mail.Message) (*mail.Edit, er
 	if err != nil {
 		return nil, err
 	}
-	g.Log.LogAttrs(ctx, slog.LevelInfo, "message from the front listener", slog.String("queue_id", m.Envelope.QueueID),
-		slog.String("front_queue_id", p.QueueID), slog.String("from", opened.Envelope.Sender.String()), slog.String("login", p.Login))
+	event.FrontMessage.Log(g.Log, event.QueueID(m.Envelope.QueueID), event.MessageID(opened.Header.Get("Message-ID")),
+		event.FrontQueueID(p.QueueID), event.From(opened.Envelope.Sender), event.Login(p.Login))
 	if p.Origin == Foreign {
 		return restore(&mail.Edit{}, opened), nil
 	}
@@ -83,8 +83,8 @@ func (g *Gate) openMessage(ctx context.Context, m *mail.Message) (*pass, error) 
 		}
 	}
 	if err != nil {
-		g.Log.LogAttrs(ctx, slog.LevelWarn, "a message without a valid pass was refused", slog.String("queue_id", m.Envelope.QueueID),
-			slog.String("from", m.Envelope.Sender.String()), slog.Any("client", m.Envelope.Client), slog.Any("err", err))
+		event.PassInvalid.Log(g.Log, event.QueueID(m.Envelope.QueueID), event.From(m.Envelope.Sender), event.Client(m.Envelope.Client),
+			event.Err(err))
 		return nil, mail.Reject("5.7.0", "This listener takes what the front listener has checked, and nothing else.", err)
 	}
 	return p, nil

@@ -10,6 +10,7 @@ import (
 	"sealmilter/crypto"
 	"sealmilter/crypto/pgpmime"
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 )
 
@@ -59,7 +60,7 @@ func (g *Gate) introduction(m *mail.Message, plan *Plan, signer *crypto.Signer) 
 		case err == nil:
 			i.Outside = append(i.Outside, autocrypt)
 		default:
-			g.Log.Debug("no Autocrypt field", "queue_id", m.Envelope.QueueID, "author", plan.Author.String(), "err", err)
+			g.tell(event.NoAutocrypt, m, event.Author(plan.Author), event.Err(err))
 		}
 	}
 	if g.Config.Headers.OpenPGP && !g.keeps(m.Header, "OpenPGP") {
@@ -71,7 +72,7 @@ func (g *Gate) introduction(m *mail.Message, plan *Plan, signer *crypto.Signer) 
 	switch g.Config.Crypto.AttachKey {
 	case config.AttachSigned, config.AttachAlways, config.AttachUntilEncrypted:
 		if i.Attached, err = signer.Cert().For(from[0]); err != nil {
-			g.Log.Debug("no certificate attached", "queue_id", m.Envelope.QueueID, "author", plan.Author.String(), "err", err)
+			g.tell(event.NoAttached, m, event.Author(plan.Author), event.Err(err))
 		}
 	}
 	return i
@@ -96,7 +97,7 @@ func (g *Gate) lacksKey(ctx context.Context, author mail.Addr, d Decision) bool 
 		}
 		knows, err := g.Correspondence.HasEncryptedTo(ctx, d.To.Addr, author)
 		if err != nil {
-			g.Log.Warn("it cannot be found out whether a recipient has the author's certificate; it is attached", "err", err)
+			event.UnknownHas.Log(g.Log, event.Author(author), event.To(d.To.Addr), event.Err(err))
 		}
 		return err != nil || !knows
 	default:

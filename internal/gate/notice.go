@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
 )
@@ -36,8 +37,8 @@ func (g *Gate) refuseAll(ctx context.Context, m *mail.Message, origin Origin, id
 	if err := attempt.Finish(ctx); err != nil {
 		return nil, err
 	}
-	g.Log.Info("message refused, and not left to the MTA to return", "queue_id", m.Envelope.QueueID, "user", m.Envelope.User,
-		"from", m.Envelope.Sender.String(), "notice_to", to.String(), "why", why.Text)
+	g.tell(event.MessageReturned, m, event.From(m.Envelope.Sender), event.Login(m.Envelope.Login), event.User(m.Envelope.User), event.NoticeTo(to),
+		event.Why(answerTo(why)))
 	return &mail.Edit{Discard: true, Answer: attempt.Answered, Done: attempt.Unanswered}, nil
 }
 
@@ -83,8 +84,7 @@ func (g *Gate) notify(ctx context.Context, attempt *outbox.Attempt, m *mail.Mess
 	}
 	slices.Sort(unserved)
 	untold := func(why string) {
-		g.Log.Error("recipients get nothing, and the sender cannot be told", "queue_id", m.Envelope.QueueID,
-			"notice_to", sender.String(), "recipients", unserved, "why", why)
+		g.tell(event.NoticeFailed, m, event.NoticeTo(sender), event.Recipients(unserved), event.Why(why))
 	}
 	if sender.IsNull() {
 		untold("the message has the null sender")

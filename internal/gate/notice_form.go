@@ -8,6 +8,7 @@ import (
 	"sealmilter/crypto"
 	"sealmilter/crypto/pgpmime"
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
 )
@@ -58,8 +59,7 @@ func (g *Gate) noticeFor(ctx context.Context, r report) (mail.Header, io.WriterT
 	}
 	sealedHeader, sealedBody, err := g.sealNotice(ctx, r, header, body, cert)
 	if err != nil {
-		g.Log.Error("a notice cannot be encrypted, so it goes without the reasons", "queue_id", r.about.Envelope.QueueID,
-			"notice_to", r.to.String(), "key", cert.Fingerprint(), "err", err)
+		g.tell(event.NoticeBare, r.about, event.NoticeTo(r.to), event.Key(cert.Fingerprint()), event.Err(err))
 		r.terse = true
 		header, body = r.compose()
 		return header, body

@@ -48,7 +48,8 @@ func TestNoticeThatIsRefused(t *testing.T) {
 			t.Errorf("%v, %+v, queue %+v", err, edit, w.queue)
 		}
 		if log := w.log.String(); !strings.Contains(log, `level=ERROR msg="recipients get nothing, and the sender cannot be told"`) ||
-			!strings.Contains(log, "recipients=[erin@example.com]") || !strings.Contains(log, "no such user") {
+			!strings.Contains(log, "recipients=erin@example.com") || !strings.Contains(log, "550 5.1.1") ||
+			strings.Contains(log, tattle) {
 			t.Errorf("the log says %s", log)
 		}
 	}
@@ -65,7 +66,7 @@ func TestNobodyToTell(t *testing.T) {
 	m.Header = append(m.Header, mail.Field{Name: "Content-Type", Value: " message/partial"})
 	m.Body = []byte("8-bit \xe4 " + secretText + "\r\n")
 	edit, err := w.submit(t, m, nil, "bob@example.net", "dave@example.net")
-	if err != nil || !edit.Discard || len(w.queue) != 0 || !strings.Contains(w.log.String(), "recipients=\"[bob@example.net dave@example.net]\"") {
+	if err != nil || !edit.Discard || len(w.queue) != 0 || !strings.Contains(w.log.String(), `recipients="bob@example.net dave@example.net"`) {
 		t.Errorf("%v, %+v, queue %+v, log %s", err, edit, w.queue, w.log.String())
 	}
 }
@@ -98,7 +99,7 @@ func TestNullSenderIsLogged(t *testing.T) {
 	if err != nil || edit.Discard || len(w.queue) != 1 || w.queue[0].to != "dave@example.net" {
 		t.Errorf("%v, %+v, queue %+v", err, edit, w.queue)
 	}
-	if log := w.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "recipients=[erin@example.com]") {
+	if log := w.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "recipients=erin@example.com") || strings.Contains(log, tattle) {
 		t.Errorf("the log says %s", log)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"sealmilter/crypto"
 	"sealmilter/crypto/pgpmime"
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
 )
@@ -137,8 +138,7 @@ func (t *Transaction) plan(ctx context.Context, m *mail.Message) (*Plan, error) 
 	}
 	unusable := func(d Decision) bool { return d.verdict == authorKeyUnusable }
 	if authorErr != nil && slices.ContainsFunc(p.Decisions, unusable) {
-		g.Log.Error("the author's key cannot be used", "queue_id", m.Envelope.QueueID, "author", p.Author.String(),
-			"signer", p.Signer.String(), "err", authorErr)
+		g.tell(event.KeyUnusable, m, event.Author(p.Author), event.Signer(p.Signer), event.Err(authorErr))
 	}
 	return p, nil
 }
@@ -188,7 +188,7 @@ func (g *Gate) questions(ctx context.Context, env *mail.Envelope, p *Plan) []Dec
 func (g *Gate) lookup(ctx context.Context, addr mail.Addr) (answer keys.Answer) {
 	defer func() {
 		if p := recover(); p != nil {
-			g.Log.Error("a key lookup failed", "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			event.LookupPanicked.Log(g.Log, event.To(addr), event.Err(fmt.Errorf("panic with a %T", p)), event.Stack(string(debug.Stack())))
 			answer = keys.Answer{Why: "the key lookup failed", SeenBefore: true}
 		}
 	}()

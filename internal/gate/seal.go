@@ -11,6 +11,7 @@ import (
 
 	"sealmilter/crypto"
 	"sealmilter/crypto/pgpmime"
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
 	"sealmilter/keys"
@@ -40,6 +41,19 @@ func (c sealedCopy) outgoing(m *mail.Message) outbox.Copy {
 // seal makes a copy for each recipient that gets one, ready to be written in their order until done is called. All of
 // them hold on to the body of the message.
 func (g *Gate) seal(ctx context.Context, m *mail.Message, plan *Plan) (copies []sealedCopy, done func(), err error) {
+	began := g.Now()
+	g.tell(event.SealStarted, m, event.Count(int64(len(plan.Decisions))))
+	copies, done, err = g.makeCopies(ctx, m, plan)
+	if err != nil {
+		g.tell(event.SealFailed, m, event.Author(plan.Author), event.Err(err))
+		return copies, done, err
+	}
+	g.tell(event.SealDone, m, event.Count(int64(len(copies))), event.Sealed(g.since(began)))
+	return copies, done, nil
+}
+
+// makeCopies is seal. Done is to be called after an error, too.
+func (g *Gate) makeCopies(ctx context.Context, m *mail.Message, plan *Plan) (copies []sealedCopy, done func(), err error) {
 	done = func() {}
 	named := namedRecipients(m.Header)
 	var encrypted []*pgpmime.Copy

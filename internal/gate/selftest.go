@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 )
 
@@ -53,9 +54,9 @@ func (g *Gate) answerTest(ctx context.Context, m *mail.Message, token string) er
 	}
 	err := g.Outbox.Try(ctx, m.Envelope.Sender, m.Envelope.Recipients[0].Addr)
 	if err != nil {
-		g.Log.Error("a test message has come, and copies cannot be sent", "queue_id", m.Envelope.QueueID, "err", err)
+		event.TestFailed.Log(g.Log, event.QueueID(m.Envelope.QueueID), event.Err(err))
 	} else {
-		g.Log.Info("a test message has come, and copies can be sent", "queue_id", m.Envelope.QueueID)
+		event.TestDone.Log(g.Log, event.QueueID(m.Envelope.QueueID))
 	}
 	return mail.Reject("5.7.0", TestReply(token, err == nil), err)
 }

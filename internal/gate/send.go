@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
 )
 
 // send brings the copies on their way.
-func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity outbox.Identity, copies []sealedCopy, refused []Decision) (*mail.Edit, error) {
+func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity outbox.Identity, copies []sealedCopy, refused []Decision,
+	accepted *acceptances) (*mail.Edit, error) {
 	if len(copies) == 1 && len(refused) == 0 && spelledOnce(m.Envelope.Recipients)(copies[0].to) {
 		// One copy needs nothing but the message itself, unless an earlier try has sent it already: the end of an attempt
 		// then sees to it that what cannot be told from this message is left out only once.
@@ -36,7 +38,7 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 	}
 	outgoing := make([]outbox.Copy, len(leave))
 	for i, c := range leave {
-		outgoing[i] = c.outgoing(m)
+		outgoing[i] = accepted.listen(g, m, c.outgoing(m))
 	}
 	if len(outgoing) > 0 && !attempt.Any() {
 		// The MTA looks at the size of the message itself only when the others have left.
@@ -72,7 +74,7 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 // are left out.
 func (g *Gate) sendAll(ctx context.Context, m *mail.Message, plan *Plan, attempt *outbox.Attempt, copies []outbox.Copy) (failed []undelivered, err error) {
 	leftOut := func(to mail.Recipient, refusal *mail.Failure) {
-		g.Log.Warn("the MTA refuses a copy", "queue_id", m.Envelope.QueueID, "to", to.Addr.String(), "err", refusal)
+		g.tell(event.CopyFailed, m, event.To(to.Addr), event.Err(refusal))
 		failed = append(failed, undelivered{to, refusal})
 	}
 	for ; len(copies) > 0 && !attempt.Any(); copies = copies[1:] {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
 )
@@ -104,6 +105,6 @@ func (g *Gate) keepTogether(ctx context.Context, m *mail.Message, plan *Plan, id
 }
 
 func (g *Gate) logApart(env *mail.Envelope, why *mail.Failure) {
-	g.Log.Info("message refused: it is to be encrypted to all of its recipients or to none", "queue_id", env.QueueID,
-		"from", env.Sender.String(), "recipients", len(env.Recipients), "why", why.Text)
+	event.MessageApart.Log(g.Log, event.QueueID(env.QueueID), event.From(env.Sender), event.Count(int64(len(env.Recipients))),
+		event.Why(answerTo(why)))
 }

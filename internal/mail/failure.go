@@ -15,16 +15,22 @@ type Failure struct {
 	Enhanced string
 	// Text is one sentence for a person, or several lines joined by LF.
 	Text string
+	// Quotes says that Text may quote the message, as filters do that refuse one for its content. The log does not have it then.
+	Quotes bool
 	// Err is the cause, nil if there is none beside the text.
 	Err error
 }
 
 // Error returns reply and cause, for the log.
 func (f *Failure) Error() string {
-	if f.Err != nil {
-		return fmt.Sprintf("%d %s %s: %v", f.Code, f.Enhanced, f.Text, f.Err)
+	text := f.Text
+	if f.Quotes {
+		text = "(the mail server's words about the content are in its own log alone)"
 	}
-	return fmt.Sprintf("%d %s %s", f.Code, f.Enhanced, f.Text)
+	if f.Err != nil {
+		return fmt.Sprintf("%d %s %s: %v", f.Code, f.Enhanced, text, f.Err)
+	}
+	return fmt.Sprintf("%d %s %s", f.Code, f.Enhanced, text)
 }
 
 // Unwrap returns the cause.

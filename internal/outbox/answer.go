@@ -98,7 +98,7 @@ func (d *dialogue) silent() error {
 		return nil
 	}
 	if _, err := d.reply(commandTimeout, 250); err != nil {
-		return err
+		return aboutText(err)
 	}
 	return broken(errors.New("it has replied before the final dot"))
 }

@@ -28,6 +28,9 @@ type Copy struct {
 	Sealed bool
 	// Class is the same for copies that cost less when they are written together than with others in between.
 	Class int
+	// Accepted is called, if it is there, when the MTA has put the copy into its queue, with what it said. The copy may not be on
+	// record yet. It is called from a goroutine of the outbox's own, and does not block.
+	Accepted func(reply string)
 
 	size int64 // of header and body in octets, 0 if it was not checked
 }

@@ -188,13 +188,22 @@ func judge(code int, text string, expected int) error {
 	return refusal(code, text)
 }
 
-// queued waits for the reply to the final dot, and leaves it in the socket. It returns its size.
-func (d *dialogue) queued() (size int, err error) {
+// queued waits for the reply to the final dot, and leaves it in the socket.
+func (d *dialogue) queued() (answer, error) {
 	a, err := d.await(queueTimeout)
 	if err != nil {
-		return 0, broken(err)
+		return answer{}, broken(err)
 	}
-	return a.size, judge(a.code, a.text, 250)
+	return a, aboutText(judge(a.code, a.text, 250))
+}
+
+// aboutText marks the MTA's words about a text that it has seen, which may quote it.
+func aboutText(err error) error {
+	var refusal *mail.Failure
+	if errors.As(err, &refusal) {
+		refusal.Quotes = true
+	}
+	return err
 }
 
 // refusal makes a Failure of a reply. Its text is the MTA's own, about an envelope that the client knows. What is about

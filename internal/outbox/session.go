@@ -106,10 +106,15 @@ func (s *session) send(ctx context.Context, c Copy, ready func(octets int) (forg
 	if err := t.end(); err != nil {
 		return fmt.Errorf("send a copy: %w", err)
 	}
-	if s.answered, err = s.queued(); err != nil {
+	a, err := s.queued()
+	s.answered = a.size
+	if err != nil {
 		return fmt.Errorf("send a copy: %w", err)
 	}
 	s.rested = true
+	if c.Accepted != nil {
+		c.Accepted(a.text)
+	}
 	return nil
 }
 

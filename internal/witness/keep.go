@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sealmilter/internal/event"
 )
 
 // A new witness is started after shortestPause, twice as long when that one ends soon as well, and at most after longestPause.
@@ -31,8 +33,7 @@ func (w *Witness) keep(ctx context.Context, l *line, err error) {
 		if ctx.Err() != nil {
 			return
 		}
-		w.options.Log.Error("the witness of this process has ended and is started again; until then, a crash may repeat a copy that "+
-			"is on its way to the mail server", "err", err, "pause", pause)
+		event.WitnessEnded.Log(w.options.Log, event.Err(err), event.Pause(pause))
 		if w.options.Wait(ctx, pause) != nil {
 			return
 		}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"sealmilter/internal/event"
 )
 
 const (
@@ -40,10 +42,10 @@ func (b *bequest) settle(ctx context.Context, claims *os.File, duty Duty) error 
 	if len(due) == 0 {
 		return nil
 	}
-	duty.Log.Warn("the milter has ended in the middle of messages; the witness records which of their copies are sent", "cases", len(due))
+	event.WitnessDue.Log(duty.Log, event.Count(int64(len(due))))
 	e := &executor{duty: duty, claims: claims, waiting: slices.Clone(due)}
 	if err := e.hold(); err != nil {
-		duty.Log.Error("messages stay claimed until the witness ends", "err", err)
+		event.WitnessHolds.Log(duty.Log, event.Err(err))
 	}
 	err := e.patiently(ctx, func(ctx context.Context) (err error) {
 		e.ledger, err = duty.Open(ctx, b.text)
@@ -113,7 +115,7 @@ func (e *executor) execute(ctx context.Context, l *legacy) (err error) {
 	e.mu.Lock()
 	e.waiting = slices.DeleteFunc(e.waiting, func(other *legacy) bool { return other == l })
 	e.mu.Unlock()
-	e.duty.Log.Info("settled what the milter was doing", "recorded", accepted && err == nil, "copies", len(l.record.Copies), "err", err)
+	event.WitnessSettled.Log(e.duty.Log, event.Recorded(accepted && err == nil), event.Count(int64(len(l.record.Copies))), event.Err(err))
 	return errors.Join(err, e.hold())
 }
 
@@ -141,7 +143,7 @@ func (e *executor) renew(ctx context.Context) {
 		e.mu.Unlock()
 		for _, m := range messages {
 			if kept, err := e.ledger.KeepClaim(ctx, m); ctx.Err() == nil && (err != nil || !kept) {
-				e.duty.Log.Warn("another host may take over a message while a copy of it is on its way", "kept", kept, "err", err)
+				event.WitnessOverrun.Log(e.duty.Log, event.Err(err))
 			}
 		}
 	}
