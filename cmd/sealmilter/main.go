@@ -73,7 +73,8 @@ func newRoot() (*cobra.Command, *bool) {
 	}
 	root.PersistentFlags().StringP("config", "c", "", "configuration `FILE` (default \""+config.DefaultFile+"\", or the built-in defaults where that is missing)")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(), newCheck(), newExplain(), newKeys(), newSetup(), newStore(), newDemo(), newVersion(), newMan(), newWitness())
+	root.AddCommand(newServe(), newCheck(), newExplain(), newKeys(), newSetup(), newStore(), newLog(), newDemo(), newVersion(), newMan(),
+		newWitness())
 	begun(root, &started)
 	return root, &started
 }

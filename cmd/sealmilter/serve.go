@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -65,7 +64,11 @@ where somebody sees it.`,
 }
 
 func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error {
-	log := newLogger(cmd.ErrOrStderr(), i.config.Log)
+	recent := event.NewRecent(recentCopies, recentProblems)
+	log, err := newLogger(cmd.ErrOrStderr(), i.config.Log, i.config.State, recent.Add)
+	if err != nil {
+		return err
+	}
 	slog.SetDefault(log) // the milter library logs there
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -197,12 +200,4 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 // ready says whether a message could be handled now.
 func (i *installation) ready(ctx context.Context) error {
 	return i.store.Ping(ctx)
-}
-
-func newLogger(w io.Writer, c config.Log) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.Level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }

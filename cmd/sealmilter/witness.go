@@ -26,15 +26,21 @@ func newWitness() *cobra.Command {
 		Args:   cobra.NoArgs,
 	}
 	format := cmd.Flags().String("log", "", "as [log] format")
+	addresses := cmd.Flags().String("addresses", "", "as [log] addresses")
+	state := cmd.Flags().String("state", "", "as state")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		// Who stops the service signals all of its processes, and a watchdog of systemd does so with SIGABRT. This one ends with
 		// the milter, and not before it; and the log may have no reader any more.
 		signal.Ignore(syscall.SIGHUP, syscall.SIGABRT, syscall.SIGPIPE)
 		conn, claims := witness.Inherited()
+		log, err := newLogger(cmd.ErrOrStderr(), config.Log{Format: *format, Addresses: config.LogAddresses(*addresses)}, *state, nil)
+		if err != nil {
+			return err
+		}
 		return witness.Attend(context.WithoutCancel(cmd.Context()), conn, claims, witness.Duty{
 			Open: openLedger,
 			Hold: store.HoldClaims,
-			Log:  newLogger(cmd.ErrOrStderr(), config.Log{Format: *format}),
+			Log:  log,
 			Wait: wait,
 		})
 	}
@@ -68,6 +74,6 @@ func (i *installation) startWitness(log *slog.Logger) (*witness.Witness, error) 
 		Note:   note,
 		Log:    log,
 		Wait:   wait,
-		Spawn:  witness.Spawner(witnessCommand, "--log="+i.config.Log.Format),
+		Spawn:  witness.Spawner(witnessCommand, "--log="+i.config.Log.Format, "--addresses="+string(i.config.Log.Addresses), "--state="+i.config.State),
 	}), nil
 }

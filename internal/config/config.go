@@ -298,7 +298,19 @@ type Log struct {
 	// Format is "text" or "json".
 	Format string
 	Level  slog.Level
+	// Addresses says how the log has addresses, logins, fingerprints and Message-IDs.
+	Addresses LogAddresses
 }
+
+// LogAddresses is how the log has addresses. The zero value is none of the choices, and hides them.
+type LogAddresses string
+
+// The choices for addresses in the log.
+const (
+	PlainAddresses  LogAddresses = "plain"
+	HashedAddresses LogAddresses = "hashed" // tokens in their place
+	HashedLocals    LogAddresses = "domain" // tokens that leave the domain readable
+)
 
 // Default returns what holds for every key that the file does not set.
 func Default() *Config {
@@ -332,6 +344,6 @@ func Default() *Config {
 			Autocrypt: true, Gossip: true, OpenPGP: true},
 		Limits: Limits{Message: 50 << 20, InFlight: 512 << 20, Recipients: maxRecipients, Connections: 1000,
 			Duration: 9 * time.Minute},
-		Log: Log{Format: "text", Level: slog.LevelInfo},
+		Log: Log{Format: "text", Level: slog.LevelInfo, Addresses: PlainAddresses},
 	}
 }

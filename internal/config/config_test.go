@@ -116,7 +116,7 @@ func TestLoad(t *testing.T) {
 		Headers: config.Headers{Strip: []string{}, Confidentiality: config.Shy, LegacyDisplay: true, PreferEncrypt: true,
 			OpenPGPURL: "https://keys.example/{fingerprint}.asc"},
 		Limits: config.Limits{Message: 1000, InFlight: 1 << 30, Recipients: 16, Connections: 20, Duration: 90 * time.Second},
-		Log:    config.Log{Format: "json", Level: -4},
+		Log:    config.Log{Format: "json", Level: -4, Addresses: config.HashedAddresses},
 	}
 	if info, err := os.Stat("testdata/full.toml"); err != nil || !c.Changed.Equal(info.ModTime()) {
 		t.Errorf("changed at %v, %v", c.Changed, err)

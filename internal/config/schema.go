@@ -102,6 +102,7 @@ func (c *Config) fields() reader {
 		field{"log", table(
 			field{"format", word(&c.Log.Format, "text", "json")},
 			field{"level", text(&c.Log.Level, "one of debug, info, warn, error", parseLevel)},
+			field{"addresses", word(&c.Log.Addresses, PlainAddresses, HashedAddresses, HashedLocals)},
 		)},
 	)
 }

@@ -7,9 +7,6 @@ import (
 	"slices"
 )
 
-// OtherName is the event of lines that are logged by libraries.
-const OtherName = "other"
-
 // namer gives a name to lines without one, and hides what is to be hidden. All lines of a logger go through it, also those
 // that are no events of this package.
 type namer struct {
@@ -40,7 +37,7 @@ func (n *namer) Handle(ctx context.Context, r slog.Record) error {
 	}
 	out := slog.NewRecord(r.Time, r.Level, message, r.PC)
 	if !named {
-		out.AddAttrs(slog.String(NameKey, OtherName))
+		out.AddAttrs(slog.String(NameKey, Other.name))
 	}
 	r.Attrs(func(a slog.Attr) bool {
 		out.AddAttrs(n.attr(a, known))

@@ -25,4 +25,4 @@ var (
 )
 
 // Other is for lines that libraries log.
-var Other = Kind{OtherName, slog.LevelInfo, "", nil, "See the line: it comes from a library."}
+var Other = Kind{"other", slog.LevelInfo, "", nil, "See the line: it comes from a library."}
