@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 	"sealmilter/internal/outbox"
 	"sealmilter/keys"
 )
@@ -21,8 +22,7 @@ func (i *installation) reload(cmd *cobra.Command, out *outbox.Outbox, log *slog.
 	changed := c.KeepUntilRestart(i.config)
 	next, err := i.start(c, out, log, observer)
 	if err == nil && len(changed) > 0 {
-		log.Warn("some settings that have changed need a restart, and stay as they were until then: systemctl restart "+serviceName,
-			"settings", strings.Join(changed, ", "))
+		event.NeedsRestart.Log(log, event.Settings(strings.Join(changed, ", ")))
 	}
 	return next, c, err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 	"sealmilter/internal/systemd"
 	"sealmilter/milter"
 )
@@ -107,7 +108,7 @@ func (s *supervisor) stopping() {
 // heard logs that the manager could not be told something.
 func (s *supervisor) heard(err error) {
 	if err != nil {
-		s.log.Warn("the service manager does not hear", "err", err)
+		event.ManagerDeaf.Log(s.log, event.Err(err))
 	}
 }
 
@@ -123,7 +124,7 @@ func (s *supervisor) run(ctx context.Context) {
 	for wait(ctx, every) == nil {
 		if s.manager.Watchdog() > 0 {
 			if err := s.alive(ctx, s.manager.Watchdog()/4); err != nil {
-				s.log.Error("the daemon does not live as it should; the service manager will start it anew", "err", err)
+				event.Stuck.Log(s.log, event.Err(err))
 				continue
 			}
 			s.heard(s.manager.Alive())

@@ -13,7 +13,7 @@ func All() []Kind {
 		ArchiveUnusable, ArchiveExpiring,
 		OfferRefused, ProgramRefused, StrangerInside, Crowded, StrangersCrowd, AcceptFails, MTAWent, MTANotTaking, MTANotGiving, MTANotGreeting,
 		MTASilent, ConnectionBroke, Panicked, InternalError, NotTaken, GivenUp, TimeUp,
-		Serving, Draining, Stopped, Reloaded, ReloadRefused, WebEnded, WebTrouble, LedgerSwept, LedgerNotSwept,
+		Serving, Draining, Stopped, Reloaded, ReloadRefused, NeedsRestart, ManagerDeaf, Stuck, WebEnded, WebTrouble, LedgerSwept, LedgerNotSwept,
 		WitnessDue, WitnessHolds, WitnessSettled, WitnessOverrun, WitnessEnded,
 		Other,
 	}

@@ -58,6 +58,7 @@ const (
 	until       = "until"
 	days        = "days"
 	recorded    = "recorded"
+	settings    = "settings"
 )
 
 // Attributes returns what the attributes of events mean.
@@ -106,6 +107,7 @@ func Attributes() []Attribute {
 		{until, "until when it is valid now"},
 		{days, "in how many days it expires"},
 		{recorded, "whether the copies are on record as sent"},
+		{settings, "settings of the configuration"},
 	}
 }
 
@@ -187,6 +189,7 @@ func Expires(t time.Time) slog.Attr     { return slog.Time(expires, t) }
 func Until(t time.Time) slog.Attr       { return slog.Time(until, t) }
 func Days(n int) slog.Attr              { return slog.Int(days, n) }
 func Recorded(yes bool) slog.Attr       { return slog.Bool(recorded, yes) }
+func Settings(names string) slog.Attr   { return slog.String(settings, names) }
 
 // Err is left out if it is nil.
 func Err(e error) slog.Attr { return slog.Any(errText, e) }

@@ -9,6 +9,9 @@ var (
 	Stopped        = Kind{"serve.stopped", slog.LevelInfo, "stopped", nil, ""}
 	Reloaded       = Kind{"config.reloaded", slog.LevelInfo, "configuration reloaded", []string{mode}, ""}
 	ReloadRefused  = Kind{"config.refused", slog.LevelError, "configuration not reloaded; the old one stays", []string{errText}, "Mend what `err` names, and reload again. `sealmilter check` reads the file, too."}
+	NeedsRestart   = Kind{"config.needs-restart", slog.LevelWarn, "some settings that have changed need a restart, and stay as they were until then", []string{settings}, "`systemctl restart sealmilter`"}
+	ManagerDeaf    = Kind{"systemd.deaf", slog.LevelWarn, "the service manager does not hear", []string{errText}, "See `err`."}
+	Stuck          = Kind{"serve.stuck", slog.LevelError, "the daemon does not live as it should; the service manager will start it anew", []string{errText}, "Report it with the lines before it. Messages in work are tried again by their clients."}
 	WebEnded       = Kind{"web.ended", slog.LevelError, "a web listener ended", []string{listen, errText}, "See `err`, and restart the service."}
 	WebTrouble     = Kind{"web.trouble", slog.LevelWarn, "a web client was not served", []string{errText}, "Nothing, if it is seldom."}
 	LedgerSwept    = Kind{"ledger.swept", slog.LevelDebug, "deleted old records of sent copies", []string{count}, ""}
