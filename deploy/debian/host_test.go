@@ -22,17 +22,17 @@ import (
 
 const sources = "../.."
 
-// host is a throw-away Debian with Postfix.
+// host is a throw-away Debian.
 type host struct {
 	*lab.Host
 	ctx context.Context
 }
 
-func startHost(t *testing.T) *host {
+func startHost(t *testing.T, packages ...string) *host {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	t.Cleanup(cancel)
-	h, err := lab.StartHost(ctx, lab.HostConfig{Name: "mail.example.org", Packages: []string{"postfix", "ca-certificates"}, Progress: os.Stderr})
+	h, err := lab.StartHost(ctx, lab.HostConfig{Name: "mail.example.org", Packages: packages, Progress: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func (h *host) everything(t *testing.T) string {
 // is a secret key.
 func TestPurgeIsClean(t *testing.T) {
 	t.Parallel()
-	h := startHost(t)
+	h := startHost(t, "postfix", "ca-certificates")
 	h.packages(t)
 	h.run(t, "mkdir -p /usr/local/bin && rm -f /etc/.pwd.lock")
 	before := h.everything(t)
@@ -196,7 +196,7 @@ true
 // removes it.
 func TestPackage(t *testing.T) {
 	t.Parallel()
-	h := startHost(t)
+	h := startHost(t, "postfix", "ca-certificates")
 	h.packages(t)
 	if err := os.MkdirAll(h.Path("/run/systemd/system"), 0o755); err != nil {
 		t.Fatal(err)
@@ -250,12 +250,25 @@ func TestPackage(t *testing.T) {
 // TestRemoveWired removes the package all the same, as the administrator was told.
 func TestRemoveWired(t *testing.T) {
 	t.Parallel()
-	h := startHost(t)
+	h := startHost(t, "postfix", "ca-certificates")
 	h.packages(t)
 	h.run(t, "dpkg -i /root/1.deb && echo 'smtpd_milters = inet:127.0.0.1:8894' >>/etc/postfix/main.cf")
 	h.fails(t, "dpkg -r sealmilter", "not removed, because postfix still asks it")
 	h.run(t, "SEALMILTER_REMOVE_WIRED=yes dpkg -r sealmilter 2>&1", "removed while postfix still asks it")
 	h.run(t, "! ls /usr/bin/sealmilter 2>&1; postconf -h smtpd_milters", "inet:127.0.0.1:8894")
+}
+
+// TestSendmail wires sendmail with the package, which then cannot be removed before that is taken back.
+func TestSendmail(t *testing.T) {
+	t.Parallel()
+	h := startHost(t, "sendmail-bin", "sendmail-cf")
+	h.packages(t)
+	// The certificates of authorities are not on this host.
+	h.run(t, "dpkg --force-depends -i /root/1.deb", "sealmilter setup sendmail --dry-run")
+	h.run(t, "sealmilter setup sendmail", "the unit of the package", "ok       sendmail local programs")
+	h.fails(t, "dpkg -P sealmilter", "not removed, because sendmail still asks it", "sealmilter setup sendmail --undo")
+	h.run(t, "sealmilter setup sendmail --undo && dpkg -P sealmilter")
+	h.run(t, "! ls /usr/bin/sealmilter /etc/sealmilter /var/lib/sealmilter 2>&1 | grep -v 'No such file' && ! grep -i sealmilter /etc/mail/sendmail.* /etc/mail/submit.*")
 }
 
 // migrations returns the paths of the steps of the schema.
