@@ -30,6 +30,7 @@ func (s *Server) admits(c *conn) (user string, admitted bool) {
 
 // refuse logs that a program spoke which may not.
 func (s *Server) refuse(c *conn, user string) {
+	s.observer().Refused(Stranger)
 	if missed, due := s.seldom.due("stranger " + user); due {
 		event.ProgramRefused.Log(c.log, event.User(user), event.Missed(int64(missed)))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
+	"time"
 
 	lib "github.com/emersion/go-milter"
 
@@ -27,7 +28,7 @@ func (s *session) Helo(string, *lib.Modifier) (lib.Response, error) {
 // leave the message in its maildrop and try again for ever, without a word to the sender.
 func (s *session) MailFrom(string, *lib.Modifier) (lib.Response, error) {
 	ctx, cancel := context.WithCancel(s.event.ctx)
-	tx := &transaction{ctx: ctx, cancel: cancel, env: s.envelope(), limits: s.limits}
+	tx := &transaction{ctx: ctx, cancel: cancel, env: s.envelope(), limits: s.limits, outcome: Abandoned}
 	s.tx = tx
 	var err error
 	if tx.env.Sender, err = sender(s.event.data()); err == nil {
@@ -44,10 +45,12 @@ func (s *session) MailFrom(string, *lib.Modifier) (lib.Response, error) {
 	case err != nil && tx.env.NonSMTP:
 		tx.fail(s.failure(err))
 	case err != nil:
-		answer := refusal(s.failure(err))
+		failure := s.failure(err)
+		tx.outcome = refusedBy(failure)
 		s.endMessage()
-		return answer, nil
+		return refusal(failure), nil
 	case tx.handler == nil:
+		tx.outcome = Untouched
 		s.endMessage()
 		return reply{code: lib.ActAccept}, nil
 	}
@@ -65,6 +68,7 @@ func (s *session) RcptTo(string, *lib.Modifier) (lib.Response, error) {
 	case tx.failure != nil:
 		return reply{code: lib.ActContinue}, nil
 	}
+	began := time.Now()
 	to, err := recipient(s.event.data())
 	switch {
 	case err != nil:
@@ -76,11 +80,15 @@ func (s *session) RcptTo(string, *lib.Modifier) (lib.Response, error) {
 		}
 	}
 	switch {
-	case err != nil && tx.env.NonSMTP:
-		tx.fail(s.failure(err))
 	case err != nil:
-		return refusal(s.failure(err)), nil
+		failure := s.failure(err)
+		s.observer.Recipient(refusedBy(failure), time.Since(began))
+		if !tx.env.NonSMTP {
+			return refusal(failure), nil
+		}
+		tx.fail(failure)
 	default:
+		s.observer.Recipient(Accepted, time.Since(began))
 		tx.accepted = append(tx.accepted, to.Raw)
 		tx.env.Recipients = append(tx.env.Recipients, to)
 	}
@@ -115,6 +123,7 @@ func (s *session) Body(*lib.Modifier) (lib.Response, error) {
 		return refusal(errSequence), nil
 	}
 	defer s.endMessage()
+	tx.content = time.Now()
 	// The protocol lets the last part of the body come with the event. The library drops it.
 	if last := s.event.data(); len(last) > 0 {
 		tx.addChunk(last)
@@ -122,7 +131,7 @@ func (s *session) Body(*lib.Modifier) (lib.Response, error) {
 	s.identifySubmitter()
 	m, err := tx.whole()
 	if err != nil {
-		return refusal(s.failure(err)), nil
+		return s.refuseMessage(err), nil
 	}
 	var made handover
 	err = s.work(true, s.answerBy, func(ctx context.Context) error {
@@ -133,7 +142,7 @@ func (s *session) Body(*lib.Modifier) (lib.Response, error) {
 	edit := made.take()
 	defer done(edit)
 	if err != nil {
-		return refusal(s.failure(err)), nil
+		return s.refuseMessage(err), nil
 	}
 	out := s.buffers.packets(s.conn.send)
 	var answer reply
@@ -149,10 +158,18 @@ func (s *session) Body(*lib.Modifier) (lib.Response, error) {
 	})
 	if err != nil {
 		s.buffers.release(out)
-		return refusal(s.failure(err)), nil
+		return s.refuseMessage(err), nil
 	}
 	s.conn.held = out // The answer goes with it.
+	tx.outcome = Accepted
 	return answer, nil
+}
+
+// refuseMessage answers the end of a message with a failure.
+func (s *session) refuseMessage(err error) lib.Response {
+	failure := s.failure(err)
+	s.tx.outcome = refusedBy(failure)
+	return refusal(failure)
 }
 
 // tooManyRecipients asks a client to send the message to the others by itself (RFC 5321, section 4.5.3.1.10). Behind

@@ -78,7 +78,7 @@ func (s *Server) newSession(c *conn) *session {
 	return &session{
 		conn: c, begin: s.Begin, limits: &s.limits, buffers: &s.buffers, times: c.times, log: c.log,
 		macros: make(macros), users: s.Users, become: func(k kind) bool { return s.become(c, k) },
-		greetBy: time.Now().Add(c.times.greeting),
+		greetBy: time.Now().Add(c.times.greeting), observer: s.observer(), stuck: &s.stuck,
 	}
 }
 

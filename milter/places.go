@@ -93,6 +93,7 @@ func (s *Server) crowded(c *conn, k kind) {
 	if k == unknown {
 		what = event.StrangersCrowd
 	}
+	s.observer().Refused(NoPlace)
 	if missed, due := s.seldom.due(what.Name()); due {
 		what.Log(c.log, event.Limit(int64(s.most(k))), event.Missed(int64(missed)))
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -66,6 +67,8 @@ type Server struct {
 	// InFlight, if set, is told of every change of what MaxInFlight limits, in octets. The calls come one after the other,
 	// from the goroutines of the messages, which wait for them.
 	InFlight func(octets int64)
+	// Observer, if set, is told what becomes of connections and messages.
+	Observer Observer
 
 	// GreetingTime limits the time from the connection to the end of the option negotiation, and to the first event.
 	GreetingTime time.Duration
@@ -98,6 +101,7 @@ type Server struct {
 	limits    limits
 	buffers   buffers
 	seldom    seldom
+	stuck     atomic.Int64 // messages that were given up, and whose handlers still run
 }
 
 // Serve accepts connections until the listener fails or Shutdown is called, and closes the listener. It waits when the
@@ -193,6 +197,7 @@ func (s *Server) start(nc net.Conn) {
 	if addr := nc.RemoteAddr().String(); addr != "" && addr != "@" {
 		log = log.With(event.MTA(addr))
 	}
+	s.observer().Connected()
 	c := newConn(nc, s.times(), log)
 	s.mu.Lock()
 	defer s.mu.Unlock()

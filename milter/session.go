@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	lib "github.com/emersion/go-milter"
@@ -49,6 +50,8 @@ type session struct {
 	// recipientsHeld is how many octets of the budget the recipients have taken.
 	recipientsHeld int64
 	worker         worker
+	observer       Observer
+	stuck          *atomic.Int64 // that of the server
 	// stray gets the result of a handler that was given up. The connection ends then, and what the message holds is kept
 	// until that handler has returned.
 	stray <-chan error
@@ -208,6 +211,11 @@ func (s *session) endMessage() {
 	if s.tx == nil || s.stray != nil {
 		return
 	}
+	var took time.Duration
+	if !s.tx.content.IsZero() {
+		took = time.Since(s.tx.content)
+	}
+	s.observer.Message(s.tx.outcome, took)
 	s.tx.cancel()
 	s.tx.release()
 	s.limits.budget.give(s.recipientsHeld)
@@ -219,6 +227,7 @@ func (s *session) finish() {
 	if s.stray != nil {
 		<-s.stray
 		s.stray = nil
+		s.stuck.Add(-1)
 	}
 	s.endMessage()
 	s.worker.end()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"sealmilter/internal/mail"
 )
@@ -47,6 +48,10 @@ type transaction struct {
 	body     intake
 	size     int64 // octets of header and body, and of the room that is made for them
 	limits   *limits
+
+	// outcome is what became of the message, Abandoned until it has an answer, and content when the last of it had come.
+	outcome Outcome
+	content time.Time
 
 	// failure is the answer at the end of message, once it is known. Nothing more is kept then.
 	failure *mail.Failure

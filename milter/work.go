@@ -64,6 +64,7 @@ func (s *session) work(progress bool, by time.Time, f func(context.Context) erro
 			ended, grace = nil, time.After(s.times.grace)
 		case <-grace:
 			s.stray = done
+			s.stuck.Add(1)
 			event.GivenUp.Log(s.logger(), event.Why(context.Cause(ctx).Error()), event.Seconds(s.times.grace))
 			return s.worked(ctx, errSlow)
 		case <-ticker.C:
