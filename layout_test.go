@@ -42,11 +42,12 @@ var imports = map[string][]string{
 	"keys":                  {"internal/mail", "internal/store", "internal/event", "crypto"},
 	"internal/outbox":       {"internal/mail", "internal/store"},
 	"internal/wiring":       {"internal/mail", "internal/config", "deploy/postfix", "deploy/sendmail"},
+	"internal/status":       {"internal/mail", "internal/event", "crypto", "keys"},
 	"internal/gate":         {"internal/mail", "internal/config", "internal/event", "internal/outbox", "crypto", "crypto/pgpmime", "keys"},
 	"cmd/sealmilter": {"internal/mail", "internal/config", "internal/gate", "internal/lab", "internal/outbox",
 		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy", "deploy/postfix",
 		"deploy/sendmail", "internal/coredump", "internal/localuser", "internal/event", "internal/manual",
-		"internal/systemd", "internal/wiring", "internal/witness"},
+		"internal/status", "internal/systemd", "internal/wiring", "internal/witness"},
 
 	"internal/lab/campaign":     {"internal/lab", "deploy/postfix"},
 	"internal/lab/campaign/run": {"internal/lab", "internal/lab/campaign"},

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -133,10 +134,10 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 		name, setting, address string
 		handler                http.Handler
 	}{
-		{"admin", "admin", i.config.Admin, withInForce(newAdmin(i.ready, counts.handler()), func() *config.Config { return current.Load().Config })},
+		{"admin", "admin", i.config.Admin, i.withStatus(cmd, withInForce(newAdmin(i.ready, counts.handler()), func() *config.Config { return current.Load().Config }), current.Load, log)},
 		{"publish", "publish.listen", i.config.Publish.Listen, keys.NewWKDHandler(i.senders)},
 	} {
-		w, err := listenFor(manager, web.name, web.setting, web.address, func() (net.Listener, error) {
+		w, err := listenFor(manager, web.name, web.setting, strings.TrimPrefix(web.address, "unix:"), func() (net.Listener, error) {
 			return listenWeb(web.setting, web.address)
 		})
 		if err != nil {

@@ -7,11 +7,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/net/netutil"
 
 	"sealmilter/internal/event"
+	"sealmilter/milter"
 )
 
 // webServer serves HTTP on one of the daemon's own listeners.
@@ -21,9 +24,20 @@ type webServer struct{ server *http.Server }
 // must not keep the MTA out.
 const maxWebConnections = 200
 
-// listenWeb opens the address of a setting, so that a taken one is an error of the start.
+// listenWeb opens the address of a setting, so that a taken one is an error of the start. It is host:port, or a Unix socket
+// after "unix:" that only this user and root can open: the group, which the milter's socket lets in, is the mail server's.
 func listenWeb(setting, address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
+	listen := func() (net.Listener, error) { return net.Listen("tcp", address) }
+	socket, found := strings.CutPrefix(address, "unix:")
+	if found {
+		listen = func() (net.Listener, error) { return milter.Listen(address) }
+	}
+	l, err := listen()
+	if err == nil && found {
+		if err = os.Chmod(socket, 0o600); err != nil {
+			l.Close()
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w; set %s to another address, or to \"\"", err, setting)
 	}

@@ -22,7 +22,7 @@ type Config struct {
 	State string
 	// Database is the URL of a PostgreSQL database, or empty: the built-in SQLite database in State.
 	Database string
-	// Admin is host:port of the health checks and metrics, "" for none.
+	// Admin is host:port of the health checks, metrics and the status page, or a Unix socket after "unix:"; "" for none.
 	Admin string
 
 	Policy  Policy
@@ -33,6 +33,7 @@ type Config struct {
 	Headers Headers
 	Limits  Limits
 	Log     Log
+	Status  Status
 }
 
 // Listen is a network and an address as [net.Listen] takes them: "tcp" or "unix".
@@ -311,6 +312,14 @@ const (
 	HashedAddresses LogAddresses = "hashed" // tokens in their place
 	HashedLocals    LogAddresses = "domain" // tokens that leave the domain readable
 )
+
+// Status is about the status page on the admin listener.
+type Status struct {
+	// TokenFile holds the token that opens it; "" for none. Without one it is served on a Unix socket only.
+	TokenFile string
+	// Hosts are names under which browsers reach it, beside IP addresses and "localhost".
+	Hosts []string
+}
 
 // Default returns what holds for every key that the file does not set.
 func Default() *Config {

@@ -31,6 +31,7 @@ func TestExample(t *testing.T) {
 	want.Senders.Logins = map[string][]mail.Pattern{}
 	want.Policy.Request.Subject = map[string]config.Mode{}
 	want.Policy.Aliases = []mail.Pattern{}
+	want.Status.Hosts = []string{}
 	want.Keys.Private, want.Keys.Map = []netip.Prefix{}, map[string]string{}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("the example gives\n%+v\nwant the defaults\n%+v", c, want)
@@ -40,7 +41,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Every key is in an error about an unknown one.
-	for _, table := range []string{"", "[policy]", "[policy.request]", "[senders]", "[keys]", "[keys.wkd]", "[keys.vks]", "[keys.hkp]", "[keys.ldap]", "[publish]", "[crypto]", "[headers]", "[limits]", "[log]"} {
+	for _, table := range []string{"", "[policy]", "[policy.request]", "[senders]", "[keys]", "[keys.wkd]", "[keys.vks]", "[keys.hkp]", "[keys.ldap]", "[publish]", "[crypto]", "[headers]", "[limits]", "[log]", "[status]"} {
 		_, err := config.Parse("x", []byte(table+"\nno_such_key = 1\n"))
 		_, keys, found := strings.Cut(err.Error(), "(keys: ")
 		if !found {
@@ -66,6 +67,8 @@ func TestLoad(t *testing.T) {
 		MTAUsers: []string{"root", "mta"},
 		State:    "testdata/state",
 		Database: "postgres://db.example/keys",
+		Admin:    "unix:testdata/run/admin.sock",
+		Status:   config.Status{TokenFile: "testdata/token", Hosts: []string{"mx.example.org"}},
 		Policy: config.Policy{
 			Mode: config.Require,
 			Rules: []config.Rule{

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 // DefaultFile is read where no file is named.
@@ -66,11 +67,14 @@ func Parse(file string, b []byte) (*Config, error) {
 		return nil, err
 	}
 	c.State = beside(file, c.State)
-	for _, path := range []*string{&c.Senders.PassphraseFile, &c.Keys.CAFile, &c.Keys.LDAP.PasswordFile, &c.Keys.SMIME, &c.Crypto.ArchiveCertificate} {
+	for _, path := range []*string{&c.Senders.PassphraseFile, &c.Keys.CAFile, &c.Keys.LDAP.PasswordFile, &c.Keys.SMIME, &c.Crypto.ArchiveCertificate, &c.Status.TokenFile} {
 		*path = beside(file, *path)
 	}
 	if c.Listen.Network == "unix" {
 		c.Listen.Address = beside(file, c.Listen.Address)
+	}
+	if socket, found := strings.CutPrefix(c.Admin, "unix:"); found {
+		c.Admin = "unix:" + beside(file, socket)
 	}
 	return c, nil
 }

@@ -18,7 +18,7 @@ func (c *Config) fields() reader {
 		field{"mta_users", list(&c.MTAUsers, wantText, parseText)},
 		field{"state", text(&c.State, wantPath, parsePath)},
 		field{"database", text(&c.Database, `a string`, parseDatabase)},
-		field{"admin", text(&c.Admin, wantHostPort+` or ""`, parseOptional(parseHostPort))},
+		field{"admin", text(&c.Admin, wantAdmin+` or ""`, parseOptional(parseAdmin))},
 		field{"policy", table(
 			field{"mode", readMode(&c.Policy.Mode)},
 			field{"rule", tables("[[policy.rule]]", c.rule)},
@@ -103,6 +103,10 @@ func (c *Config) fields() reader {
 			field{"format", word(&c.Log.Format, "text", "json")},
 			field{"level", text(&c.Log.Level, "one of debug, info, warn, error", parseLevel)},
 			field{"addresses", word(&c.Log.Addresses, PlainAddresses, HashedAddresses, HashedLocals)},
+		)},
+		field{"status", table(
+			field{"token_file", text(&c.Status.TokenFile, wantPath, parseOptional(parsePath))},
+			field{"hosts", list(&c.Status.Hosts, wantHost, parseHost)},
 		)},
 	)
 }

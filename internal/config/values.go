@@ -22,6 +22,8 @@ import (
 const (
 	wantListen    = `an address such as "inet:127.0.0.1:8894" or "unix:/run/sealmilter/milter.sock"`
 	wantHostPort  = `an address such as "127.0.0.1:10026"`
+	wantAdmin     = `an address such as "127.0.0.1:8895" or "unix:/run/sealmilter/admin.sock"`
+	wantHost      = `the name of a host such as "mx.example.org"`
 	wantPath      = `a path such as "/var/lib/sealmilter"`
 	wantPattern   = `an address, "@domain" or glob such as "*@example.org"`
 	wantPrefix    = `a network or address such as "10.0.0.0/8" or "::1"`
@@ -86,6 +88,23 @@ func parseHostPort(s string) (string, error) {
 		return "", fmt.Errorf("%q has no port between 1 and 65535", clip(s))
 	}
 	return s, nil
+}
+
+// parseAdmin reads host:port, or a Unix socket as [parseListen] does.
+func parseAdmin(s string) (string, error) {
+	if strings.HasPrefix(s, "unix:") {
+		_, err := parseListen(s)
+		return s, err
+	}
+	return parseHostPort(s)
+}
+
+// parseHost reads the name of a host without a port.
+func parseHost(s string) (string, error) {
+	if a, err := mail.ParseAddr("x@" + s); err == nil && !a.IsLiteral() {
+		return a.Domain(), nil
+	}
+	return "", fmt.Errorf("%q is not %s", clip(s), wantHost)
 }
 
 func parseDatabase(s string) (string, error) {

@@ -1,0 +1,89 @@
+package status
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// policy lets the page load its own style sheet and icon, send its own forms, and nothing else.
+const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// guarded refuses what comes from another site's page, and tells browsers to take nothing from one and to keep nothing.
+func (p *Page) guarded(next http.Handler) http.Handler {
+	crossing := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		// With "no-referrer" browsers would not say from where a form is sent.
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		switch {
+		case !p.named(r.Host):
+			p.refuse(w, r, http.StatusMisdirectedRequest,
+				"The page is not served under this name. Use an IP address or localhost, or put the name into hosts in [status] of the configuration.")
+		case crossing.Check(r) != nil:
+			p.refuse(w, r, http.StatusForbidden, "This was sent by another site's page. Nothing was changed.")
+		case p.TokenFile == "" && !p.Open:
+			p.refuse(w, r, http.StatusForbidden,
+				"The status page is off: to turn it on, write a token into a file and name it as token_file in [status] of the configuration, or let admin be a Unix socket.")
+		default:
+			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// named reports whether the Host header is one of ours. Another site can let its own name lead to this address (DNS
+// rebinding), and would then be this site for the browser; it can do so with no IP address.
+func (p *Page) named(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || host == "localhost" {
+		return true
+	}
+	return slices.ContainsFunc(p.Hosts, func(name string) bool { return strings.EqualFold(name, host) })
+}
+
+// shows lets a page be seen in a session. Without one it leads to the login.
+func (p *Page) shows(page func(http.ResponseWriter, *http.Request, *session)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s, err := p.sessionOf(w, r)
+		switch {
+		case err == nil:
+			page(w, r, s)
+		case errors.Is(err, errNoSession):
+			http.Redirect(w, r, Root+"login", http.StatusSeeOther)
+		default:
+			p.fail(w, r, err)
+		}
+	}
+}
+
+// changes lets a form be sent that has the token of the session.
+func (p *Page) changes(change func(http.ResponseWriter, *http.Request, *session)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s, err := p.findSession(r)
+		switch {
+		case err != nil && !errors.Is(err, errNoSession):
+			p.fail(w, r, err)
+		case err != nil:
+			p.refuse(w, r, http.StatusForbidden, "The session has ended. Nothing was changed. Open the page again.")
+		case r.ParseForm() != nil:
+			p.refuse(w, r, http.StatusBadRequest, "The form cannot be read. Nothing was changed.")
+		case !same(r.PostForm.Get("csrf"), s.csrf):
+			p.refuse(w, r, http.StatusForbidden, "The form is not one of this session. Nothing was changed. Open the page again.")
+		default:
+			change(w, r, s)
+		}
+	}
+}
