@@ -33,8 +33,8 @@ const (
 	token = "0123456789abcdef0123456789abcdef"
 	// hostile is an address that wants to be an attribute and a command.
 	hostile = `" onload=alert(1) '$(id)"@evil.example`
-	// hostileName wants to be a tag, and to turn the direction of what stands behind it.
-	hostileName = "<script>alert(2)</script>\u202e"
+	// hostileTag wants to be a tag, and hostileTurn to turn the direction of what stands behind it.
+	hostileTag, hostileTurn = "<script>alert(2)</script>", "\" onload=alert(2) \u202e"
 )
 
 // noon is when the tests begin.
@@ -187,7 +187,14 @@ func (h *host) hostile(age time.Duration) *crypto.Cert {
 		h.t.Fatal(err)
 	}
 	for _, id := range entity.Identities {
-		id.UserId.Id = hostileName + " <" + hostile + ">"
+		// A name with angle brackets has no address beside it that counts.
+		named, unnamed := *id.SelfSignature, *id.SelfSignature
+		entity.Identities = map[string]*openpgp.Identity{
+			"named":   {UserId: &packet.UserId{Id: hostileTurn + " <" + hostile + ">"}, SelfSignature: &named, Signatures: []*packet.Signature{&named}},
+			"unnamed": {UserId: &packet.UserId{Id: hostileTag}, SelfSignature: &unnamed, Signatures: []*packet.Signature{&unnamed}},
+		}
+	}
+	for _, id := range entity.Identities {
 		if err := id.SelfSignature.SignUserId(id.UserId.Id, entity.PrimaryKey, entity.PrivateKey, config); err != nil {
 			h.t.Fatal(err)
 		}

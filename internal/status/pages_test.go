@@ -242,20 +242,24 @@ func TestDecisions(t *testing.T) {
 func TestHostile(t *testing.T) {
 	h := newHost(t)
 	_, waits := h.conflict(hostile)
+	whole := h.generate(hostile, day, 0)
+	h.imports(whole)
 	h.options.Decisions = func() []status.Decision {
 		return []status.Decision{{At: noon, Queue: "<b>", From: hostile, To: hostile, Do: "<i>", Why: "<script>"}}
 	}
 	v := h.visit()
 	for _, path := range []string{"/status/", "/status/recipients", "/status/recipients?search=%3Cscript%3E", "/status/recipients?search=%22%3E%3Cscript%3E",
 		"/status/conflicts", "/status/decisions?search=%3Cscript%3E", "/status/senders?search=%3Cscript%3E", "/status/certificate?fingerprint=" + waits.Fingerprint(),
-		"/status/address?address=" + url.QueryEscape(hostile)} {
+		"/status/certificate?fingerprint=" + whole.Fingerprint(), "/status/address?address=" + url.QueryEscape(hostile)} {
 		code, body := v.get(path)
 		if lower := strings.ToLower(body); code != http.StatusOK || strings.Contains(lower, "<script") || strings.Contains(lower, "\u202e") || strings.Contains(lower, "<b>") || strings.Contains(lower, "<i>") {
 			t.Errorf("%s: %d\n%s", path, code, body)
 		}
 	}
 	_, body := v.get("/status/address?address=" + url.QueryEscape(hostile))
-	said(t, body, `sealmilter keys lookup '" onload=alert(1) '\''$(id)"@evil.example'`, "<script>alert(2)</script>\ufffd <")
+	said(t, body, `sealmilter keys lookup '" onload=alert(1) '\''$(id)"@evil.example'`, "\" onload=alert(2) \ufffd <")
+	_, body = v.get("/status/certificate?fingerprint=" + whole.Fingerprint())
+	said(t, body, hostileTag)
 	_, body = v.get("/status/address?address=-x@example.org")
 	said(t, body, "sealmilter keys lookup -- -x@example.org", "--to=-x@example.org")
 	// The form takes the address as it is.
