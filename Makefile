@@ -21,7 +21,7 @@ BENCHFLAGS  ?=
 # Tests of keys/ that do not care which database there is.
 NO_DATABASE  = GnuPG|Resolver|Fetch|LDAP|DANE|WKD|VKS|HKP|Hosts|Remote|Locked
 # They begin first, so that none of them is left to run alone at the end.
-LONGEST      = ./deploy/... ./cmd/... ./keys ./crypto ./internal/gate ./internal/lab/scripted
+LONGEST      = ./internal/lab/pages ./deploy/... ./cmd/... ./keys ./crypto ./internal/gate ./internal/lab/scripted
 # The race detector does not watch SQLite, which is translated from C and keeps its memory to itself: that would take half of the
 # processors' time. It has to watch all else: a package with generic functions could bring them to others, unwatched. The
 # programs that tests build are built in the same way.

@@ -59,6 +59,7 @@ var imports = map[string][]string{
 	"internal/lab/bench/stock": {},
 	"internal/lab/bench/run":   {"internal/lab/bench"},
 
+	"internal/lab/pages":      {"internal/lab"},
 	"internal/lab/presigned":  {"internal/lab"},
 	"internal/lab/corpus":     {"internal/mail", "internal/store", "crypto", "crypto/pgpmime", "keys"},
 	"internal/lab/corpus/run": {"internal/lab/corpus"},
