@@ -31,6 +31,7 @@ const (
 	addresses   = "addresses"
 	decision    = "decision"
 	mode        = "mode"
+	rule        = "rule"
 	why         = "why"
 	reply       = "reply"
 	key         = "key"
@@ -80,6 +81,7 @@ func Attributes() []Attribute {
 		{addresses, "the addresses that a key is for"},
 		{decision, "encrypt, sign (clear text), pass (untouched), reject or defer"},
 		{mode, "the policy mode that was applied"},
+		{rule, "the number of the `[[policy.rule]]` that applies, from 1 on; 0 if none covers the recipient"},
 		{why, "the reason, in words"},
 		{reply, "what the client is told: code, enhanced code and sentence"},
 		{key, "the fingerprint of the certificate or key"},
@@ -163,6 +165,7 @@ func Address(a string) slog.Attr        { return slog.Any(address, Person(a)) }
 func Addresses(all []string) slog.Attr  { return slog.Any(addresses, People(all)) }
 func Decision(action string) slog.Attr  { return slog.String(decision, action) }
 func Mode(m string) slog.Attr           { return slog.String(mode, m) }
+func Rule(number int) slog.Attr         { return slog.Int(rule, number) }
 func Why(text string) slog.Attr         { return slog.String(why, strings.TrimSpace(text)) }
 func Reply(text string) slog.Attr       { return slog.String(reply, text) }
 func Key(fingerprint string) slog.Attr  { return slog.Any(key, Fingerprint(fingerprint)) }

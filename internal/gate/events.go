@@ -23,7 +23,7 @@ func (g *Gate) tellDecision(env *mail.Envelope, header mail.Header, d Decision, 
 	if env.Login == "" {
 		attrs = append(attrs, event.User(env.User))
 	}
-	attrs = append(attrs, event.Decision(d.Do.String()), event.Mode(string(d.Mode)), event.Why(why))
+	attrs = append(attrs, event.Decision(d.Do.String()), event.Mode(string(d.Mode)), event.Rule(d.Rule), event.Why(why))
 	if d.Cert != nil {
 		attrs = append(attrs, event.Key(d.Cert.Fingerprint()), event.Source(d.Source), event.Trust(d.Level.String()))
 	}

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +31,7 @@ func TestPlanIsWhatHappens(t *testing.T) {
 			for _, to := range all {
 				m.Envelope.Recipients = append(m.Envelope.Recipients, mail.Recipient{Addr: addr(t, to), Raw: "<" + to + ">"})
 			}
-			plan, planned := w.Plan(t.Context(), m)
+			plan, foreseen, planned := w.Foresee(t.Context(), m)
 			m = x.message(t)
 			edit, codes, err := w.submitAll(t, m, all...)
 			if len(m.Envelope.Recipients) == 0 {
@@ -54,14 +55,27 @@ func TestPlanIsWhatHappens(t *testing.T) {
 				return
 			}
 			x.inPlace(t, m, edit, m.Envelope.Recipients)
-			got := map[string]string{}
+			got, seen := map[string]string{}, map[string]bool{}
+			to := func(r mail.Recipient) string { return r.Addr.String() }
 			for _, l := range x.left {
 				got[l.to] = l.text
 			}
 			for _, d := range w.queue {
 				got[d.to] = d.text
 			}
+			for _, f := range foreseen {
+				want, left := comparable(f.Header), got[f.To.Addr.String()]
+				header, _ := mail.SplitMessage([]byte(left))
+				if is := comparable(header); !slices.Equal(is, want) {
+					t.Errorf("%s: the header is foreseen as\n%s\nand is\n%s", f.To.Addr, strings.Join(want, "\n"), strings.Join(is, "\n"))
+				}
+				seen[to(f.To)] = true
+			}
 			for _, d := range plan.Decisions {
+				if leaves := d.Do == gate.Encrypt || d.Do == gate.SignOnly || d.Do == gate.Pass; leaves && !seen[to(d.To)] && plan.Origin != gate.Foreign &&
+					plan.SignerFingerprint() != "" {
+					t.Errorf("%s: the header is not foreseen", d.To.Addr)
+				}
 				to := d.To.Addr.String()
 				form := gate.Pass
 				switch copied := got[to]; {
@@ -81,6 +95,20 @@ func TestPlanIsWhatHappens(t *testing.T) {
 			}
 		})
 	}
+}
+
+// drawn are the parts of a header that are drawn anew for each copy, and the time.
+var drawn = regexp.MustCompile(`boundary="[^"]*"|^Date: .*|^Message-ID: .*`)
+
+// comparable returns the fields of a header without what is drawn.
+func comparable(h mail.Header) (fields []string) {
+	for _, f := range h {
+		if strings.EqualFold(f.Name, "Received") { // which the client's mail server adds in place
+			continue
+		}
+		fields = append(fields, drawn.ReplaceAllString(f.Name+": "+f.Text(), "..."))
+	}
+	return fields
 }
 
 // TestPlanPreparesTheMessage finds that it cannot be sealed.

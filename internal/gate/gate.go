@@ -151,7 +151,7 @@ func (g *Gate) atRcpt(r ruling, to mail.Recipient, answer keys.Answer) (d Decisi
 		return d, false
 	}
 	action, why := decide(facts{mode: r.mode, key: answer.Status, expected: answer.SeenBefore || answer.Announced, author: signingReady})
-	d = Decision{To: to, Do: action, Mode: r.mode, policy: r.mode, verdict: why, answer: answer}
+	d = Decision{To: to, Do: action, Mode: r.mode, Rule: r.rule, policy: r.mode, verdict: why, answer: answer}
 	return d, d.failure(mail.Addr{}) != nil && len(g.x509(r, to.Addr)) == 0
 }
 

@@ -62,6 +62,8 @@ type Decision struct {
 	Do Action
 	// Mode is the mode that was applied: the policy's, or the one that the message asks for.
 	Mode config.Mode
+	// Rule is the number of the rule in the policy that applies, from 1 on; 0 if none covers the recipient.
+	Rule int
 	// Cert is the certificate to encrypt to; nil unless Do is Encrypt.
 	Cert *crypto.Cert
 	// Source names who vouches for Cert, and Level how far that is believed.
@@ -160,7 +162,7 @@ func (g *Gate) questions(ctx context.Context, env *mail.Envelope, p *Plan) []Dec
 		seen[mailbox(to.Addr)] = true
 		sender, author := rulingFor(policy, env.Sender, to.Addr), rulingFor(policy, p.Author, to.Addr)
 		r := stricter(sender.asked(p.Asked, p.less), author.asked(p.Asked, p.less))
-		all = append(all, Decision{To: to, Mode: r.mode, policy: stricter(sender, author).mode, together: r.together})
+		all = append(all, Decision{To: to, Mode: r.mode, Rule: r.rule, policy: stricter(sender, author).mode, together: r.together})
 		senders, rulings = append(senders, sender), append(rulings, r)
 	}
 	var lookups errgroup.Group

@@ -186,15 +186,17 @@ type ruling struct {
 	together bool
 	// firm keeps authors from asking for a less strict mode.
 	firm bool
+	// rule is the number of the rule that has the mode, from 1 on; 0 if none covers the mail.
+	rule int
 }
 
 // rulingFor returns what the first rule that matches says. A level that cannot be read is the highest one.
 func rulingFor(p config.Policy, from, to mail.Addr) ruling {
-	for _, rule := range p.Rules {
+	for i, rule := range p.Rules {
 		if !matches(rule.From, from) || !matches(rule.To, to) {
 			continue
 		}
-		r := ruling{mode: rule.Mode, together: rule.Together || p.Together, firm: rule.Firm}
+		r := ruling{mode: rule.Mode, together: rule.Together || p.Together, firm: rule.Firm, rule: i + 1}
 		if rule.MinLevel != "" {
 			level, err := keys.ParseLevel(rule.MinLevel)
 			if err != nil {
@@ -241,7 +243,7 @@ func matches(patterns []mail.Pattern, addr mail.Addr) bool {
 // strictest of all: nothing leaves by it.
 func stricter(a, b ruling) ruling {
 	if strictness(a.mode) < strictness(b.mode) {
-		a.mode = b.mode
+		a.mode, a.rule = b.mode, b.rule
 	}
 	a.level = max(a.level, b.level)
 	a.together = a.together || b.together
