@@ -117,7 +117,7 @@ func TestServiceTellsItsManager(t *testing.T) {
 	reload("RELOADING=1\nMONOTONIC_USEC=", "STATUS=policy prefer; 0 messages in work; the latest configuration was refused and is not in force: "+s.file+":6:")
 	s.configure("policy.mode = \"require\"\nlimits.recipients = 7\nlog.level = \"debug\"\n")
 	reload("RELOADING=1", "STATUS=policy require; 0 messages in work")
-	if log := s.Log(); !strings.Contains(log, `need a restart, and stay as they were until then: systemctl restart sealmilter.service" settings="limits.recipients, log"`) {
+	if log := s.Log(); !strings.Contains(log, `event=config.needs-restart settings="limits.recipients, log"`) {
 		t.Errorf("the log does not name what needs a restart:\n%s", log)
 	}
 
