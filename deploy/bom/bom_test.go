@@ -99,7 +99,7 @@ func TestIdentify(t *testing.T) {
 func TestNoLicence(t *testing.T) {
 	work := t.TempDir()
 	files := map[string]string{
-		"main/go.mod":  "module main\n\ngo 1.26.0\n\nrequire example.org/bare v0.0.0\n\nreplace example.org/bare => ../bare\n",
+		"main/go.mod":  "module example.org/program\n\ngo 1.26.0\n\nrequire example.org/bare v0.0.0\n\nreplace example.org/bare => ../bare\n",
 		"main/main.go": "package main\n\nimport \"example.org/bare\"\n\nfunc main() { bare.Do() }\n",
 		"bare/go.mod":  "module example.org/bare\n\ngo 1.26.0\n",
 		"bare/bare.go": "package bare\n\nfunc Do() {}\n",
@@ -114,7 +114,7 @@ func TestNoLicence(t *testing.T) {
 		}
 	}
 	t.Chdir(filepath.Join(work, "main"))
-	program, err := lab.Build(t.Context(), t.TempDir(), ".")
+	program, err := lab.Build(t.Context(), t.TempDir(), "example.org/program")
 	if err == nil {
 		_, err = bom.Read(t.Context(), program, ".", ".")
 	}

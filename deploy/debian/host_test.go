@@ -145,10 +145,16 @@ func TestPurgeIsClean(t *testing.T) {
 	h.run(t, "dpkg -i /root/1.deb && sealmilter keys generate alice@example.org && dpkg -P sealmilter", "kept, because", "/etc/sealmilter/passphrase")
 	h.run(t, "ls /var/lib/sealmilter/secret/* /etc/sealmilter/passphrase && stat -c %U /var/lib/sealmilter/secret && ! ls /etc/sealmilter/sealmilter.toml 2>&1", "sealmilter\n")
 	h.run(t, "dpkg -i /root/2.deb && sealmilter keys list --secret && sealmilter keys export --secret alice@example.org >/dev/null", "alice@example.org")
+	// What root has made before there was the user, or again, becomes the user's.
+	h.run(t, "chown -R root:root /var/lib/sealmilter && dpkg-reconfigure sealmilter && stat -c %U /var/lib/sealmilter /var/lib/sealmilter/secret", "sealmilter\nsealmilter\n")
 	// A key that is gone leaves its revocation certificate, which is needed more than ever.
 	h.run(t, "sealmilter keys remove --secret alice@example.org && dpkg -P sealmilter && ls /var/lib/sealmilter/secret/*.rev", "kept, because")
 	h.run(t, "rm -r /var/lib/sealmilter /etc/sealmilter; userdel sealmilter")
 	h.unchanged(t, before)
+
+	// In the database no script can see a secret key, so the program is asked.
+	h.run(t, "dpkg -i /root/1.deb && sed -i 's/^#secrets = .*/secrets = \"database\"/' /etc/sealmilter/sealmilter.toml && sealmilter keys generate alice@example.org")
+	h.run(t, "! ls /var/lib/sealmilter/secret/* 2>&1; dpkg -P sealmilter && ls /var/lib/sealmilter/sealmilter.db /etc/sealmilter/passphrase", "kept, because")
 }
 
 // unchanged holds the host to what it was.
@@ -228,7 +234,7 @@ func TestPackage(t *testing.T) {
 	fingerprint := h.olderDatabase(t)
 	h.run(t, "dpkg -i /root/2.deb </dev/null")
 	told("daemon-reload; restart sealmilter.service")
-	h.run(t, "until grep -q serving /root/sealmilter.log; do sleep 0.1; done; sealmilter keys list", fingerprint)
+	h.run(t, "for i in $(seq 300); do grep -qs serving /root/sealmilter.log && break; sleep 0.1; done; sealmilter keys list", fingerprint)
 	h.run(t, "tail -n 1 /etc/sealmilter/sealmilter.toml", "# mine")
 	if got, want := h.schema(t), len(migrations(t)); got != want {
 		t.Errorf("after the upgrade the schema is %d, not %d", got, want)
