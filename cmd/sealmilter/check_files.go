@@ -35,7 +35,7 @@ func (r *checkReport) configFile(ctx context.Context, file string, c *config.Con
 	}
 	for range closed {
 		r.add("error", filesTopic, file+" cannot be read by the user that owns "+c.State+", as whom the daemon runs: it does not start, and does not reload",
-			fmt.Sprintf("chgrp %s %s && chmod 0640 %[2]s, and let the user into the folders above it", groupOf(c.State), file))
+			fmt.Sprintf("chgrp %s %s && chmod 0640 %[2]s; the folders above it must let the user in, too", groupOf(c.State), file))
 	}
 }
 

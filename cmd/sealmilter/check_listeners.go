@@ -36,7 +36,7 @@ func (r *checkReport) stranger(conn net.Conn, addr string) {
 	case err != nil:
 		r.add("error", "MTA", "the listener at "+addr+" does not speak SMTP: "+err.Error(), "check the MTA's log")
 	case strings.HasPrefix(reply, "2"):
-		r.add("error", "MTA", "anybody on this host can send clear text through "+addr, "lock the listener as deploy/postfix/master.cf or deploy/sendmail/sealmilter.mc does")
+		r.add("error", "MTA", "anybody on this host can send clear text through "+addr, "take the listener out of the MTA's settings, and type sealmilter setup postfix, or setup sendmail")
 	default:
 		r.add("ok", "MTA", "the listener at "+addr+" refuses strangers", "")
 	}

@@ -46,7 +46,7 @@ func (k *postfixCheck) injectors() {
 		if cleanup == nil || k.here.find(parseFilters(k.value(*cleanup, "non_smtpd_milters"))) < 0 ||
 			slices.Contains(words(k.value(s, "receive_override_options"), listSeparators), "no_milters") {
 			k.error(topic, "what comes in by "+s.Command+" there is not sealed",
-				"take it out of master.cf, or have its mail go by the service sealcleanup: postconf -P "+s.Name+"/"+s.Type+"/cleanup_service_name=sealcleanup && postfix reload")
+				"postconf -P "+s.Name+"/"+s.Type+"/cleanup_service_name=sealcleanup && postfix reload; or take it out of master.cf")
 		}
 	}
 }

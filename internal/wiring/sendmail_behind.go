@@ -41,7 +41,8 @@ func (k *sendmailCheck) load() {
 		k.warning("sendmail MaxDaemonChildren", fmt.Sprintf("sendmail may have %d sessions at a time, and sealmilter takes %d connections: the others are told to try again", children, limit),
 			fmt.Sprintf("set connections = %d in [limits], or a smaller confMAX_DAEMON_CHILDREN in sendmail.mc", children))
 	}
-	if rate := number(k.Options["connectionratethrottle"]); rate > 0 {
+	const few = 10 // Debian has 15
+	if rate := number(k.Options["connectionratethrottle"]); rate > 0 && rate < few {
 		k.warning("sendmail ConnectionRateThrottle", fmt.Sprintf("at most %d connections in a second are taken, also of copies, while their client waits", rate),
 			"leave confCONNECTION_RATE_THROTTLE out of sendmail.mc; FEATURE(`ratecontrol') holds clients back by themselves")
 	}

@@ -109,7 +109,7 @@ func (k *sendmailCheck) copies() {
 	filters := k.filtersOf(d)
 	if d.Name != mail.DaemonCopies || !slices.Contains(filters, k.own) {
 		k.error(topic, "sealmilter is not asked who may come in, by a listener of the name "+mail.DaemonCopies+": any program on this host can send clear text through it",
-			"give it the options of deploy/sendmail/sealmilter.mc")
+			setupSendmail+"; or give it the options of deploy/sendmail/sealmilter.mc")
 		return
 	}
 	k.ok(topic, "it takes sealmilter's copies and nobody else's")
