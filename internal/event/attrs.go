@@ -134,6 +134,12 @@ func (f Fingerprint) LogValue() slog.Value { return slog.StringValue(string(f)) 
 // longestID is in octets.
 const longestID = 250
 
+// frames are a stack, which has no texts in it but those of the program.
+type frames string
+
+// LogValue implements [slog.LogValuer].
+func (f frames) LogValue() slog.Value { return slog.StringValue(string(f)) }
+
 // Identifier is a Message-ID, in which some programs write an address.
 type Identifier string
 
@@ -178,7 +184,7 @@ func Seconds(d time.Duration) slog.Attr { return slog.Float64(seconds, inSeconds
 func Sealed(d time.Duration) slog.Attr  { return slog.Float64(sealSeconds, inSeconds(d)) }
 func Count(n int64) slog.Attr           { return slog.Int64(count, n) }
 func Queued(reply string) slog.Attr     { return slog.String(queued, reply) }
-func Stack(text string) slog.Attr       { return slog.String(stack, text) }
+func Stack(text string) slog.Attr       { return slog.Any(stack, frames(text)) }
 func MTA(address string) slog.Attr      { return slog.String(mta, address) }
 func Client(a netip.Addr) slog.Attr     { return slog.Any(client, a) }
 func Listen(address string) slog.Attr   { return slog.String(listen, address) }

@@ -97,6 +97,8 @@ func (n *namer) attr(a slog.Attr, known []string) slog.Attr {
 		return slog.Any(a.Key, tokens)
 	case Fingerprint:
 		return slog.String(a.Key, n.hide.Fingerprint(string(v)))
+	case frames:
+		return a
 	case Identifier:
 		return slog.String(a.Key, n.hide.Identifier(string(v)))
 	}

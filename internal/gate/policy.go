@@ -242,8 +242,11 @@ func matches(patterns []mail.Pattern, addr mail.Addr) bool {
 // stricter joins two rulings: the stricter mode, the higher level, and what only one of them wants. An unknown mode is the
 // strictest of all: nothing leaves by it.
 func stricter(a, b ruling) ruling {
-	if strictness(a.mode) < strictness(b.mode) {
+	switch {
+	case strictness(a.mode) < strictness(b.mode):
 		a.mode, a.rule = b.mode, b.rule
+	case strictness(a.mode) == strictness(b.mode) && a.rule == 0:
+		a.rule = b.rule
 	}
 	a.level = max(a.level, b.level)
 	a.together = a.together || b.together

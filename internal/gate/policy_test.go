@@ -104,14 +104,14 @@ func TestRulingFor(t *testing.T) {
 		from, to string
 		want     ruling
 	}{
-		{"boss@example.org", "a@bank.example", ruling{mode: config.Sign}},
-		{"BOSS@EXAMPLE.ORG", "A@Bank.Example", ruling{mode: config.Sign}},
-		{"alice@example.org", "a@bank.example", ruling{mode: config.Require, level: keys.KnownKey}},
-		{"ci@example.org", "a@bank.example", ruling{mode: config.Require, level: keys.KnownKey}},
-		{"ci@example.org", "a@typo.example", ruling{mode: config.Require, level: keys.Fingerprint}},
-		{"ci@example.org", "bob@example.net", ruling{mode: config.Pass}},
+		{"boss@example.org", "a@bank.example", ruling{mode: config.Sign, rule: 1}},
+		{"BOSS@EXAMPLE.ORG", "A@Bank.Example", ruling{mode: config.Sign, rule: 1}},
+		{"alice@example.org", "a@bank.example", ruling{mode: config.Require, level: keys.KnownKey, rule: 2}},
+		{"ci@example.org", "a@bank.example", ruling{mode: config.Require, level: keys.KnownKey, rule: 2}},
+		{"ci@example.org", "a@typo.example", ruling{mode: config.Require, level: keys.Fingerprint, rule: 3}},
+		{"ci@example.org", "bob@example.net", ruling{mode: config.Pass, rule: 4}},
 		{"", "bob@example.net", ruling{mode: config.Prefer}},
-		{"", "a@bank.example", ruling{mode: config.Require, level: keys.KnownKey}},
+		{"", "a@bank.example", ruling{mode: config.Require, level: keys.KnownKey, rule: 2}},
 	} {
 		if got := rulingFor(policy, addr(tc.from), addr(tc.to)); got != tc.want {
 			t.Errorf("%s to %s: %v, want %v", tc.from, tc.to, got, tc.want)
@@ -119,6 +119,8 @@ func TestRulingFor(t *testing.T) {
 	}
 	for _, tc := range [][3]ruling{
 		{{mode: config.Require}, {mode: config.Pass}, {mode: config.Require}},
+		{{mode: config.Require, rule: 2}, {mode: config.Pass, rule: 1}, {mode: config.Require, rule: 2}},
+		{{mode: config.Sign, rule: 2}, {mode: config.Sign}, {mode: config.Sign, rule: 2}},
 		{{mode: config.Sign, level: keys.Fingerprint}, {mode: config.Prefer, level: keys.WeakChain}, {mode: config.Prefer, level: keys.Fingerprint}},
 		{{mode: config.Pass}, {mode: "bogus"}, {mode: "bogus"}},
 	} {

@@ -20,6 +20,7 @@ import (
 	"sealmilter/crypto"
 	"sealmilter/crypto/pgpmime"
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
@@ -40,6 +41,7 @@ type world struct {
 	refuseRcpt error
 	refuseTo   map[string]error
 	log        bytes.Buffer
+	hidden     bytes.Buffer // the same with all details, and with tokens for addresses
 	// listener is the address of the MTA's loopback listener.
 	listener string
 }
@@ -120,8 +122,10 @@ func newWorld(t *testing.T, adjust ...func(*smtp.Server)) *world {
 		Config: &c, Certificates: w, Signers: w,
 		Composer: &pgpmime.Composer{Sealer: &crypto.Sealer{Now: time.Now, Rand: rand.Reader}, Rand: rand.Reader},
 		Outbox:   outbox.New(l.Addr().String(), ledger, time.Now),
-		Now:      time.Now, Rand: rand.Reader, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+		Now:      time.Now, Rand: rand.Reader, Log: slog.New(slog.NewMultiHandler(slog.NewTextHandler(&w.log, nil),
+			event.NewLogger(&w.hidden, event.Options{Level: slog.LevelDebug, Hide: event.NewHider(make([]byte, 32), false)}).Handler())),
 	}
+	t.Cleanup(func() { checkLog(t, w.hidden.String()) })
 	if err := w.addSigner(addr(t, "alice@example.org")); err != nil {
 		t.Fatal(err)
 	}
