@@ -195,7 +195,7 @@ func wait(ctx context.Context, all *sync.WaitGroup) error {
 func (s *Server) start(nc net.Conn) {
 	log := s.log()
 	if addr := nc.RemoteAddr().String(); addr != "" && addr != "@" {
-		log = log.With(event.MTA(addr))
+		log = event.With(log, event.MTA(addr))
 	}
 	s.observer().Connected()
 	c := newConn(nc, s.times(), log)

@@ -248,10 +248,15 @@ func (s *session) failure(err error) *mail.Failure {
 	return mail.AsFailure(err)
 }
 
-// logger names the message where it has a name.
+// logger names the message, if there is one, and who sends it.
 func (s *session) logger() *slog.Logger {
-	if s.tx != nil && s.tx.env.QueueID != "" {
-		return s.log.With(event.QueueID(s.tx.env.QueueID))
+	if s.tx == nil {
+		return s.log
 	}
-	return s.log
+	env := s.tx.env
+	by := event.Login(env.Login)
+	if env.Login == "" {
+		by = event.User(env.User)
+	}
+	return event.With(s.log, event.QueueID(env.QueueID), event.From(env.Sender), by)
 }

@@ -58,3 +58,14 @@ func (l *lines) Write(p []byte) (int, error) {
 	l.kind.Log(l.log, slog.String(errText, strings.TrimSpace(string(p))))
 	return len(p), nil
 }
+
+// With returns a logger whose lines all have the attributes, but for empty ones.
+func With(log *slog.Logger, attrs ...slog.Attr) *slog.Logger {
+	var all []any
+	for _, a := range attrs {
+		if !empty(a.Value) {
+			all = append(all, a)
+		}
+	}
+	return log.With(all...)
+}
