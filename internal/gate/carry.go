@@ -26,6 +26,8 @@ func (g *Gate) carry(ctx context.Context, m *mail.Message, plan *Plan, identity 
 	}
 	began := g.Now()
 	copies, done, err := g.seal(ctx, m, plan)
+	sealed := g.since(began)
+	g.observer().Sealed(sealed, err)
 	ready := false
 	defer func() {
 		if !ready {
@@ -35,7 +37,6 @@ func (g *Gate) carry(ctx context.Context, m *mail.Message, plan *Plan, identity 
 	if err != nil {
 		return nil, err
 	}
-	sealed := g.since(began)
 	var accepted acceptances
 	edit, err := g.send(ctx, m, plan, identity, copies, refused, &accepted)
 	if err != nil {

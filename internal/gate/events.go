@@ -17,6 +17,7 @@ func (g *Gate) tell(k event.Kind, m *mail.Message, attrs ...slog.Attr) {
 
 // tellDecision is the event of one recipient.
 func (g *Gate) tellDecision(env *mail.Envelope, header mail.Header, d Decision, why string, more ...slog.Attr) {
+	g.observer().Decided(d.Do, d.verdict.String())
 	attrs := []slog.Attr{
 		event.QueueID(env.QueueID), event.MessageID(header.Get("Message-ID")), event.From(env.Sender), event.To(d.To.Addr), event.Login(env.Login),
 	}

@@ -55,6 +55,8 @@ type Gate struct {
 	Log    *slog.Logger
 	// Correspondence is asked who has the author's key already; nil for nobody.
 	Correspondence Correspondence
+	// Observer is told what is done; nil for nobody.
+	Observer Observer
 
 	keyFields keyFields
 }
@@ -132,7 +134,10 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 	if r.mode == config.Pass || r.mode == config.Sign {
 		return nil
 	}
-	answer := r.believed(t.gate.Certificates.Lookup(ctx, to.Addr))
+	began := t.gate.Now()
+	found := t.gate.Certificates.Lookup(ctx, to.Addr)
+	t.gate.observer().LookedUp(found.Status, t.gate.Now().Sub(began))
+	answer := r.believed(found)
 	if answer.Status == keys.Found {
 		t.promised[to.Addr.Key()] = true
 	}

@@ -140,6 +140,7 @@ func (t *Transaction) plan(ctx context.Context, m *mail.Message) (*Plan, error) 
 	}
 	unusable := func(d Decision) bool { return d.verdict == authorKeyUnusable }
 	if authorErr != nil && slices.ContainsFunc(p.Decisions, unusable) {
+		g.observer().Unsigned()
 		g.tell(event.KeyUnusable, m, event.Author(p.Author), event.Signer(p.Signer), event.Err(authorErr))
 	}
 	return p, nil

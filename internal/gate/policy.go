@@ -104,6 +104,7 @@ const (
 	signatureWaived           // clear text may leave, and the author of an automatic message has no key
 	signatureDeclined         // clear text may leave, and the author has not sent this message
 	notTogether               // others have got it encrypted, and it cannot be encrypted to this recipient
+	verdicts
 )
 
 // decide is the policy, as a pure table.

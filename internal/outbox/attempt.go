@@ -162,7 +162,7 @@ func (c Copy) measure() (int64, error) {
 // A refusal by the MTA is a [*mail.Failure] with the MTA's code; everything else is temporary. [ErrBusy] says that another
 // host has taken over the message.
 func (a *Attempt) Send(ctx context.Context, env *mail.Envelope, c Copy) error {
-	return a.first.send(ctx, env, c)
+	return a.first.deliver(ctx, env, c)
 }
 
 // names returns what a copy is recorded as; the first is the copy itself.

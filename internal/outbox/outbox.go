@@ -49,6 +49,8 @@ type Outbox struct {
 	// Witness is told of each copy between its final dot and its record. It is set before the first attempt. Without one, a
 	// crash of this process may repeat such a copy.
 	Witness Witness
+	// Observer is told of copies; nil for nobody. It is set before the first attempt.
+	Observer Observer
 
 	addr   string
 	ledger Ledger

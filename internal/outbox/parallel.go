@@ -123,7 +123,7 @@ func (l *lane) guarded(ctx context.Context, env *mail.Envelope, c Copy) (err err
 			err = fmt.Errorf("panic with a %T: %s", v, debug.Stack())
 		}
 	}()
-	return l.send(ctx, env, c)
+	return l.deliver(ctx, env, c)
 }
 
 // reserve takes a place for a further connection, if there is one, until release.

@@ -72,6 +72,13 @@ func (c *hostClaims) drop(message string) {
 	}
 }
 
+// count returns how many messages this process has claimed.
+func (c *hostClaims) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.held)
+}
+
 // all returns the messages that this process has claimed.
 func (c *hostClaims) all() []string {
 	c.mu.Lock()

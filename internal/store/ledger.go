@@ -39,7 +39,7 @@ func (s *Store) RecordSent(ctx context.Context, message string, copies []string,
 	for i, name := range copies {
 		some[i] = record{message, name, expires.Unix()}
 	}
-	if err := s.records.add(ctx, some, s.ledger.record); err != nil {
+	if err := s.wrote(s.records.add(ctx, some, s.ledger.record)); err != nil {
 		return fmt.Errorf("record a sent copy: %w", explain(err))
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,6 +38,7 @@ type Store struct {
 	host       *hostClaims
 	shared     *sharedClaims
 	generation generations
+	written    atomic.Int64 // see Written
 	// application is the name that a PostgreSQL server shows for the connections of other programs of ours.
 	application string
 }
@@ -84,5 +86,5 @@ func (s *Store) Close() error {
 
 // update changes keys in one transaction; see [writer.update].
 func (s *Store) update(ctx context.Context, change func(tx *sql.Tx) error) error {
-	return s.keys.update(ctx, change)
+	return s.wrote(s.keys.update(ctx, change))
 }

@@ -207,6 +207,9 @@ func TestNextWitness(t *testing.T) {
 	for s.lines() == nil {
 		runtime.Gosched()
 	}
+	if runs, started := s.State(); !runs || started != 2 {
+		t.Errorf("runs: %t, %d were started", runs, started)
+	}
 	say(t, mta, "250 2.0.0 Ok\r\n")
 	<-s.die()
 	if second.err != nil || !slices.Equal(s.book.entries, []string{"m [bob] 2000000000"}) {

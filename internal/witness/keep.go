@@ -79,6 +79,7 @@ func (w *Witness) connect() (*line, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.line = l
+	w.started++
 	l.try(l.send(packet{Kind: greeting, Note: w.options.Note}, none))
 	for number, t := range w.trusts {
 		l.try(l.tell(number, t))

@@ -40,6 +40,8 @@ type Witness struct {
 	mu   sync.Mutex
 	line *line // nil while no process runs
 	last uint64
+	// started counts the processes.
+	started int64
 	// trusts are what the witness knows of.
 	trusts map[uint64]*trust
 }
@@ -87,6 +89,13 @@ func (w *Witness) Close() {
 		l.process.Kill() // it has nothing to lose; what has ended already is as good
 	}
 	<-w.ended
+}
+
+// State tells whether a witness runs, and how many were started so far: more than one if others have ended.
+func (w *Witness) State() (runs bool, started int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.line != nil, w.started
 }
 
 // Watch tells the witness of a copy whose final dot will be among the next octets of a connection: the message that it is of, the
