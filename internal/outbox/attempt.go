@@ -123,7 +123,9 @@ func (o *Outbox) sentCopies(ctx context.Context, id Identity, at time.Time) ([]s
 // Check returns a [*mail.Failure] if the MTA cannot take one of the copies: it is too large, or needs an extension that
 // the listener does not offer. Called before the first Send, it keeps such a message from leaving in part.
 func (a *Attempt) Check(ctx context.Context, env *mail.Envelope, copies []Copy) error {
+	began := a.outbox.now()
 	if err := a.first.connect(ctx); err != nil {
+		a.outbox.copied(resultOf(err), began)
 		return err
 	}
 	for i := range copies {

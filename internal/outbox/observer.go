@@ -22,7 +22,7 @@ const (
 	Sent     Result = "sent"     // in the queue, and on record
 	Refused  Result = "refused"  // the MTA does not take it, and never will
 	Deferred Result = "deferred" // the MTA does not take it now, or another host has the message
-	Failed   Result = "failed"   // the MTA did not answer, or the ledger took no record
+	Failed   Result = "failed"   // the listener is away, hung up or does not know us, or the ledger took no record
 )
 
 func resultOf(err error) Result {
@@ -30,26 +30,29 @@ func resultOf(err error) Result {
 	switch {
 	case err == nil:
 		return Sent
-	case errors.As(err, &refusal) && refusal.Temporary():
-		return Deferred
-	case refusal != nil:
-		return Refused
-	default:
+	case !errors.As(err, &refusal), refusal.Err != nil: // what the MTA itself says has no cause that we know of
 		return Failed
+	case refusal.Temporary():
+		return Deferred
+	default:
+		return Refused
 	}
 }
 
 // deliver is send, with the observer told.
 func (l *lane) deliver(ctx context.Context, env *mail.Envelope, c Copy) (err error) {
 	o := l.attempt.outbox
-	if o.Observer == nil {
-		return l.send(ctx, env, c)
-	}
 	began, result := o.now(), Failed // unless it comes back
-	defer func() { o.Observer.Copied(result, o.now().Sub(began)) }()
+	defer func() { o.copied(result, began) }()
 	err = l.send(ctx, env, c)
 	result = resultOf(err)
 	return err
+}
+
+func (o *Outbox) copied(result Result, began time.Time) {
+	if o.Observer != nil {
+		o.Observer.Copied(result, o.now().Sub(began))
+	}
 }
 
 // Load is what an outbox has open at one moment.

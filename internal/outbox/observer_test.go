@@ -54,9 +54,10 @@ func TestObserver(t *testing.T) {
 	if a, err = away.Begin(t.Context(), outbox.Identify(m)); err != nil {
 		t.Fatal(err)
 	}
+	a.Check(t.Context(), m.Envelope, nil)
 	a.Send(t.Context(), m.Envelope, copyTo(recipient(t, "frank@example.net")))
 	a.End()
-	if want := []string{"sent", "refused", "deferred", "sent", "failed"}; !slices.Equal(seen.all, want) {
+	if want := []string{"sent", "refused", "deferred", "sent", "failed", "failed"}; !slices.Equal(seen.all, want) {
 		t.Errorf("observed %q, want %q", seen.all, want)
 	}
 }
