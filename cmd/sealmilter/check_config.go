@@ -129,7 +129,7 @@ func addresses(c *config.Config) []wiring.Finding {
 				Detail: fmt.Sprintf("%s and %s are both %s", other, a.name, a.at), Mend: "give each an address of its own"})
 		}
 		taken[a.at] = a.name
-		if a.open != "" && !isLoopback(a.at) {
+		if a.open != "" && !strings.HasPrefix(a.at, "unix:") && !isLoopback(a.at) {
 			all = append(all, wiring.Finding{State: wiring.Warning, Topic: configurationTopic,
 				Detail: fmt.Sprintf("%s is %s, which is not on loopback: %s", a.name, a.at, a.open), Mend: "set " + a.name + " to an address of 127.0.0.1"})
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -171,7 +172,7 @@ func (r *checkReport) admin(ctx context.Context, address, file string) {
 	if address == "" {
 		return
 	}
-	ready, text, err := ask(ctx, "http://"+address+"/readyz")
+	ready, text, err := ask(ctx, address, "/readyz")
 	switch {
 	case err != nil:
 		r.add("warning", "admin", fmt.Sprintf("nobody answers at %s (%v), though sealmilter runs", address, err), restart)
@@ -181,7 +182,7 @@ func (r *checkReport) admin(ctx context.Context, address, file string) {
 	default:
 		r.add("ok", "admin", "sealmilter says that it is ready", "")
 	}
-	known, text, err := ask(ctx, "http://"+address+inForcePath)
+	known, text, err := ask(ctx, address, inForcePath)
 	var running inForce
 	if err != nil || !known || json.Unmarshal([]byte(text), &running) != nil {
 		return // an older one
@@ -189,15 +190,22 @@ func (r *checkReport) admin(ctx context.Context, address, file string) {
 	r.findings(inForceFindings(running, file))
 }
 
-// ask gets a page of the daemon's, and reports whether it says yes.
-func ask(ctx context.Context, url string) (yes bool, text string, err error) {
+// ask gets a page of the daemon's admin listener, host:port or a Unix socket, and reports whether it says yes.
+func ask(ctx context.Context, address, path string) (yes bool, text string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	transport := &http.Transport{Proxy: nil, DisableKeepAlives: true}
+	if socket, found := strings.CutPrefix(address, "unix:"); found {
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		}
+		address = "localhost"
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
 		return false, "", err
 	}
-	client := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
+	client := &http.Client{Transport: transport}
 	answer, err := client.Do(request)
 	if err != nil {
 		return false, "", err

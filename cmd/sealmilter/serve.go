@@ -134,7 +134,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 		name, setting, address string
 		handler                http.Handler
 	}{
-		{"admin", "admin", i.config.Admin, i.withStatus(cmd, withInForce(newAdmin(i.ready, counts.handler()), func() *config.Config { return current.Load().Config }), current.Load, log)},
+		{"admin", "admin", i.config.Admin, i.withStatus(cmd, withInForce(newAdmin(i.ready, counts.handler()), func() *config.Config { return current.Load().Config }), current.Load, log, recent)},
 		{"publish", "publish.listen", i.config.Publish.Listen, keys.NewWKDHandler(i.senders)},
 	} {
 		w, err := listenFor(manager, web.name, web.setting, strings.TrimPrefix(web.address, "unix:"), func() (net.Listener, error) {

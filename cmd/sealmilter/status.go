@@ -1,16 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/status"
 	"sealmilter/keys"
@@ -18,19 +19,18 @@ import (
 
 // withStatus puts the status page beside the other pages of the admin listener. Current returns the gate of the
 // configuration in force.
-func (i *installation) withStatus(cmd *cobra.Command, admin http.Handler, current func() *gate.Gate, log *slog.Logger) http.Handler {
+func (i *installation) withStatus(cmd *cobra.Command, admin http.Handler, current func() *gate.Gate, log *slog.Logger, recent *event.Recent) http.Handler {
 	started, program := time.Now(), "sealmilter"
 	if file, err := cmd.Flags().GetString("config"); err == nil && file != "" {
 		program += " -c " + status.Quote(file)
 	}
 	if file := i.config.Status.TokenFile; file != "" {
 		if _, err := status.ReadToken(file); err != nil {
-			log.Error("nobody can log in to the status page", "err", err)
+			event.PageNoToken.Log(log, event.Err(err))
 		}
 	}
 	page := status.New(status.Options{
 		TokenFile:    i.config.Status.TokenFile,
-		Open:         strings.HasPrefix(i.config.Admin, "unix:"),
 		Hosts:        i.config.Status.Hosts,
 		Directory:    func() *keys.Directory { return i.stored(current()) },
 		Certificates: i.local,
@@ -38,16 +38,30 @@ func (i *installation) withStatus(cmd *cobra.Command, admin http.Handler, curren
 		State: func(ctx context.Context) status.State {
 			return i.state(ctx, current(), started)
 		},
-		Program: program,
-		Log:     log,
-		Now:     time.Now,
-		Rand:    rand.Reader,
+		Decisions: func() []status.Decision { return decisionsOf(recent.Copies()) },
+		Program:   program,
+		Log:       log,
+		Now:       time.Now,
+		Rand:      rand.Reader,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/", admin)
 	mux.Handle(status.Root, page)
 	mux.Handle("GET /{$}", http.RedirectHandler(status.Root, http.StatusSeeOther))
 	return mux
+}
+
+// decisionsOf returns what the log says of the last copies, with addresses as the log has them.
+func decisionsOf(copies []event.Line) []status.Decision {
+	all := make([]status.Decision, len(copies))
+	for i, c := range copies {
+		all[i] = status.Decision{At: c.Time, Queue: c.Attrs["queue_id"], From: c.Attrs["from"], To: c.Attrs["to"], Do: c.Attrs["decision"],
+			Fingerprint: c.Attrs["key"], Source: c.Attrs["source"], Level: c.Attrs["trust"], Why: cmp.Or(c.Attrs["why"], c.Attrs["err"])}
+		if c.Event == event.CopyFailed.Name() {
+			all[i].Do = "failed"
+		}
+	}
+	return all
 }
 
 // stored returns the key directory of a configuration without its remote sources, and without a trace in the store.

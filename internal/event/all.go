@@ -15,6 +15,7 @@ func All() []Kind {
 		MTASilent, ConnectionBroke, Panicked, InternalError, NotTaken, GivenUp, TimeUp,
 		Serving, Draining, Stopped, Reloaded, ReloadRefused, NeedsRestart, ManagerDeaf, Stuck, WebEnded, WebTrouble, LedgerSwept, LedgerNotSwept,
 		WitnessDue, WitnessHolds, WitnessSettled, WitnessOverrun, WitnessEnded,
+		PageOpened, PageLeft, PageGuess, PageGuesses, PageNoToken, PageFailed, PageDecided, PageUndone,
 		Other,
 	}
 }

@@ -59,6 +59,8 @@ const (
 	until       = "until"
 	days        = "days"
 	recorded    = "recorded"
+	session     = "session"
+	browser     = "browser"
 	settings    = "settings"
 )
 
@@ -109,6 +111,8 @@ func Attributes() []Attribute {
 		{until, "until when it is valid now"},
 		{days, "in how many days it expires"},
 		{recorded, "whether the copies are on record as sent"},
+		{session, "which session of the status page; it opens nothing"},
+		{browser, "the address of the browser's connection, or of the proxy's"},
 		{settings, "settings of the configuration"},
 	}
 }

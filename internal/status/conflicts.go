@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
 )
@@ -92,9 +93,9 @@ func (p *Page) decide(w http.ResponseWriter, r *http.Request, s *session) {
 			back(true, "Nothing was changed for %s: first compare the fingerprint with its owner, and say so.", address)
 			return
 		}
-		chosen, done = waits, "accepted"
+		chosen, done = waits, "the one that waited is accepted"
 	case "keep":
-		chosen, done = inUse, "kept"
+		chosen, done = inUse, "the one in use is kept"
 	default:
 		p.refuse(w, r, http.StatusBadRequest, "The form does not say what to do. Nothing was changed.")
 		return
@@ -110,24 +111,16 @@ func (p *Page) decide(w http.ResponseWriter, r *http.Request, s *session) {
 			continue
 		}
 		if err := directory.Pin(r.Context(), addr, chosen); err != nil {
-			p.Log.Error("a conflict could not be decided", "session", s.name, "address", address, "key", chosen, "err", err)
+			event.PageUndone.Log(p.Log, event.Address(address), event.Key(chosen), event.Err(err), event.Session(s.name))
 			back(true, "Nothing was changed: %v.", err)
 			return
 		}
-		p.Log.Info("an administrator has decided a conflict", "decision", done, "address", address, "key", chosen, "other", other(c, chosen),
-			"session", s.name, "client", r.RemoteAddr)
+		event.PageDecided.Log(p.Log, event.Address(address), event.Key(chosen), event.Old(c.Pinned), event.Why(done), event.Session(s.name),
+			event.Browser(r.RemoteAddr))
 		back(false, "%s is now used for %s.", chosen, address)
 		return
 	}
 	back(true, "Nothing was changed for %s: the conflict is not there any more, or another one has come in its place.", address)
-}
-
-// other returns which of the two certificates of a conflict was not chosen.
-func other(c keys.Conflict, chosen string) string {
-	if chosen == c.Fingerprint {
-		return c.Pinned
-	}
-	return c.Fingerprint
 }
 
 // With is the conflict with the token of the session for its forms.

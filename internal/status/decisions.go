@@ -3,6 +3,8 @@ package status
 import (
 	"net/http"
 	"strings"
+
+	"sealmilter/keys"
 )
 
 // decisionsPage are the last decisions.
@@ -35,6 +37,12 @@ func (d Decision) has(text string) bool {
 		}
 	}
 	return false
+}
+
+// IsKey reports whether Fingerprint is one, and not what stands for it in the log.
+func (d Decision) IsKey() bool {
+	_, err := keys.ParseFingerprint(d.Fingerprint)
+	return err == nil
 }
 
 // Kind is the class of the style sheet for what was done.

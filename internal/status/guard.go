@@ -2,9 +2,11 @@ package status
 
 import (
 	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 )
@@ -31,14 +33,25 @@ func (p *Page) guarded(next http.Handler) http.Handler {
 				"The page is not served under this name. Use an IP address or localhost, or put the name into hosts in [status] of the configuration.")
 		case crossing.Check(r) != nil:
 			p.refuse(w, r, http.StatusForbidden, "This was sent by another site's page. Nothing was changed.")
-		case p.TokenFile == "" && !p.Open:
+		case p.TokenFile == "" && !p.isOpen(r):
 			p.refuse(w, r, http.StatusForbidden,
-				"The status page is off: to turn it on, write a token into a file and name it as token_file in [status] of the configuration, or let admin be a Unix socket.")
+				"The status page is off: to turn it on, write a token into a file and name it as token_file in [status] of the configuration, or let admin be a Unix socket that others cannot open.")
 		default:
 			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// isOpen reports whether the page needs no token: none is configured, and the request has come over a Unix socket that its
+// mode opens to its owner and group alone. A socket that somebody else has made, such as systemd, may have any mode.
+func (p *Page) isOpen(r *http.Request) bool {
+	local, known := r.Context().Value(http.LocalAddrContextKey).(*net.UnixAddr)
+	if p.TokenFile != "" || !known {
+		return false
+	}
+	info, err := os.Stat(local.Name)
+	return err == nil && info.Mode().Type() == fs.ModeSocket && info.Mode().Perm()&0o007 == 0
 }
 
 // named reports whether the Host header is one of ours. Another site can let its own name lead to this address (DNS

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"sealmilter/internal/event"
 )
 
 // loginForm asks for the token.
@@ -30,7 +32,7 @@ func (p *Page) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !p.guesses.take() {
-		p.Log.Warn("too many wrong tokens for the status page", "client", r.RemoteAddr)
+		event.PageGuesses.Log(p.Log, event.Browser(r.RemoteAddr))
 		again(http.StatusTooManyRequests, "There were too many wrong tokens. Wait a minute.")
 		return
 	}
@@ -41,7 +43,7 @@ func (p *Page) login(w http.ResponseWriter, r *http.Request) {
 	}
 	given := sha256.Sum256([]byte(strings.TrimSpace(r.PostForm.Get("token"))))
 	if p.TokenFile != "" && subtle.ConstantTimeCompare(given[:], token[:]) != 1 {
-		p.Log.Warn("a wrong token for the status page", "client", r.RemoteAddr)
+		event.PageGuess.Log(p.Log, event.Browser(r.RemoteAddr))
 		again(http.StatusForbidden, "That is not the token.")
 		return
 	}
@@ -56,6 +58,6 @@ func (p *Page) login(w http.ResponseWriter, r *http.Request) {
 func (p *Page) logout(w http.ResponseWriter, r *http.Request, s *session) {
 	p.sessions.end(s)
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: Root, HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: -1})
-	p.Log.Info("the status page was left", "session", s.name)
+	event.PageLeft.Log(p.Log, event.Session(s.name))
 	http.Redirect(w, r, Root+"login", http.StatusSeeOther)
 }

@@ -1,9 +1,12 @@
 package status_test
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -114,7 +117,7 @@ func TestLogin(t *testing.T) {
 			t.Error("the oldest is still there", code)
 		}
 	})
-	if log := h.log.String(); strings.Contains(log, token) || !strings.Contains(log, "a wrong token") || strings.Contains(log, c.Value) {
+	if log := h.log.String(); strings.Contains(log, token) || !strings.Contains(log, "event=page.guess ") || strings.Contains(log, c.Value) {
 		t.Error(log)
 	}
 }
@@ -186,6 +189,29 @@ func TestOff(t *testing.T) {
 		t.Error("an empty token logs in", code)
 	}
 
-	h.options.Open = true
-	h.visit()
+	// Over a Unix socket it is open, unless the socket is everybody's.
+	socket := filepath.Join(t.TempDir(), "admin.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	server := &http.Server{Handler: status.New(h.options)}
+	go server.Serve(l)
+	defer server.Close()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
+	for mode, want := range map[os.FileMode]int{0o600: http.StatusOK, 0o660: http.StatusOK, 0o666: http.StatusForbidden, 0o602: http.StatusForbidden} {
+		if err := os.Chmod(socket, mode); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := client.Get("http://localhost/status/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Body.Close(); answer.StatusCode != want || want == http.StatusOK && len(answer.Cookies()) != 1 {
+			t.Errorf("%04o: %s, %v", mode, answer.Status, answer.Cookies())
+		}
+	}
 }

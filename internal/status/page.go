@@ -16,10 +16,9 @@ const Root = "/status/"
 
 // Options are what the page shows, and to whom.
 type Options struct {
-	// TokenFile is a file with the token that opens the page, "" for none. It is read each time.
+	// TokenFile is a file with the token that opens the page, "" for none. It is read each time. Without a token the page is
+	// served only on a Unix socket that is not everybody's.
 	TokenFile string
-	// Open serves the page without a token if TokenFile is "": who can reach the listener may see it.
-	Open bool
 	// Hosts are the names under which browsers may reach the page beside IP addresses and "localhost".
 	Hosts []string
 

@@ -175,7 +175,7 @@ func TestConflicts(t *testing.T) {
 			if got := h.pinned("bob@example.net"); got != want {
 				t.Errorf("pinned %s, want %s", got, want)
 			}
-			if decided := strings.Contains(h.log.String(), "an administrator has decided a conflict"); decided != (tc.used != "") {
+			if decided := strings.Contains(h.log.String(), "event=page.decided"); decided != (tc.used != "") {
 				t.Error(h.log.String())
 			}
 			if tc.used == "" {

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"sealmilter/internal/event"
 )
 
 const (
@@ -144,7 +146,7 @@ func (p *Page) findSession(r *http.Request) (*session, error) {
 // sessionOf is findSession for a page that is looked at. Where no token is needed, it begins a session.
 func (p *Page) sessionOf(w http.ResponseWriter, r *http.Request) (*session, error) {
 	s, err := p.findSession(r)
-	if errors.Is(err, errNoSession) && p.TokenFile == "" && p.Open {
+	if errors.Is(err, errNoSession) && p.isOpen(r) {
 		return p.open(w, r, digest{})
 	}
 	return s, err
@@ -159,6 +161,6 @@ func (p *Page) open(w http.ResponseWriter, r *http.Request, token digest) (*sess
 	}
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: value, Path: Root, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		MaxAge: int(longestTime / time.Second)})
-	p.Log.Info("the status page was opened", "session", s.name, "client", r.RemoteAddr)
+	event.PageOpened.Log(p.Log, event.Session(s.name), event.Browser(r.RemoteAddr))
 	return s, nil
 }

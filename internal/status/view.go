@@ -2,8 +2,11 @@ package status
 
 import (
 	"bytes"
+	"fmt"
 	"html/template"
 	"net/http"
+
+	"sealmilter/internal/event"
 )
 
 // view is what every page has, and its own part.
@@ -43,7 +46,7 @@ func (p *Page) render(w http.ResponseWriter, r *http.Request, status int, s *ses
 	}
 	var page bytes.Buffer
 	if err := pages[name].ExecuteTemplate(&page, "layout.html", v); err != nil {
-		p.Log.Error("the status page could not be made", "page", name, "err", err)
+		event.PageFailed.Log(p.Log, event.Err(fmt.Errorf("make %s: %w", name, err)))
 		http.Error(w, "The page could not be made; the log says why.", http.StatusInternalServerError)
 		return
 	}
@@ -61,7 +64,7 @@ func (p *Page) refuse(w http.ResponseWriter, r *http.Request, status int, text s
 
 // fail says that something is wrong with the host. What it is, is for the log.
 func (p *Page) fail(w http.ResponseWriter, r *http.Request, err error) {
-	p.Log.Error("the status page cannot be shown", "path", r.URL.Path, "err", err)
+	event.PageFailed.Log(p.Log, event.Err(fmt.Errorf("%s: %w", r.URL.Path, err)))
 	p.render(w, r, http.StatusInternalServerError, nil, "refused", view{Title: "Not now",
 		Page: "What is needed for this page cannot be read. The log says why, and so may sealmilter check."})
 }
