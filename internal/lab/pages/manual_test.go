@@ -68,7 +68,11 @@ func TestEveryCommandRuns(t *testing.T) {
 			f := &follower{page: page, program: program, names: Names{}, stage: stages[page]}
 			var toRun []Step
 			for _, step := range steps {
-				at := exceptionOf(page, step)
+				command := step
+				if _, behind, made := strings.Cut(step.Command, " && "); made && strings.HasPrefix(step.Command, "make ") {
+					command.Command = behind
+				}
+				at := exceptionOf(page, command)
 				if at >= 0 {
 					used[at] = true
 				}
@@ -126,6 +130,10 @@ func (f *follower) follow(ctx context.Context, t *testing.T, steps []Step) {
 			target, behind, _ := strings.Cut(rest, " && ")
 			f.makes(ctx, t, step, target)
 			if step.Command = behind; behind == "" {
+				continue
+			}
+			if at = exceptionOf(f.page, step); at >= 0 {
+				f.parse(ctx, t, step)
 				continue
 			}
 		}

@@ -20,10 +20,16 @@ type stage struct {
 
 // stages has the pages that expect more than an installed program. The command "key" makes a key elsewhere.
 var stages = map[string]stage{
-	"README.md": {mail: true, bare: true, before: `key /root/elsewhere bob@example.net >recipients.asc`},
+	"README.md": {mail: true, before: `key /root/elsewhere bob@example.net >recipients.asc`},
 	"docs/filters.md": {mail: true, before: `
 cat deploy/postfix/main.cf >>/etc/postfix/main.cf
 sed -i '/^pickup/d' /etc/postfix/master.cf && cat deploy/postfix/split/master.cf deploy/postfix/master.cf >>/etc/postfix/master.cf`},
+	"docs/check.md": {mail: true, before: `sealmilter setup postfix >/dev/null; sealmilter keys generate alice@example.org`},
+	"docs/events.md": {mail: true, before: `
+sealmilter setup postfix >/dev/null
+printf '[log]\naddresses = "hashed"\n' >>/etc/sealmilter/sealmilter.toml
+systemctl restart sealmilter`},
+	"docs/packages.md": {mail: true, before: `mkdir -p /etc/bash_completion.d /usr/local/share/man`},
 	"docs/setup.md": {mail: true, bare: true, between: map[string]string{
 		"install -m 0755 bin/sealmilter /usr/local/bin/": `
 if id sealmilter >/dev/null 2>&1; then # by hand, on a host without it
@@ -77,12 +83,22 @@ type exception struct {
 
 // exceptions are the commands that do not run here with status 0.
 var exceptions = []exception{
+	{page: "README.md", command: "apt install*", why: "the package is built and installed by a test of deploy/debian"},
+	{page: "docs/packages.md", command: "apt *", why: "the same"},
+	{page: "docs/packages.md", command: "dpkg --verify*", why: "the same"},
+	{page: "docs/packages.md", command: "sha256sum*", why: "it is about the files of a release"},
+	{page: "docs/packages.md", command: "install -m 0755 sealmilter-VERSION*", why: "the same"},
+	{page: "deploy/container/README.md", command: "podman*", why: "there are no containers on the host"},
+	{page: "docs/events.md", command: "journalctl -u sealmilter -g*", status: 1, why: "nothing in the log has these examples"},
+	{page: "docs/events.md", command: "sealmilter log token*", why: "the token is made with a secret of the host"},
 	{page: "docs/filters.md", command: "INPUT_MAIL_FILTER*", data: true, why: "lines of sendmail.mc, which a test of deploy/sendmail takes from the page"},
 	{page: "docs/filters.md", command: "InputMailFilters*", data: true, why: "the same"},
 	{page: "docs/filters.md", command: "SignHeaders*", data: true, why: "lines of opendkim.conf, which tests of deploy/ take from the page"},
 	{page: "docs/filters.md", command: "OversignHeaders*", data: true, why: "the same"},
 	{page: "docs/archive.md", command: "gpg --quick-generate-key*", why: "it asks for a passphrase on a terminal"},
 	{page: "docs/database.md", command: "sudo -u postgres*", why: "there is no PostgreSQL on the host; the tests of keys/ and deploy/postfix use one"},
+	{page: "docs/database.md", command: "systemctl stop sealmilter", why: "the same"},
+	{page: "docs/database.md", command: "sealmilter store migrate*", why: "the same"},
 	{page: "docs/database.md", command: "pg_dump*", why: "the same"},
 	{page: "docs/database.md", command: "pg_restore*", why: "the same"},
 	{page: "docs/senders.md", command: "gpg --export-secret-keys*", why: "it is typed on another host"},
