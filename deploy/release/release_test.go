@@ -34,9 +34,12 @@ func TestReproducible(t *testing.T) {
 	slow(t)
 	archs := []string{"amd64", "arm64"}
 	var results []map[string][]byte
-	for i, folder := range []string{"a", "another/and deeper"} {
-		copied, out := filepath.Join(t.TempDir(), folder), filepath.Join(t.TempDir(), "out")
-		copySources(t, copied)
+	folders := []string{filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "another/and deeper")}
+	// Both are copied before anything is built, which takes a while: sources may be changed meanwhile.
+	copySources(t, sources, folders[0])
+	copySources(t, folders[0], folders[1])
+	for i, copied := range folders {
+		out := filepath.Join(t.TempDir(), "out")
 		o := release.Options{Sources: copied, Folder: out, Archs: archs}
 		if i > 0 {
 			t.Setenv("TZ", "Asia/Tokyo")
@@ -60,7 +63,10 @@ func TestReproducible(t *testing.T) {
 		}
 	}
 	for name, content := range results[0] {
-		if !bytes.Equal(content, results[1][name]) {
+		switch again, found := results[1][name]; {
+		case !found:
+			t.Errorf("there is no %s when it is built again elsewhere", name)
+		case !bytes.Equal(content, again):
 			t.Errorf("%s differs when it is built again elsewhere", name)
 		}
 	}
@@ -173,18 +179,18 @@ kill -TERM $pid && wait $pid && echo drained`
 }
 
 // copySources copies the sources with their history, but for what was built.
-func copySources(t *testing.T, to string) {
+func copySources(t *testing.T, from, to string) {
 	t.Helper()
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := os.ReadDir(sources)
+	entries, err := os.ReadDir(from)
 	if err != nil {
 		t.Fatal(err)
 	}
 	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "bin" })
 	for _, e := range entries {
-		if out, err := exec.Command("cp", "-a", filepath.Join(sources, e.Name()), to).CombinedOutput(); err != nil {
+		if out, err := exec.Command("cp", "-a", filepath.Join(from, e.Name()), to).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
