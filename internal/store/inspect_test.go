@@ -57,13 +57,13 @@ func TestDamage(t *testing.T) {
 	if at <= 0 {
 		t.Fatal("the record is not in the file")
 	}
-	copy(whole[at:], strings.Repeat("\xff", 64))
+	copy(whole[at+1:], "\x0f\xf0") // where the first free block of the page is (fileformat2.html, section 1.6)
 	if err := os.WriteFile(database, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	found, err := open(t, database).Damage(t.Context())
-	if len(found) == 0 && err == nil {
-		t.Error("it counts as sound")
+	if len(found) == 0 || err != nil {
+		t.Errorf("it counts as sound: %v", err)
 	}
 	if strings.Contains(strings.Join(found, "\n"), "kkk") {
 		t.Errorf("content shows: %q", found)
