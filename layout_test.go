@@ -42,6 +42,7 @@ var imports = map[string][]string{
 	"keys":                  {"internal/mail", "internal/store", "internal/event", "crypto"},
 	"internal/outbox":       {"internal/mail", "internal/store"},
 	"internal/wiring":       {"internal/mail", "internal/config", "deploy/postfix", "deploy/sendmail"},
+	"internal/lab/browser":  {"internal/lab"},
 	"internal/status":       {"internal/mail", "internal/event", "crypto", "keys"},
 	"internal/gate":         {"internal/mail", "internal/config", "internal/event", "internal/outbox", "crypto", "crypto/pgpmime", "keys"},
 	"cmd/sealmilter": {"internal/mail", "internal/config", "internal/gate", "internal/lab", "internal/outbox",

@@ -210,7 +210,7 @@ func TestSenders(t *testing.T) {
 	h.clock.advance(10 * day)
 	v = h.visit()
 	_, body = v.get("/status/senders?search=SHORT")
-	said(t, body, "short@example.org no")
+	said(t, body, "short@example.org no its certificate expired on 2026-03-06", "2026-03-06 expired")
 	if strings.Contains(body, "alice@") {
 		t.Error("the search finds others")
 	}

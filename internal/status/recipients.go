@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,8 +103,9 @@ func (p *Page) recipients(w http.ResponseWriter, r *http.Request, s *session) {
 // addressPage is all about one address.
 type addressPage struct {
 	recipient
+	Conflicts []conflict
+	// Certificates are those that are not in a conflict.
 	Certificates []certificate
-	Conflicts    []conflict
 }
 
 func (p *Page) address(w http.ResponseWriter, r *http.Request, s *session) {
@@ -123,9 +125,6 @@ func (p *Page) address(w http.ResponseWriter, r *http.Request, s *session) {
 		p.fail(w, r, err)
 		return
 	}
-	for _, e := range entries {
-		page.Certificates = append(page.Certificates, newCertificate(e, p.Now()))
-	}
 	waiting, err := p.Directory().Conflicts(ctx)
 	if err != nil {
 		p.fail(w, r, err)
@@ -141,6 +140,12 @@ func (p *Page) address(w http.ResponseWriter, r *http.Request, s *session) {
 			return
 		}
 		page.Conflicts = append(page.Conflicts, one)
+	}
+	for _, e := range entries {
+		shown := slices.ContainsFunc(page.Conflicts, func(c conflict) bool { return e.Fingerprint == c.Pinned || e.Fingerprint == c.Fingerprint })
+		if !shown {
+			page.Certificates = append(page.Certificates, newCertificate(e, p.Now()))
+		}
 	}
 	about := argument(known.Address)
 	p.render(w, r, http.StatusOK, s, "address", view{Title: known.Address, Here: "recipients", Page: page, Commands: []command{

@@ -2,6 +2,7 @@ package status
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,7 +22,7 @@ type sender struct {
 	Problem string
 	// Created is the zero time for a key that cannot be read, and Expires for one that does not expire.
 	Created, Expires time.Time
-	Soon             bool
+	Soon, Expired    bool
 	// Unlocked says that no passphrase protects the key at rest.
 	Unlocked bool
 	// Notes say what else is not as it could be.
@@ -82,7 +83,7 @@ func (p *Page) newSender(r *http.Request, key keys.SenderKey) sender {
 		if err == nil {
 			_, err = p.Senders.Signer(r.Context(), addr)
 		}
-		problem = err
+		problem = cmp.Or(errors.Unwrap(err), err) // without whose key it is, which stands beside it
 	}
 	if v.Signs = problem == nil; !v.Signs {
 		v.Problem = problem.Error()
@@ -93,7 +94,7 @@ func (p *Page) newSender(r *http.Request, key keys.SenderKey) sender {
 	now := p.Now()
 	v.Created = key.Cert.Created()
 	if t, ok := key.Cert.Expires(now); ok {
-		v.Expires, v.Soon = t, t.Sub(now) < 30*24*time.Hour
+		v.Expires, v.Expired, v.Soon = t, !t.After(now), t.After(now) && t.Sub(now) < 30*24*time.Hour
 	}
 	v.Notes = key.Cert.Warnings()
 	if err := key.Cert.Check(now); err != nil && v.Signs {
