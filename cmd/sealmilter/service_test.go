@@ -122,11 +122,7 @@ func TestServiceTellsItsManager(t *testing.T) {
 	}
 
 	// The process that watches over the daemon must not speak for it.
-	children, err := exec.CommandContext(s.ctx, "pgrep", "-P", fmt.Sprint(s.PID())).Output()
-	if err != nil || len(strings.Fields(string(children))) != 1 {
-		t.Errorf("children %q, %v", children, err)
-	}
-	for _, child := range strings.Fields(string(children)) {
+	for _, child := range s.children() {
 		if environment, err := os.ReadFile("/proc/" + child + "/environ"); err != nil || strings.Contains(string(environment), "NOTIFY_SOCKET") ||
 			strings.Contains(string(environment), "WATCHDOG_") {
 			t.Errorf("%q, %v", environment, err)
@@ -144,6 +140,34 @@ func TestServiceTellsItsManager(t *testing.T) {
 	if err := s.Wait(s.ctx); err != nil {
 		t.Errorf("%v\n%s", err, s.Log())
 	}
+}
+
+// children are the processes that the daemon has started.
+func (s *served) children() []string {
+	s.t.Helper()
+	out, err := exec.CommandContext(s.ctx, "pgrep", "-P", fmt.Sprint(s.PID())).Output()
+	children := strings.Fields(string(out))
+	if err != nil || len(children) != 1 {
+		s.t.Errorf("children %q, %v", children, err)
+	}
+	return children
+}
+
+// childHas reports whether a process that the daemon has started has a file open.
+func (s *served) childHas(link string) bool {
+	s.t.Helper()
+	for _, child := range s.children() {
+		open, err := filepath.Glob("/proc/" + child + "/fd/*")
+		if err != nil || len(open) == 0 {
+			s.t.Errorf("descriptors %q, %v", open, err)
+		}
+		for _, fd := range open {
+			if there, err := os.Readlink(fd); err == nil && there == link {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ignores reads the status of a process (proc(5)).
@@ -172,9 +196,16 @@ func TestServiceKeepsSockets(t *testing.T) {
 		defer file.Close()
 		files = append(files, file)
 	}
+	socket, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", files[0].Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
 	const variables = "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=milter:admin"
 	s.start(variables, files...)
 	s.hears("READY=1")
+	if s.childHas(socket) {
+		t.Errorf("the process that outlives the daemon has its %s", socket)
+	}
 	if err := s.Stop(s.ctx); err != nil {
 		t.Fatalf("%v\n%s", err, s.Log())
 	}

@@ -44,6 +44,23 @@ var reloadFaults = []fault{
 		log:  "the old one stays",
 	},
 	{
+		name: "certificates that cannot be read, in mid-message",
+		set: func(t *testing.T, s *sufferer) {
+			s.reloadInVain(t, "keys.smime = \"missing\"\npolicy.mode = \"pass\"\n")
+		},
+		lift: func(t *testing.T, s *sufferer) { s.reload(t, "") },
+		mid:  true,
+		log:  "missing: no such file or directory",
+	},
+	{
+		name: "settings that need a restart",
+		set: func(t *testing.T, s *sufferer) {
+			s.reload(t, "limits.recipients = 1\nlimits.connections = 1\nsenders.secrets = \"database\"\n")
+		},
+		lift: func(t *testing.T, s *sufferer) { s.reload(t, "") },
+		log:  "settings=\"senders.secrets, limits.recipients, limits.connections\"",
+	},
+	{
 		name: "policy that refuses",
 		set:  func(t *testing.T, s *sufferer) { s.reload(t, "policy.mode = \"require\"\n") },
 		lift: func(t *testing.T, s *sufferer) { s.reload(t, "") },
