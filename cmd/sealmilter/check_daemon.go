@@ -136,7 +136,7 @@ func daemonFindings(all []daemonProcess, file string, c *config.Config) []wiring
 	for _, p := range mine {
 		who := fmt.Sprintf("process %d", p.pid)
 		if p.program != nil && err == nil && !os.SameFile(p.program, self) {
-			warn(who+" runs another program than the one that checks: sealmilter was upgraded since it was started", restart)
+			warn(who+" runs another program than the one that checks: sealmilter was upgraded since it was started, or this host has it twice", restart)
 		}
 		if p.uid == 0 {
 			warn(who+" runs as root, which it does not need", "sealmilter setup postfix, or setup sendmail, makes a service with a user of its own")

@@ -41,10 +41,15 @@ func (r *checkReport) add(state, topic, detail, mend string) {
 	r.err = errors.Join(r.err, err)
 }
 
-// fail adds a line about an error. What stands behind its last semicolon is what to do about it; otherwise it is mend.
+// fail adds a line about an error. What stands behind its last semicolon is what to do about it; otherwise, and if it is
+// several errors, that is mend.
 func (r *checkReport) fail(state, topic string, err error, mend string) {
-	text := strings.Join(strings.Split(err.Error(), "\n"), "; ")
-	if at := strings.LastIndex(text, "; "); at >= 0 {
+	text := err.Error()
+	at := strings.LastIndex(text, "; ")
+	switch {
+	case strings.Contains(text, "\n"):
+		text = strings.ReplaceAll(text, "\n", "; ")
+	case at >= 0:
 		text, mend = text[:at], text[at+len("; "):]
 	}
 	r.add(state, topic, text, mend)
