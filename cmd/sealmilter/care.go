@@ -41,11 +41,13 @@ func newCare(i *installation, m *metrics, log *slog.Logger, current func() *gate
 
 func (c *care) run(ctx context.Context) {
 	for {
+		ended := c.metrics.caring()
 		c.extend(ctx)
 		c.warn(ctx)
 		c.sweep(ctx, time.Now())
 		c.forget(ctx, time.Now())
 		watchArchive(c.current().Archive, c.log, time.Now())
+		ended()
 		if wait(ctx, careEvery) != nil {
 			return
 		}

@@ -60,13 +60,13 @@ func TestCare(t *testing.T) {
 	}
 	scrape := func() string {
 		r := httptest.NewRecorder()
-		newAdmin(i.ready, m.handler()).ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
+		m.handler().ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
 		return r.Body.String()
 	}
 	text := scrape()
 	for _, want := range []string{`sealmilter_sender_keys_extended_total{result="done"} 1`, "sealmilter_key_conflicts 0",
-		`sealmilter_sender_key_days_left{address="theirs@example.org",key="` + imported.Fingerprint() + `"} 19.`,
-		`sealmilter_sender_key_days_left{address="mine@example.org",key="`} {
+		`sealmilter_sender_key_days_left{key="` + imported.Fingerprint() + `"} 19.`,
+		`sealmilter_sender_keys{state="expiring"} 1`, `sealmilter_sender_keys{state="good"} 1`, "sealmilter_database_size_bytes "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("/metrics lacks %s\n%s", want, text)
 		}

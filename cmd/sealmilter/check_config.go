@@ -118,7 +118,7 @@ func addresses(c *config.Config) []wiring.Finding {
 	for _, a := range []struct{ name, at, open string }{
 		{"listen", tcpOf(c.Listen), "any host that reaches it may speak to the milter as a mail server does, and use up its connections"},
 		{"reinject", c.Reinject, "copies leave this host before the mail server has them, and the listener must tell sealmilter from all others"},
-		{"admin", c.Admin, "other hosts can read the metrics, which name the senders"},
+		{"admin", c.Admin, "other hosts can read the metrics, which tell how much mail there is"},
 		{"publish.listen", c.Publish.Listen, ""},
 	} {
 		if a.at == "" {

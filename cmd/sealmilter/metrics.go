@@ -1,8 +1,7 @@
 package main
 
 import (
-	"context"
-	"log/slog"
+	"cmp"
 	"net/http"
 	"time"
 
@@ -10,99 +9,198 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"sealmilter/internal/event"
+	"sealmilter/internal/gate"
+	"sealmilter/internal/outbox"
 	"sealmilter/keys"
+	"sealmilter/milter"
 )
 
-// metrics are what /metrics shows. Each is declared here with its help text.
+// metrics are what /metrics shows; docs/monitoring.md has the list. No label has an address, a login or anything of a
+// message: each has one of a few words, but for the fingerprints of mostDaysLeft keys.
 type metrics struct {
 	registry *prometheus.Registry
+	all      []prometheus.Collector
+
+	connections prometheus.Counter
+	refused     *prometheus.CounterVec
+	recipients  *prometheus.CounterVec
+	answers     prometheus.Histogram
+	messages    *prometheus.CounterVec
+	ends        prometheus.Histogram
+
+	recipientLookups *prometheus.HistogramVec
+	decisions        *prometheus.CounterVec
+	seals            prometheus.Histogram
+	sealFailures     prometheus.Counter
+	unsigned         prometheus.Counter
+	copies           *prometheus.CounterVec
+	deliveries       prometheus.Histogram
+
 	lookups  *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	events   *prometheus.CounterVec
 	extended *prometheus.CounterVec
+
+	reloads *prometheus.CounterVec
+	config  inForceMetrics
+	// health is told of copies, configurations and care as well; it is set by watch.
+	health *health
 }
 
+var (
+	_ milter.Observer = (*metrics)(nil)
+	_ gate.Observer   = (*metrics)(nil)
+	_ outbox.Observer = (*metrics)(nil)
+)
+
+// Upper bounds of histograms, in seconds: of what waits for nobody else as a rule, and of what may wait for other hosts.
+var (
+	shortTimes = []float64{.001, .003, .01, .03, .1, .3, 1, 3, 10, 30}
+	longTimes  = []float64{.01, .03, .1, .3, 1, 3, 10, 30, 100, 300}
+)
+
 func newMetrics() *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sealmilter_key_lookups_total",
-			Help: "Questions to remote key sources, by source and answer (found, none, unknown)."}, []string{"source", "answer"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "sealmilter_key_lookup_seconds",
-			Help: "Time that remote key sources took to answer.", Buckets: []float64{.01, .03, .1, .3, 1, 3, 10, 30}}, []string{"source"}),
-		events: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sealmilter_key_events_total",
-			Help: "What happened to recipients' certificates, by event (pinned, replaced, conflict, changed, revoked, withdrawn)."}, []string{"event"}),
-		extended: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sealmilter_sender_keys_extended_total",
-			Help: "Senders' keys that were due to be extended, by result (done, failed)."}, []string{"result"}),
+	m := &metrics{registry: prometheus.NewRegistry()}
+	m.connections = m.counter("sealmilter_connections_total", "Connections that have come to the milter's listener.")
+	m.refused = m.counters("sealmilter_connections_refused_total",
+		"Connections that were closed at once: limit, or user for a program that is no mail server.", "why", string(milter.NoPlace), string(milter.Stranger))
+	m.recipients = m.counters("sealmilter_recipients_total", "Answers to RCPT TO, by outcome (accepted, deferred, rejected).", "outcome",
+		string(milter.Accepted), string(milter.Deferred), string(milter.Rejected))
+	m.answers = m.histogram("sealmilter_recipient_seconds", "Time from RCPT TO to its answer.", shortTimes)
+	m.messages = m.counters("sealmilter_messages_total",
+		"Messages by outcome: accepted, untouched (not ours), deferred (4xx), rejected (5xx), abandoned before their end.", "outcome",
+		string(milter.Accepted), string(milter.Untouched), string(milter.Deferred), string(milter.Rejected), string(milter.Abandoned))
+	m.ends = m.histogram("sealmilter_message_seconds", "Time from the end of a message's content to the answer.", longTimes)
+
+	m.recipientLookups = m.histograms("sealmilter_recipient_lookup_seconds", "Time that it took at RCPT TO to know about a recipient's key, by answer (found, none, unknown).",
+		shortTimes, "answer", keys.Found.String(), keys.None.String(), keys.Unknown.String())
+	m.decisions = m.vec(prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sealmilter_copies_total",
+		Help: "Recipients by decision (encrypt, sign, pass, reject, defer) and the row of the policy that has decided it."}, []string{"decision", "why"}))
+	for _, d := range usualDecisions {
+		m.decisions.WithLabelValues(d[0], d[1])
 	}
-	m.registry.MustRegister(m.lookups, m.seconds, m.events, m.extended, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.seals = m.histogram("sealmilter_seal_seconds", "Time that it took to make all copies of a message ready.", shortTimes)
+	m.sealFailures = m.counter("sealmilter_seal_failures_total", "Messages whose copies could not be made.")
+	m.unsigned = m.counter("sealmilter_signing_failures_total", "Messages that wait because the author's key cannot be used.")
+	m.copies = m.counters("sealmilter_outbox_copies_total", "Copies for the mail server's loopback listener, by result (sent, refused, deferred, failed).", "result",
+		string(outbox.Sent), string(outbox.Refused), string(outbox.Deferred), string(outbox.Failed))
+	m.deliveries = m.histogram("sealmilter_outbox_copy_seconds", "Time that it took to bring one copy into the mail server's queue and to record that.", longTimes)
+
+	m.lookups = m.vec(prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sealmilter_key_lookups_total",
+		Help: "Questions to remote key sources, by source and answer (found, none, unknown)."}, []string{"source", "answer"}))
+	m.seconds = m.histograms("sealmilter_key_lookup_seconds", "Time that remote key sources took to answer.", []float64{.01, .03, .1, .3, 1, 3, 10, 30}, "source")
+	m.events = m.counters("sealmilter_key_events_total",
+		"What happened to recipients' certificates, by event (pinned, replaced, conflict, changed, revoked, withdrawn).", "event",
+		string(keys.Pinned), string(keys.Replaced), string(keys.Conflicting), string(keys.Changed), string(keys.Revoked), string(keys.Withdrawn))
+	m.extended = m.counters("sealmilter_sender_keys_extended_total", "Senders' keys that were due to be extended, by result (done, failed).", "result",
+		"done", "failed")
+	m.reloads = m.counters("sealmilter_config_reloads_total", "Configurations that were read anew, by result (done, refused).", "result", "done", "refused")
+	m.register(&m.config)
+	m.register(buildMetrics{})
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// usualDecisions are shown from the start: a counter that is not there yet has no rate when it first counts.
+var usualDecisions = [][2]string{
+	{"encrypt", "key-found"}, {"sign", "no-key"}, {"sign", "mode"}, {"pass", "mode"}, {"pass", "already-theirs"},
+	{"reject", "no-key"}, {"reject", "no-author-key"}, {"reject", "not-theirs"},
+	{"defer", "lookup-failed"}, {"defer", "key-lost"}, {"defer", "author-key-unusable"}, {"defer", "archive-unusable"},
 }
 
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
 
-// observe adds what is counted in the installation when somebody asks.
-func (m *metrics) observe(i *installation) { m.registry.MustRegister(&stock{i}) }
-
-// stock counts what lies in the store.
-type stock struct{ *installation }
-
-var (
-	conflictsDesc = prometheus.NewDesc("sealmilter_key_conflicts",
-		"Certificates that wait for an administrator's decision: sealmilter keys list --conflicts.", nil, nil)
-	daysLeftDesc = prometheus.NewDesc("sealmilter_sender_key_days_left",
-		"Days until a sender's key expires; negative after that. Keys without expiry are not shown.", []string{"address", "key"}, nil)
-)
-
-// Describe implements [prometheus.Collector].
-func (s *stock) Describe(c chan<- *prometheus.Desc) {
-	c <- conflictsDesc
-	c <- daysLeftDesc
+func (m *metrics) register(c prometheus.Collector) {
+	m.registry.MustRegister(c)
+	m.all = append(m.all, c)
 }
 
-// Collect implements [prometheus.Collector].
-func (s *stock) Collect(c chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if conflicts, err := s.store.Conflicts(ctx, ""); err != nil {
-		c <- prometheus.NewInvalidMetric(conflictsDesc, err)
-	} else {
-		c <- prometheus.MustNewConstMetric(conflictsDesc, prometheus.GaugeValue, float64(len(conflicts)))
+func (m *metrics) counter(name, help string) prometheus.Counter {
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	m.register(c)
+	return c
+}
+
+// counters are shown from the start, for the words of their label that are known.
+func (m *metrics) counters(name, help, label string, words ...string) *prometheus.CounterVec {
+	c := m.vec(prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label}))
+	for _, word := range words {
+		c.WithLabelValues(word)
 	}
-	senders, err := s.senders.List(ctx)
+	return c
+}
+
+func (m *metrics) vec(c *prometheus.CounterVec) *prometheus.CounterVec {
+	m.register(c)
+	return c
+}
+
+func (m *metrics) histogram(name, help string, buckets []float64) prometheus.Histogram {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+	m.register(h)
+	return h
+}
+
+func (m *metrics) histograms(name, help string, buckets []float64, label string, words ...string) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{label})
+	m.register(h)
+	for _, word := range words {
+		h.WithLabelValues(word)
+	}
+	return h
+}
+
+// Connected implements [milter.Observer].
+func (m *metrics) Connected() { m.connections.Inc() }
+
+// Refused implements [milter.Observer].
+func (m *metrics) Refused(why milter.Refusal) { m.refused.WithLabelValues(string(why)).Inc() }
+
+// Recipient implements [milter.Observer].
+func (m *metrics) Recipient(outcome milter.Outcome, took time.Duration) {
+	m.recipients.WithLabelValues(string(outcome)).Inc()
+	m.answers.Observe(took.Seconds())
+}
+
+// Message implements [milter.Observer].
+func (m *metrics) Message(outcome milter.Outcome, took time.Duration) {
+	m.messages.WithLabelValues(string(cmp.Or(outcome, milter.Abandoned))).Inc()
+	if took > 0 {
+		m.ends.Observe(took.Seconds())
+	}
+}
+
+// LookedUp implements [gate.Observer].
+func (m *metrics) LookedUp(found keys.Status, took time.Duration) {
+	m.recipientLookups.WithLabelValues(found.String()).Observe(took.Seconds())
+}
+
+// Decided implements [gate.Observer].
+func (m *metrics) Decided(do gate.Action, row string) {
+	m.decisions.WithLabelValues(do.String(), row).Inc()
+}
+
+// Sealed implements [gate.Observer].
+func (m *metrics) Sealed(took time.Duration, err error) {
 	if err != nil {
-		c <- prometheus.NewInvalidMetric(daysLeftDesc, err)
+		m.sealFailures.Inc()
 		return
 	}
-	for _, key := range senders {
-		if key.Err != nil {
-			continue
-		}
-		if expires, ok := key.Cert.Expires(time.Now()); ok {
-			days := time.Until(expires).Hours() / 24
-			c <- prometheus.MustNewConstMetric(daysLeftDesc, prometheus.GaugeValue, days, key.Address, key.Fingerprint)
-		}
+	m.seals.Observe(took.Seconds())
+}
+
+// Unsigned implements [gate.Observer].
+func (m *metrics) Unsigned() { m.unsigned.Inc() }
+
+// Copied implements [outbox.Observer].
+func (m *metrics) Copied(result outbox.Result, took time.Duration) {
+	m.copies.WithLabelValues(string(result)).Inc()
+	if m.health != nil {
+		m.health.copied(result)
 	}
-}
-
-// keyObserver logs and counts what the key directory does.
-type keyObserver struct {
-	log     *slog.Logger
-	metrics *metrics
-}
-
-// Asked implements [keys.Observer].
-func (o *keyObserver) Asked(source string, status keys.Status, took time.Duration) {
-	o.metrics.lookups.WithLabelValues(source, status.String()).Inc()
-	o.metrics.seconds.WithLabelValues(source).Observe(took.Seconds())
-}
-
-// Happened implements [keys.Observer].
-func (o *keyObserver) Happened(e keys.Event) {
-	o.metrics.events.WithLabelValues(string(e.Kind)).Inc()
-	event.KeyHappened(string(e.Kind)).Log(o.log, event.Address(e.Address), event.Key(e.Fingerprint), event.Old(e.Old),
-		event.Source(e.Source), event.Why(e.Why))
+	if result == outbox.Sent {
+		m.deliveries.Observe(took.Seconds())
+	}
 }

@@ -98,6 +98,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	}
 	defer func() { now.stop() }()
 	var current atomic.Pointer[gate.Gate]
+	counts.inForce(now.gate)
 	current.Store(now.gate)
 
 	server := &milter.Server{
@@ -121,6 +122,8 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 		MessageTime:    i.config.Limits.Duration,
 		InFlight:       newMemoryLimit(runtimeMemory{}).inFlight,
 	}
+	sound := i.health(server, standby)
+	counts.watch(server, out, standby, sound)
 	l, err := listenFor(manager, "milter", "listen", i.config.Listen.Address, func() (net.Listener, error) {
 		return milter.Listen(i.config.Listen.String())
 	})
@@ -134,7 +137,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 		name, setting, address string
 		handler                http.Handler
 	}{
-		{"admin", "admin", i.config.Admin, i.withStatus(cmd, withInForce(newAdmin(i.ready, counts.handler()), func() *config.Config { return current.Load().Config }), current.Load, log, recent)},
+		{"admin", "admin", i.config.Admin, i.withStatus(cmd, withInForce(newAdmin(sound, counts.handler()), func() *config.Config { return current.Load().Config }), current.Load, log, recent)},
 		{"publish", "publish.listen", i.config.Publish.Listen, keys.NewWKDHandler(i.senders)},
 	} {
 		w, err := listenFor(manager, web.name, web.setting, strings.TrimPrefix(web.address, "unix:"), func() (net.Listener, error) {
@@ -174,9 +177,11 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 			next, c, err := i.reload(cmd, out, log, observer)
 			if err != nil {
 				event.ReloadRefused.Log(log, event.Err(err))
+				counts.notInForce()
 				supervised.notInForce(err)
 				continue
 			}
+			counts.inForce(next.gate)
 			current.Store(next.gate)
 			now.stop()
 			now = next

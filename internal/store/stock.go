@@ -60,3 +60,12 @@ func (s *Store) wrote(err error) error {
 	}
 	return err
 }
+
+// Size returns that of the whole database in octets.
+func (s *Store) Size(ctx context.Context) (int64, error) {
+	size := `SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)`
+	if s.shared != nil {
+		size = `SELECT pg_database_size(current_database())`
+	}
+	return first(collect(ctx, s.read, func(rows *sql.Rows, n *int64) error { return rows.Scan(n) }, size))
+}

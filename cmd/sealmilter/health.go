@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sealmilter/internal/outbox"
+	"sealmilter/keys"
+	"sealmilter/milter"
+)
+
+// probedFor is how long the answer of the database counts: whoever asks often makes no more work than who asks seldom.
+const probedFor = 2 * time.Second
+
+// slowRound is how long the care for keys and old records may take before it counts as stuck.
+const slowRound = time.Hour
+
+// health tells whether the daemon lives, and whether it can handle a message. It is safe for concurrent use.
+type health struct {
+	// probe reads and writes, and passphrase reads the one of the senders' keys.
+	probe      func(context.Context) (read, write error)
+	passphrase func() error
+	server     interface {
+		Load() milter.Load
+		Alive(context.Context) error
+	}
+	witness interface{ State() (bool, int64) }
+	now     func() time.Time
+
+	// delivery is how the last copy went, nil before the first.
+	delivery atomic.Pointer[delivered]
+	// caring is when the round of care began that goes on, 0 between two, in Unix seconds.
+	caring atomic.Int64
+	// refused says that the last configuration that was read is not in force. Why it is not may have a part of it, which is for
+	// the log alone.
+	refused atomic.Bool
+
+	mu     sync.Mutex
+	probed probed
+}
+
+type delivered struct {
+	result outbox.Result
+	at     time.Time
+}
+
+// probed is what the database said last.
+type probed struct {
+	at          time.Time
+	read, write error
+}
+
+// check is one thing that a daemon needs.
+type check struct {
+	Name string `json:"check"`
+	OK   bool   `json:"ok"`
+	// Needed says that no message, or none of some kind, can be handled without it.
+	Needed bool   `json:"needed"`
+	Why    string `json:"why,omitempty"`
+}
+
+// health of a daemon. The server does not serve yet.
+func (i *installation) health(server *milter.Server, standby interface{ State() (bool, int64) }) *health {
+	return &health{
+		probe: i.store.Probe,
+		passphrase: func() error {
+			_, err := keys.ReadPassphrase(i.config.Senders.PassphraseFile, passphraseCredential)
+			return err
+		},
+		server: server, witness: standby, now: time.Now,
+	}
+}
+
+var (
+	errDraining = errors.New("the daemon is about to end, and takes no more messages")
+	errHangs    = errors.New("it has not come back in time")
+)
+
+// checks looks at everything.
+func (h *health) checks(ctx context.Context) []check {
+	read, write := h.database(ctx)
+	witnessed, _ := h.witness.State()
+	return []check{
+		needed("database_read", read),
+		needed("database_write", write),
+		needed("passphrase", h.passphrase()),
+		needed("listener", h.listens(ctx)),
+		advised("reinject", h.reinjects()),
+		advised("witness", unless(witnessed, "a crash may repeat a copy that is on its way; the log says why it does not run")),
+		advised("configuration", unless(!h.refused.Load(), "the configuration that was read last is not in force; the log says why")),
+		advised("room", h.hasRoom()),
+		advised("work", h.worksOn()),
+	}
+}
+
+func needed(name string, err error) check {
+	c := advised(name, err)
+	c.Needed = true
+	return c
+}
+
+func advised(name string, err error) check {
+	if err != nil {
+		return check{Name: name, Why: err.Error()}
+	}
+	return check{Name: name, OK: true}
+}
+
+func unless(ok bool, why string) error {
+	if ok {
+		return nil
+	}
+	return errors.New(why)
+}
+
+// ready says why no message can be handled now, or none of some kind, nil if all can. The mail server's listener for copies
+// does not count: it goes away and comes back with the mail server, which is when nobody has mail for us.
+func (h *health) ready(ctx context.Context) error {
+	var why []string
+	for _, c := range h.checks(ctx) {
+		if c.Needed && !c.OK {
+			why = append(why, c.Name+": "+c.Why)
+		}
+	}
+	if len(why) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(why, "\n"))
+}
+
+// alive says why the daemon does not live, which a new start would cure: a database that is away is no such reason.
+func (h *health) alive(ctx context.Context) error {
+	if began := h.caring.Load(); began != 0 {
+		if took := h.now().Sub(time.Unix(began, 0)); took > slowRound {
+			return fmt.Errorf("the care for keys and old records hangs since %v", took.Round(time.Minute))
+		}
+	}
+	if h.server.Load().Closing {
+		return nil
+	}
+	return h.server.Alive(ctx)
+}
+
+// database asks the database, or remembers what it said. One who asks while another does gets the same answer.
+func (h *health) database(ctx context.Context) (read, write error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if age := h.now().Sub(h.probed.at); age < 0 || age >= probedFor {
+		answered := make(chan probed, 1)
+		go func() {
+			read, write := h.probe(ctx)
+			answered <- probed{h.now(), read, write}
+		}()
+		select {
+		case h.probed = <-answered:
+		case <-ctx.Done(): // the store may watch no context
+			h.probed = probed{h.now(), errHangs, errHangs}
+		}
+	}
+	return h.probed.read, h.probed.write
+}
+
+func (h *health) listens(ctx context.Context) error {
+	if h.server.Load().Closing {
+		return errDraining
+	}
+	return h.server.Alive(ctx)
+}
+
+// reinjects tells how the last copy went. Nobody calls the mail server to find out, which would fill its log.
+func (h *health) reinjects() error {
+	last := h.delivery.Load()
+	if last == nil || last.result != outbox.Failed {
+		return nil
+	}
+	return fmt.Errorf("the last copy, at %s, did not get through; see the log, and sealmilter check", last.at.UTC().Format(time.RFC3339))
+}
+
+// hasRoom tells what is near its limit. More is answered with 4xx, and comes again.
+func (h *health) hasRoom() error {
+	load := h.server.Load()
+	if load.InFlight > load.MostInFlight/10*9 {
+		return fmt.Errorf("%d of %d octets are in work: [limits] in_flight", load.InFlight, load.MostInFlight)
+	}
+	for _, k := range load.Connections {
+		if k.Kind == "mail" && k.Open*10 > k.Most*9 {
+			return fmt.Errorf("%d of %d connections are open: [limits] connections", k.Open, k.Most)
+		}
+	}
+	return nil
+}
+
+func (h *health) worksOn() error {
+	if n := h.server.Load().Stuck; n > 0 {
+		return fmt.Errorf("%d messages were given up while the work on them does not end: systemctl restart %s", n, serviceName)
+	}
+	return nil
+}
+
+// copied notes how a copy went.
+func (h *health) copied(result outbox.Result) {
+	h.delivery.Store(&delivered{result, h.now()})
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"net/url"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sealmilter/internal/config"
+	"sealmilter/internal/gate"
+)
+
+// inForceMetrics are about the configuration that is in force.
+type inForceMetrics struct{ state atomic.Pointer[inForceState] }
+
+type inForceState struct {
+	hash  float64
+	since time.Time
+	// refused says that another one was refused since.
+	refused bool
+}
+
+var (
+	configHashDesc = prometheus.NewDesc("sealmilter_config_hash",
+		"A number that is the same on hosts with the same configuration, and changes with it.", nil, nil)
+	configSinceDesc = prometheus.NewDesc("sealmilter_config_last_reload_success_timestamp_seconds",
+		"When the configuration in force was read.", nil, nil)
+	configGoodDesc = prometheus.NewDesc("sealmilter_config_last_reload_successful",
+		"1 if the last configuration that was read is in force, 0 if it was refused and an older one stays.", nil, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (m *inForceMetrics) Describe(c chan<- *prometheus.Desc) {
+	c <- configHashDesc
+	c <- configSinceDesc
+	c <- configGoodDesc
+}
+
+// Collect implements [prometheus.Collector].
+func (m *inForceMetrics) Collect(c chan<- prometheus.Metric) {
+	s := m.state.Load()
+	if s == nil {
+		return
+	}
+	gauge(c, configHashDesc, s.hash)
+	gauge(c, configSinceDesc, float64(s.since.Unix()))
+	gauge(c, configGoodDesc, truth(!s.refused))
+}
+
+// inForce notes that a gate is about to be put in force, and has what it does counted.
+func (m *metrics) inForce(g *gate.Gate) {
+	g.Observer = m
+	if m.config.state.Load() != nil {
+		m.reloads.WithLabelValues("done").Inc()
+	}
+	m.config.state.Store(&inForceState{hash: hashOf(g.Config), since: time.Now()})
+	if m.health != nil {
+		m.health.refused.Store(false)
+	}
+}
+
+// notInForce notes that a configuration is refused.
+func (m *metrics) notInForce() {
+	m.reloads.WithLabelValues("refused").Inc()
+	if s := m.config.state.Load(); s != nil {
+		m.config.state.Store(&inForceState{hash: s.hash, since: s.since, refused: true})
+	}
+	if m.health != nil {
+		m.health.refused.Store(true)
+	}
+}
+
+// hashOf returns 48 bits of a digest, which a float64 holds. The one secret that a configuration can have in it, the password
+// in the database's URL, is left out: nobody shall find it by trying.
+func hashOf(c *config.Config) float64 {
+	public := *c
+	public.Changed = time.Time{}
+	if u, err := url.Parse(c.Database); err != nil {
+		public.Database = ""
+	} else if u.User != nil {
+		u.User, u.RawQuery = url.User(u.User.Username()), ""
+		public.Database = u.String()
+	}
+	text, err := json.Marshal(public)
+	if err != nil {
+		return 0
+	}
+	digest := sha256.Sum256(text)
+	return float64(binary.BigEndian.Uint64(digest[:]) >> 16)
+}
+
+// buildMetrics tell which program runs.
+type buildMetrics struct{}
+
+var buildDesc = prometheus.NewDesc("sealmilter_build_info", "1, with the version of the program and of Go.", []string{"version", "goversion"}, nil)
+
+// Describe implements [prometheus.Collector].
+func (buildMetrics) Describe(c chan<- *prometheus.Desc) { c <- buildDesc }
+
+// Collect implements [prometheus.Collector].
+func (buildMetrics) Collect(c chan<- prometheus.Metric) {
+	gauge(c, buildDesc, 1, version(), runtime.Version())
+}
+
+func gauge(c chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {
+	c <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
