@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	minToken = 20  // octets; what openssl rand -hex 24 writes has 48
+	minToken = 20  // octets; what base64 makes of 24 random octets has 32
 	maxToken = 512 // octets
 )
 
@@ -35,7 +35,7 @@ func ReadToken(file string) ([]byte, error) {
 	}
 	token = bytes.TrimSpace(token)
 	if len(token) < minToken || len(token) > maxToken {
-		return nil, fmt.Errorf("read the status page's token: %s has to hold one of %d to %d octets; make one with: openssl rand -hex 24",
+		return nil, fmt.Errorf("read the status page's token: %s has to hold one of %d to %d octets; make one with: head -c 24 /dev/urandom | base64",
 			file, minToken, maxToken)
 	}
 	return token, nil

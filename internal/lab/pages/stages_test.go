@@ -29,6 +29,7 @@ sed -i '/^pickup/d' /etc/postfix/master.cf && cat deploy/postfix/split/master.cf
 sealmilter setup postfix >/dev/null
 printf '[log]\naddresses = "hashed"\n' >>/etc/sealmilter/sealmilter.toml
 systemctl restart sealmilter`},
+	"docs/status.md":   {mail: true, before: `sealmilter setup postfix >/dev/null`},
 	"docs/packages.md": {mail: true, before: `mkdir -p /etc/bash_completion.d /usr/local/share/man`},
 	"docs/setup.md": {mail: true, bare: true, between: map[string]string{
 		"install -m 0755 bin/sealmilter /usr/local/bin/": `
