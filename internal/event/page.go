@@ -1,6 +1,9 @@
 package event
 
-import "log/slog"
+import (
+	"log/slog"
+	"strings"
+)
 
 // The status page.
 var (
@@ -18,5 +21,5 @@ var (
 // Session tells sessions of the status page apart. Nothing can be done with it.
 func Session(name string) slog.Attr { return slog.String(session, name) }
 
-// Browser is the address of a browser's connection.
-func Browser(address string) slog.Attr { return slog.String(browser, address) }
+// Browser is the address of a browser's connection. One over a Unix socket has none, which Go writes as "@".
+func Browser(address string) slog.Attr { return slog.String(browser, strings.TrimPrefix(address, "@")) }

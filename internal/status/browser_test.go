@@ -143,7 +143,7 @@ func TestBrowser(t *testing.T) {
 	p.judges("login-refused")
 	p.must(p.Type(ctx, "#token", token))
 	p.must(p.Follow(ctx, "main button"))
-	p.sees("Running", "addresses with a certificate", "No mail can be handled", "The key of short@example.org has expired")
+	p.sees("Running", "addresses have a certificate", "No mail can be handled", "The key of short@example.org has expired")
 	p.judges("overview")
 	var cookies string
 	if p.must(p.Eval(ctx, "document.cookie", &cookies)); cookies != "" {

@@ -13,6 +13,9 @@ import (
 // maxUserIDs bounds how many names of one certificate are shown.
 const maxUserIDs = 20
 
+// maxServed bounds how many addresses of one certificate are shown.
+const maxServed = 100
+
 // certificate is one as people look at it.
 type certificate struct {
 	Fingerprint string
@@ -31,6 +34,8 @@ type certificate struct {
 	// Addresses are those it serves, with who says so.
 	Services []keys.Service
 	Pinned   []string
+	// Unshown says that there are more of them than are shown.
+	Unshown bool
 	Added    time.Time
 	// Missing says that it is not stored, or cannot be read.
 	Missing bool
@@ -43,6 +48,8 @@ func newCertificate(e keys.Entry, now time.Time) certificate {
 		c.Problem = "it cannot be read"
 		return c
 	}
+	c.Unshown = len(e.Services) > maxServed || len(e.Pinned) > maxServed
+	c.Services, c.Pinned = e.Services[:min(len(e.Services), maxServed)], e.Pinned[:min(len(e.Pinned), maxServed)]
 	c.UserIDs = e.Cert.UserIDs()
 	if len(c.UserIDs) > maxUserIDs {
 		c.UserIDs, c.More = c.UserIDs[:maxUserIDs], len(c.UserIDs)-maxUserIDs

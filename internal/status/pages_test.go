@@ -206,7 +206,7 @@ func TestSenders(t *testing.T) {
 	said(t, body, "alice@example.org yes no passphrase", "short@example.org yes", "2026-03-06 soon", "sealmilter keys list --secret")
 	_, body = v.get("/status/")
 	said(t, body, "The key of short@example.org expires on 2026-03-06.", "No mail can be handled: read the database: the disk is full", "v1.2.3",
-		"mode prefer , 2 rules", "imported, then Web Key Directory (wkd)", "2 addresses with a certificate", "0 conflicts wait")
+		"mode prefer , 2 rules", "imported, then Web Key Directory (wkd)", "2 addresses have a certificate", "0 conflicts wait")
 	h.clock.advance(10 * day)
 	v = h.visit()
 	_, body = v.get("/status/senders?search=SHORT")
