@@ -183,7 +183,10 @@ func TestServiceKeepsSockets(t *testing.T) {
 	t.Parallel()
 	s := newServed(t)
 	var files []*os.File
-	for _, address := range []string{s.listen, s.admin} {
+	publish := labtest.Reserve(t)
+	s.configure(fmt.Sprintf("publish.listen = %q\n", publish))
+	// The last one has a number that no file of the witness has.
+	for _, address := range []string{publish, s.admin, s.listen} {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
 			t.Fatal(err)
@@ -196,11 +199,11 @@ func TestServiceKeepsSockets(t *testing.T) {
 		defer file.Close()
 		files = append(files, file)
 	}
-	socket, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", files[0].Fd()))
+	socket, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", files[2].Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	const variables = "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=milter:admin"
+	const variables = "LISTEN_PID=$$ LISTEN_FDS=3 LISTEN_FDNAMES=publish:admin:milter"
 	s.start(variables, files...)
 	s.hears("READY=1")
 	if s.childHas(socket) {
@@ -246,7 +249,7 @@ func TestServiceKeepsSockets(t *testing.T) {
 		"admin:milter":          "and listen says " + s.listen + "; give both the same address",
 		"milter:milter":         `several sockets of the name "milter"`,
 	} {
-		s.start("LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES="+names, files...)
+		s.start("LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES="+names, files[2], files[1])
 		if err := s.Wait(s.ctx); err == nil || !strings.Contains(s.Log(), want) {
 			t.Errorf("%s: %v, and the log does not say %q\n%s", names, err, want, s.Log())
 		}
