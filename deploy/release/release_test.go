@@ -216,12 +216,14 @@ func TestContainerfile(t *testing.T) {
 			t.Errorf("%q stands before the first stage", line)
 		}
 	}
-	want := []string{"FROM scratch", "COPY --from=build /out/ /", "VOLUME /var/lib/sealmilter", "USER 65532:65532",
+	want := []string{"FROM scratch",
+		"COPY --from=build /out/root/ /",
+		"COPY --from=build --chown=65532:65532 /out/state/ /var/lib/", "VOLUME /var/lib/sealmilter", "USER 65532:65532",
 		`ENTRYPOINT ["/usr/bin/sealmilter"]`, `CMD ["serve"]`}
 	if len(stages) != 2 || !slices.Equal(stages[1], want) {
 		t.Errorf("the stages are %q; the last is to be %q", stages, want)
 	}
-	if !strings.Contains(strings.Join(stages[0], "\n"), "go run ./deploy/release/run -program /out/usr/bin/sealmilter") {
+	if !strings.Contains(strings.Join(stages[0], "\n"), "go run ./deploy/release/run -program /out/root/usr/bin/sealmilter") {
 		t.Error("the program is built in another way than that of a release")
 	}
 }
