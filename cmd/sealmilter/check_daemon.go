@@ -107,8 +107,12 @@ func (r *checkReport) daemon(ctx context.Context, c *config.Config, file string)
 		r.add("warning", daemonTopic, "nothing listens at "+c.Listen.String()+"; mail waits at the clients", startCommand())
 	} else {
 		r.add("ok", daemonTopic, "something listens at "+c.Listen.String(), "")
-		r.findings(daemonFindings(daemons("/proc"), file, c))
-		r.admin(ctx, c.Admin, file)
+		all := daemons("/proc")
+		r.findings(daemonFindings(all, file, c))
+		another := len(all) > 0 && !slices.ContainsFunc(all, func(p daemonProcess) bool { return sameFile(p.file, file) })
+		if !another {
+			r.admin(ctx, c.Admin, file)
+		}
 	}
 	if systemdRuns() {
 		if out, err := wiring.RunHere(ctx, "systemctl", "is-enabled", serviceName); err != nil && strings.TrimSpace(string(out)) == "disabled" {

@@ -93,6 +93,12 @@ func TestCheckPostfix(t *testing.T) {
 	})
 	h.run(t, "sealmilter check --offline --self-test", "ok       test message: the MTA asks sealmilter")
 
+	// Who checks a configuration that no daemon has is told so, and not that the daemon should read it again.
+	h.run(t, "sed 's/^mode = .*/mode = \"require\"/' /etc/sealmilter/sealmilter.toml >/tmp/other.toml && chmod 0600 /tmp/other.toml")
+	if out := h.run(t, "sealmilter check --offline -c /tmp/other.toml || true", "serves with the configuration /etc/sealmilter/sealmilter.toml, and /tmp/other.toml was checked"); strings.Contains(out, "was changed since") {
+		t.Error(out)
+	}
+
 	// A real message is sent only after the test has shown that it will be sealed.
 	before := len(h.sink.Deliveries())
 	h.run(t, "sealmilter check --offline --send bob@example.net --from alice@example.org", "ok       message: a message from alice@example.org to bob@example.net was taken (250 ")
