@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"sealmilter/internal/outbox"
@@ -14,15 +15,16 @@ import (
 	"sealmilter/milter"
 )
 
-// probedFor is how long the answer of the database counts: whoever asks often makes no more work than who asks seldom.
-const probedFor = 2 * time.Second
+// probedFor is how long a write to the database counts that went well: whoever asks often has it write little more often.
+const probedFor = 100 * time.Millisecond
 
 // slowRound is how long the care for keys and old records may take before it counts as stuck.
 const slowRound = time.Hour
 
 // health tells whether the daemon lives, and whether it can handle a message. It is safe for concurrent use.
 type health struct {
-	// probe reads and writes, and passphrase reads the one of the senders' keys.
+	// ping reads from the database, probe writes as well, and passphrase reads the one of the senders' keys.
+	ping       func(context.Context) error
 	probe      func(context.Context) (read, write error)
 	passphrase func() error
 	server     interface {
@@ -67,9 +69,13 @@ type check struct {
 // health of a daemon. The server does not serve yet.
 func (i *installation) health(server *milter.Server, standby interface{ State() (bool, int64) }) *health {
 	return &health{
+		ping:  i.store.Ping,
 		probe: i.store.Probe,
 		passphrase: func() error {
 			_, err := keys.ReadPassphrase(i.config.Senders.PassphraseFile, passphraseCredential)
+			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+				return nil // it says nothing of the passphrase, and a moment later there may be one
+			}
 			return err
 		},
 		server: server, witness: standby, now: time.Now,
@@ -146,21 +152,26 @@ func (h *health) alive(ctx context.Context) error {
 	return h.server.Alive(ctx)
 }
 
-// database asks the database, or remembers what it said. One who asks while another does gets the same answer.
+// database asks the database. Those who ask at the same time wait for each other.
 func (h *health) database(ctx context.Context) (read, write error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if age := h.now().Sub(h.probed.at); age < 0 || age >= probedFor {
-		answered := make(chan probed, 1)
-		go func() {
-			read, write := h.probe(ctx)
-			answered <- probed{h.now(), read, write}
-		}()
-		select {
-		case h.probed = <-answered:
-		case <-ctx.Done(): // the store may watch no context
-			h.probed = probed{h.now(), errHangs, errHangs}
+	age := h.now().Sub(h.probed.at)
+	lately := h.probed.write == nil && age >= 0 && age < probedFor
+	last := h.probed.at
+	answered := make(chan probed, 1)
+	go func() {
+		if lately {
+			answered <- probed{last, h.ping(ctx), nil}
+			return
 		}
+		read, write := h.probe(ctx)
+		answered <- probed{h.now(), read, write}
+	}()
+	select {
+	case h.probed = <-answered:
+	case <-ctx.Done(): // the store may watch no context
+		h.probed = probed{h.now(), errHangs, errHangs}
 	}
 	return h.probed.read, h.probed.write
 }

@@ -37,6 +37,7 @@ func newPatient() *patient {
 		p.probes++
 		return p.read, p.write
 	}
+	p.health.ping = func(context.Context) error { return p.read }
 	p.health.passphrase = func() error { return p.locked }
 	p.health.now = func() time.Time { return p.clock }
 	return p

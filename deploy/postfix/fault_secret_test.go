@@ -94,6 +94,7 @@ var secretFaults = []fault{
 		lift:  func(t *testing.T, s *sufferer) { done(t, os.Rename(s.Passphrase+".away", s.Passphrase)) },
 		reply: unusable,
 		log:   "read passphrase",
+		ready: "passphrase: read passphrase",
 	},
 	{
 		name: "passphrase closed to the daemon",
@@ -104,11 +105,13 @@ var secretFaults = []fault{
 		lift:  func(t *testing.T, s *sufferer) { chmod(t, 0o600, s.Passphrase) },
 		reply: unusable,
 		log:   "give the file to the user that runs sealmilter serve",
+		ready: "give the file to the user that runs sealmilter serve",
 	},
 	{
-		name: "passphrase missing while the key is in memory",
-		set:  func(t *testing.T, s *sufferer) { done(t, os.Rename(s.Passphrase, s.Passphrase+".away")) },
-		lift: func(t *testing.T, s *sufferer) { done(t, os.Rename(s.Passphrase+".away", s.Passphrase)) },
+		name:  "passphrase missing while the key is in memory",
+		set:   func(t *testing.T, s *sufferer) { done(t, os.Rename(s.Passphrase, s.Passphrase+".away")) },
+		lift:  func(t *testing.T, s *sufferer) { done(t, os.Rename(s.Passphrase+".away", s.Passphrase)) },
+		ready: "passphrase: read passphrase",
 	},
 }
 

@@ -25,6 +25,7 @@ var stateFaults = []fault{
 		lift:  func(t *testing.T, s *sufferer) { done(t, os.Remove(s.ballast())) },
 		reply: "451 4.3.0",
 		log:   "check the disk and its free space",
+		ready: "check the disk and its free space",
 	},
 	{
 		name:  "disk full in mid-message",
@@ -33,6 +34,7 @@ var stateFaults = []fault{
 		mid:   true,
 		reply: "451 4.3.0",
 		log:   "check the disk and its free space",
+		ready: "check the disk and its free space",
 	},
 	{
 		name:  "state directory moved away",
