@@ -3,12 +3,14 @@ package event_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sealmilter/internal/event"
@@ -142,5 +144,12 @@ func TestTheJournalIsKnownByItsStream(t *testing.T) {
 	defer f.Close()
 	if event.InJournal(f, "") || event.InJournal(f, "1:2") {
 		t.Error("a file is taken for the journal")
+	}
+	var stat syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &stat); err != nil {
+		t.Fatal(err)
+	}
+	if !event.InJournal(f, fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)) {
+		t.Error("the journal's stream is not known")
 	}
 }
