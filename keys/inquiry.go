@@ -79,7 +79,7 @@ func (q *inquiry) loadPins(ctx context.Context) error {
 // certificates is where certificates and what they serve are read: the store, or a transaction of it.
 type certificates interface {
 	Certificate(ctx context.Context, fingerprint string) (store.Certificate, error)
-	Services(ctx context.Context, fingerprint string) ([]store.Service, error)
+	Assigned(ctx context.Context, fingerprint, address string) (bool, error)
 }
 
 // pinnedBy reads the certificate of a pin; nil if that is gone.

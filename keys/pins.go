@@ -77,13 +77,7 @@ func serves(ctx context.Context, from certificates, cert *crypto.Cert, address s
 	if carries(cert, address) {
 		return true, nil
 	}
-	services, err := from.Services(ctx, cert.Fingerprint())
-	for _, s := range services {
-		if s.Assigned && s.Address == address {
-			return true, nil
-		}
-	}
-	return false, err
+	return from.Assigned(ctx, cert.Fingerprint(), address)
 }
 
 // Unpin forgets which certificate an address was first used with, and its conflicts: what the sources say at the next

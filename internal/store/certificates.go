@@ -84,6 +84,22 @@ func (t *KeyTx) Services(ctx context.Context, fingerprint string) ([]Service, er
 	return services(ctx, t.tx, fingerprint)
 }
 
+// Assigned reports whether a certificate serves an address on an administrator's word.
+func (s *Store) Assigned(ctx context.Context, fingerprint, address string) (bool, error) {
+	return assigned(ctx, s.point, fingerprint, address)
+}
+
+// Assigned reports whether a certificate serves an address on an administrator's word.
+func (t *KeyTx) Assigned(ctx context.Context, fingerprint, address string) (bool, error) {
+	return assigned(ctx, t.tx, fingerprint, address)
+}
+
+func assigned(ctx context.Context, q querier, fingerprint, address string) (bool, error) {
+	return first(collect(ctx, q, func(rows *sql.Rows, yes *bool) error {
+		return rows.Scan(yes)
+	}, `SELECT EXISTS (SELECT 1 FROM certificate_address WHERE address = $1 AND fingerprint = $2 AND assigned)`, address, fingerprint))
+}
+
 func services(ctx context.Context, q querier, fingerprint string) ([]Service, error) {
 	return collect(ctx, q, func(rows *sql.Rows, v *Service) error {
 		return rows.Scan(&v.Address, &v.Source, &v.Assigned, &v.Level)

@@ -60,6 +60,11 @@ func TestCertificates(t *testing.T) {
 		wantServing("two@example.org")
 		wantServing("three@example.org", "AA=a2 assigned:true")
 		wantServing("four@example.org", "AA=a2 assigned:false")
+		for address, want := range map[string]bool{"three@example.org": true, "four@example.org": false, "nobody@example.org": false} {
+			if got, err := s.Assigned(ctx, "AA", address); got != want || err != nil {
+				t.Errorf("assigned to %s: %t, %v", address, got, err)
+			}
+		}
 		if c, err := s.Certificate(ctx, "AA"); err != nil || !c.Added.Equal(noon) || !c.Updated.Equal(later) {
 			t.Errorf("%+v, %v", c, err)
 		}
