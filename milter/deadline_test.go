@@ -2,10 +2,12 @@ package milter_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -144,6 +146,30 @@ func TestEnvelopeTimeIsUp(t *testing.T) {
 		m.want("y451 4.3.0 ", 'R', "<carol@example.org>")
 		if took := time.Since(start); took != 2*milter.DefaultCommandTime {
 			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// TestQuickMTA has an MTA send its offer, the client and MAIL at once. The limit for its greeting ends with that: the handler
+// has all of its own time.
+func TestQuickMTA(t *testing.T) {
+	server := &milter.Server{Begin: func(ctx context.Context, _ *mail.Envelope) (milter.Handler, error) {
+		time.Sleep(milter.DefaultGreetingTime + time.Second)
+		return handler{}, ctx.Err()
+	}}
+	clocked(t, server, func(t *testing.T, dial dialer) {
+		for range 20 { // in which order the goroutines of a connection run is anybody's guess
+			m := dial()
+			offer := binary.BigEndian.AppendUint32(nil, version)
+			offer = binary.BigEndian.AppendUint32(offer, actions)
+			offer = binary.BigEndian.AppendUint32(offer, steps)
+			m.send(slices.Concat(rawFrame('O', string(offer)), rawFrame('C', "client.example\x00U"), rawFrame('M', "<alice@example.org>\x00")))
+			for _, want := range []string{"O", "c", "c"} {
+				if answer := m.receive(); !strings.HasPrefix(answer, want) {
+					t.Fatalf("the answer is %q, not %q", answer, want)
+				}
+			}
+			m.Close()
 		}
 	})
 }

@@ -37,6 +37,9 @@ func (s *Server) serve(c *conn) {
 		event.OfferRefused.Log(c.log, event.Err(err))
 		return
 	}
+	// From here on, conn.next sets the deadline, but not for an event that is there already: this one would end the message
+	// that such events begin.
+	_ = c.SetReadDeadline(time.Time{})
 	defer c.session.finish()
 	// A library's Server for this connection alone, so that connections share none of its state.
 	library := lib.Server{NewMilter: func() lib.Milter { return c.session }}
