@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // KeepUntilRestart gives c, which nobody uses yet, the settings of the running configuration that a daemon cannot exchange
 // while it runs, so that it never works by a mixture of both. It returns the names of those that differed, in the order of
 // the file.
@@ -20,6 +22,11 @@ func (c *Config) KeepUntilRestart(running *Config) []string {
 	keep(&changed, "limits.connections", &c.Limits.Connections, running.Limits.Connections)
 	keep(&changed, "limits.duration", &c.Limits.Duration, running.Limits.Duration)
 	keep(&changed, "log", &c.Log, running.Log)
+	keep(&changed, "status.token_file", &c.Status.TokenFile, running.Status.TokenFile)
+	if !slices.Equal(c.Status.Hosts, running.Status.Hosts) {
+		changed = append(changed, "status.hosts")
+		c.Status.Hosts = running.Status.Hosts
+	}
 	return changed
 }
 

@@ -31,6 +31,8 @@ func TestKeepUntilRestart(t *testing.T) {
 		{`limits.duration = "1m"`, []string{"limits.duration"}},
 		{`log.format = "json"`, []string{"log"}},
 		{`log.level = "debug"`, []string{"log"}},
+		{`status.token_file = "/x"`, []string{"status.token_file"}},
+		{`status.hosts = ["mail.example.org"]`, []string{"status.hosts"}},
 		{`policy.mode = "sign"`, nil},
 		{`senders.missing_key = "generate"`, nil},
 		{`keys.sources = ["local"]`, nil},
