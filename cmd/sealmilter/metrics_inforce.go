@@ -82,7 +82,7 @@ func hashOf(c *config.Config) float64 {
 	public.Changed = time.Time{}
 	if u, err := url.Parse(c.Database); err != nil {
 		public.Database = ""
-	} else if u.User != nil {
+	} else if c.Database != "" {
 		u.User, u.RawQuery = url.User(u.User.Username()), ""
 		public.Database = u.String()
 	}

@@ -262,4 +262,8 @@ func TestConfigHash(t *testing.T) {
 		one != with(func(c *config.Config) { c.Database = "postgres://u@db.example/keys?password=three" }) {
 		t.Error("the hash depends on the password, or not on the database")
 	}
+	if with(func(c *config.Config) { c.Database = "postgres://db.example/keys?user=u&password=four" }) !=
+		with(func(c *config.Config) { c.Database = "postgres://db.example/keys?user=u&password=five" }) {
+		t.Error("the hash depends on the password behind a URL without a user")
+	}
 }
