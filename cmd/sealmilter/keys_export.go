@@ -20,14 +20,14 @@ with the key.
 
 With --all they are all certificates, or those of all senders, one after the other. Who believed what, pins and conflicts
 are not in it: "store backup" has them.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if cmd.Flags().Changed("all") {
-				return cobra.NoArgs(cmd, args)
-			}
-			return cobra.ExactArgs(1)(cmd, args)
-		},
 	}
 	all := cmd.Flags().Bool("all", false, "print those of all addresses")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if *all {
+			return cobra.NoArgs(cmd, args)
+		}
+		return cobra.ExactArgs(1)(cmd, args)
+	}
 	revocation := cmd.Flags().Bool("revocation", false, "print the revocation certificate of a sender's key")
 	secret := cmd.Flags().Bool("secret", false, "print the secret key, locked as it is stored")
 	cmd.MarkFlagsMutuallyExclusive("secret", "revocation")
