@@ -195,9 +195,18 @@ func (s *supervisor) status(ctx context.Context) string {
 		parts = append(parts, "mail is put off: "+away.Error())
 	}
 	if refused != nil {
-		parts = append(parts, "the latest configuration was refused and is not in force: "+refused.Error())
+		parts = append(parts, "the latest configuration was refused and is not in force: "+placeOf(refused))
 	}
 	return strings.ReplaceAll(strings.Join(parts, "; "), "\n", " ")
+}
+
+// placeOf says where the reason of a refusal is. All users of the host can read the status, and the reason may have a part of the
+// configuration in it.
+func placeOf(refused error) string {
+	if e, is := errors.AsType[*config.Error](refused); is {
+		return fmt.Sprintf("%s:%d:%d; the log says why", e.File, e.Line, e.Column)
+	}
+	return "the log says why"
 }
 
 // errSockets says what may be handed over.

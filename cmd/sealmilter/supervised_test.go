@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sealmilter/internal/config"
 	"sealmilter/internal/systemd"
 )
 
@@ -103,8 +104,9 @@ func TestSupervisorTells(t *testing.T) {
 		wants(t, manager, "policy prefer; 1 message in work; mail is put off: no database")
 		away.Store("")
 		s.reloading()
-		s.notInForce(errors.New("x.toml:1: what"))
-		const refused = "; the latest configuration was refused and is not in force: x.toml:1: what"
+		_, err := config.Parse("x.toml", []byte("senders.logins = { alice = [\"alice@example.org@\"] }"))
+		s.notInForce(err)
+		const refused = "; the latest configuration was refused and is not in force: x.toml:1:29; the log says why"
 		wants(t, manager, "reloading", "ready", "policy prefer; 1 message in work"+refused)
 		server.working.Store(2)
 		later()

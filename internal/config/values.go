@@ -123,6 +123,10 @@ func parseDatabase(s string) (string, error) {
 func parseServer(schemes ...string) func(string) (string, error) {
 	return func(s string) (string, error) {
 		u, err := url.Parse(s)
+		if strings.Contains(s, "@") {
+			// The text may hold a password.
+			return "", fmt.Errorf("it is not the URL of a server, which has no user or password in it; it begins with %s://", strings.Join(schemes, ":// or "))
+		}
 		if err != nil || !slices.Contains(schemes, u.Scheme) || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			return "", fmt.Errorf("%q is not the URL of a server; it begins with %s://", clip(s), strings.Join(schemes, ":// or "))
 		}
