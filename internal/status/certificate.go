@@ -36,7 +36,7 @@ type certificate struct {
 	Pinned   []string
 	// Unshown says that there are more of them than are shown.
 	Unshown bool
-	Added    time.Time
+	Added   time.Time
 	// Missing says that it is not stored, or cannot be read.
 	Missing bool
 }
