@@ -20,7 +20,7 @@ func newKeys() *cobra.Command {
 		},
 	}
 	cmd.AddCommand(newKeysImport(), newKeysList(), newKeysLookup(), newKeysGenerate(), newKeysExport(), newKeysPin(),
-		newKeysUnpin(), newKeysRemove(), newKeysRefresh(), newKeysPublish())
+		newKeysUnpin(), newKeysRemove(), newKeysRefresh(), newKeysPublish(), newKeysKept())
 	return cmd
 }
 

@@ -32,6 +32,14 @@ func (s *Store) SecretFingerprints(ctx context.Context) ([]string, error) {
 	}, `SELECT fingerprint FROM sender_secret ORDER BY fingerprint`)
 }
 
+// KeptSecrets returns the fingerprints of all keys of which the secret key or the revocation certificate is in the database, and
+// of all that sign for somebody, in order.
+func (s *Store) KeptSecrets(ctx context.Context) ([]string, error) {
+	return scanAll(ctx, s.read, func(rows *sql.Rows, fingerprint *string) error {
+		return rows.Scan(fingerprint)
+	}, `SELECT fingerprint FROM sender_secret UNION SELECT fingerprint FROM sender_revocation UNION SELECT fingerprint FROM sender_key ORDER BY 1`)
+}
+
 // SecretRevision returns the revision of the secret key with a fingerprint without reading the key, or [ErrNotFound].
 func (s *Store) SecretRevision(ctx context.Context, fingerprint string) (int64, error) {
 	return secretRevision(ctx, s.read, fingerprint)
