@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/status"
 	"sealmilter/internal/wiring"
 )
 
@@ -62,8 +63,8 @@ func daemons(proc string) []daemonProcess {
 		if folder, err := os.Readlink(filepath.Join(dir, "cwd")); err == nil && !filepath.IsAbs(p.file) {
 			p.file = filepath.Join(folder, p.file)
 		}
-		status, _ := os.ReadFile(filepath.Join(dir, "status"))
-		p.uid = int(numberIn(status, "Uid:"))
+		about, _ := os.ReadFile(filepath.Join(dir, "status"))
+		p.uid = int(numberIn(about, "Uid:"))
 		limits, _ := os.ReadFile(filepath.Join(dir, "limits"))
 		p.files = uint64(numberIn(limits, "Max open files"))
 		p.program, _ = os.Stat(filepath.Join(dir, "exe"))
@@ -132,7 +133,7 @@ func daemonFindings(all []daemonProcess, file string, c *config.Config) []wiring
 	mine := slices.DeleteFunc(slices.Clone(all), func(p daemonProcess) bool { return !sameFile(p.file, file) })
 	if len(mine) == 0 {
 		if len(all) == 1 {
-			warn(fmt.Sprintf("process %d serves with the configuration %s, and %s was checked", all[0].pid, all[0].file, file), "sealmilter check -c "+all[0].file)
+			warn(fmt.Sprintf("process %d serves with the configuration %s, and %s was checked", all[0].pid, all[0].file, file), "sealmilter check -c "+status.Quote(all[0].file))
 		}
 		return found
 	}
@@ -209,7 +210,8 @@ func ask(ctx context.Context, address, path string) (yes bool, text string, err 
 	if err != nil {
 		return false, "", err
 	}
-	client := &http.Client{Transport: transport}
+	// The daemon sends nobody elsewhere; another program at its address might.
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.Do(request)
 	if err != nil {
 		return false, "", err

@@ -99,6 +99,23 @@ func TestDaemonFindings(t *testing.T) {
 			wantLine(t, daemonFindings([]daemonProcess{p}, file, c), tc.want)
 		})
 	}
+	// Every user of the host can start a program by this name, and chooses what it is started with.
+	p := well
+	p.file = "/tmp/$(id)"
+	if found := daemonFindings([]daemonProcess{p}, file, c); len(found) != 1 || found[0].Mend != "sealmilter check -c '/tmp/$(id)'" {
+		t.Errorf("%+v", found)
+	}
+}
+
+// TestAskGoesNowhereElse has another program answer in the daemon's place.
+func TestAskGoesNowhereElse(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
+	defer elsewhere.Close()
+	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
+	defer server.Close()
+	if yes, _, err := ask(t.Context(), strings.TrimPrefix(server.URL, "http://"), "/readyz"); yes || err != nil {
+		t.Error(yes, err)
+	}
 }
 
 // TestInForce has a daemon tell what it works with, and changes the file after that.

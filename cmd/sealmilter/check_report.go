@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"sealmilter/internal/wiring"
 )
@@ -33,12 +34,26 @@ func (r *checkReport) add(state, topic, detail, mend string) {
 	if r.asJSON {
 		err = printJSON(r.out, checkLine{state, topic, detail, mend})
 	} else {
-		_, err = fmt.Fprintf(r.out, "%-8s %s: %s\n", state, topic, detail)
+		_, err = fmt.Fprintf(r.out, "%-8s %s: %s\n", state, topic, inOneLine(detail))
 		if mend != "" {
-			_, err = fmt.Fprintf(r.out, "         -> %s\n", mend)
+			_, err = fmt.Fprintf(r.out, "         -> %s\n", inOneLine(mend))
 		}
 	}
 	r.err = errors.Join(r.err, err)
+}
+
+// inOneLine leaves out what a terminal would take for a command, or for another line: a finding may have in it what a server has
+// answered, or a program that some user of the host has started.
+func inOneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029':
+			return '\ufffd'
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\ufffd"))
 }
 
 // fail adds a line about an error. What stands behind its last semicolon is what to do about it; otherwise, and if it is

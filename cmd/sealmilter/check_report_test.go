@@ -21,3 +21,14 @@ func TestReportFail(t *testing.T) {
 		}
 	}
 }
+
+// TestReportIsNoTerminalsCommand has in a finding what others may have said.
+func TestReportIsNoTerminalsCommand(t *testing.T) {
+	var out strings.Builder
+	r := &checkReport{out: &out}
+	r.add("warning", "daemon", "a\x1b]0;b\a\r\nok       all: well \u202e\u009b\xff", "c\x1b[2J\nd")
+	want := "warning  daemon: a\ufffd]0;b\ufffd\ufffd ok       all: well \ufffd\ufffd\ufffd\n         -> c\ufffd[2J d\n"
+	if out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
