@@ -13,10 +13,10 @@ var (
 	urls = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s/"'<>@]*@)?([^\s/?#"'<>]*)([^\s"'<>]*)`)
 	// mailboxes is generous: what stands around an "@" without a blank or bracket between.
 	mailboxes = regexp.MustCompile(`(?:"[^"]*"|[^\s<>()"',;:\[\]@]+)(?:@|%40)(?:\[[^\s\]]*\]|[^\s<>()"',;:\[\]/?&=@\\]+)`)
-	// digests of local parts (RFC 7929, section 3) can be tried out.
-	digests = regexp.MustCompile(`[0-9a-fA-F]{56}\._openpgpkey`)
-	// prints are fingerprints and key IDs.
-	prints = regexp.MustCompile(`\b(?:[0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-F]{16})\b`)
+	// digests of local parts (RFC 7929, section 3, and RFC 8162, section 3) can be tried out.
+	digests = regexp.MustCompile(`[0-9a-fA-F]{56}\.(?i:_openpgpkey|_smimecert)`)
+	// prints are fingerprints and key IDs, which some programs write with "0x" before them.
+	prints = regexp.MustCompile(`\b(?:0[xX])?(?:[0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-F]{16})\b`)
 )
 
 // Text returns a text for people, such as an error, with tokens in the place of every address in it, and of the names that
@@ -29,9 +29,14 @@ func (h *Hider) Text(text string, known ...string) string {
 		}
 		return parts[1] + parts[2] + "/..."
 	})
-	text = digests.ReplaceAllString(text, "~..._openpgpkey")
+	text = digests.ReplaceAllStringFunc(text, func(name string) string { return "~..." + name[strings.IndexByte(name, '_'):] })
 	text = mailboxes.ReplaceAllStringFunc(text, h.mailbox)
-	text = prints.ReplaceAllStringFunc(text, h.Fingerprint)
+	text = prints.ReplaceAllStringFunc(text, func(print string) string {
+		if len(print)%8 != 0 {
+			print = print[len("0x"):]
+		}
+		return h.Fingerprint(print)
+	})
 	names := slices.Clone(known)
 	slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) }) // whoever is part of another comes later
 	for _, name := range names {
