@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sealmilter/internal/event"
 	"sealmilter/internal/outbox"
 	"sealmilter/internal/store"
 	"sealmilter/keys"
@@ -24,15 +25,21 @@ const (
 	mostDaysLeft = 20
 )
 
-// observe adds what is counted in the installation when somebody asks.
-func (m *metrics) observe(i *installation) {
-	m.register(&stock{store: i.store, senders: i.senders, now: time.Now})
+// observe adds what is counted in the installation when somebody asks. Keys are named as in the log.
+func (m *metrics) observe(i *installation) error {
+	hide, err := logTokens(i.config)
+	if err != nil {
+		return err
+	}
+	m.register(&stock{store: i.store, senders: i.senders, hide: hide, now: time.Now})
+	return nil
 }
 
 // stock counts what lies in the store. Keys are counted anew when they have changed, and not for each scrape.
 type stock struct {
 	store   *store.Store
 	senders *keys.Senders
+	hide    *event.Hider // nil to show fingerprints
 	now     func() time.Time
 
 	mu      sync.Mutex
@@ -111,7 +118,11 @@ func (s *stock) collectKeys(c chan<- prometheus.Metric, known keyStock) {
 		left := k.expires.Sub(s.now())
 		if !k.broken && !k.expires.IsZero() && shown < mostDaysLeft {
 			shown++
-			gauge(c, daysLeftDesc, left.Hours()/24, k.key)
+			name := k.key
+			if s.hide != nil {
+				name = s.hide.Fingerprint(name)
+			}
+			gauge(c, daysLeftDesc, left.Hours()/24, name)
 		}
 		switch {
 		case k.broken:

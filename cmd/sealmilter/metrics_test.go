@@ -18,6 +18,7 @@ import (
 
 	"sealmilter/crypto"
 	"sealmilter/internal/config"
+	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/outbox"
 	"sealmilter/internal/witness"
@@ -36,7 +37,9 @@ func watched(t *testing.T) (*metrics, *installation) {
 	}
 	t.Cleanup(func() { i.close() })
 	m := newMetrics()
-	m.observe(i)
+	if err := m.observe(i); err != nil {
+		t.Fatal(err)
+	}
 	server, standby := &milter.Server{}, &witness.Witness{}
 	m.watch(server, outbox.New("127.0.0.1:1", i.store, time.Now), standby, i.health(server, standby))
 	m.inForce(&gate.Gate{Config: c})
@@ -240,6 +243,29 @@ func TestStockIsCountedOnce(t *testing.T) {
 	s.now = func() time.Time { return changed.at.Add(stockFor) }
 	if later, err := s.keys(t.Context()); err != nil || later.at.Equal(changed.at) {
 		t.Errorf("never counted again: %v", err)
+	}
+}
+
+// TestMetricsNameKeysAsTheLog hides fingerprints, which key servers know, from all who can read the metrics and not the log.
+func TestMetricsNameKeysAsTheLog(t *testing.T) {
+	_, i := watched(t)
+	key, err := i.senders.Generate(t.Context(), parsed(t, "alice@example.org"), keys.GenerateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.config.Log.Addresses = config.HashedAddresses
+	secret, err := event.EnsureSecret(event.SecretFile(i.config.State), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMetrics()
+	if err := m.observe(i); err != nil {
+		t.Fatal(err)
+	}
+	text := scrape(m)
+	want := `sealmilter_sender_key_days_left{key="` + event.NewHider(secret, false).Fingerprint(key.Fingerprint) + `"}`
+	if strings.Contains(text, key.Fingerprint) || !strings.Contains(text, want) {
+		t.Errorf("no %s in\n%s", want, text)
 	}
 }
 

@@ -90,7 +90,9 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	defer out.Close()
 	out.Witness = standby
 	counts := newMetrics()
-	counts.observe(i)
+	if err := counts.observe(i); err != nil {
+		return err
+	}
 	observer := &keyObserver{log: log, metrics: counts}
 	now, err := i.start(i.config, out, log, observer)
 	if err != nil {
