@@ -33,18 +33,21 @@ func Listen(address string) (net.Listener, error) {
 		if rest == "" {
 			break
 		}
-		return listenUnix(rest)
+		return listenUnix(rest, socketMode)
 	}
 	return nil, fmt.Errorf("milter: cannot listen on %q: write inet:ADDRESS:PORT, such as inet:127.0.0.1:8894, or unix:PATH", address)
 }
 
-func listenUnix(path string) (net.Listener, error) {
+// ListenPrivate opens a Unix socket as [Listen] does, but at no moment can anybody connect to it than its owner and root.
+func ListenPrivate(path string) (net.Listener, error) { return listenUnix(path, 0o600) }
+
+func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
 	// On Linux a socket takes its mode from the descriptor, so that nobody can come in before Chmod undoes the umask.
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		if e := c.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), socketMode) }); e != nil {
+		if e := c.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), uint32(mode)) }); e != nil {
 			return e
 		}
 		return err
@@ -53,7 +56,7 @@ func listenUnix(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, socketMode); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		_ = l.Close()
 		return nil, err
 	}

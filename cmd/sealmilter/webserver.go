@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -28,16 +27,10 @@ const maxWebConnections = 200
 // after "unix:" that only this user and root can open: the group, which the milter's socket lets in, is the mail server's.
 func listenWeb(setting, address string) (net.Listener, error) {
 	listen := func() (net.Listener, error) { return net.Listen("tcp", address) }
-	socket, found := strings.CutPrefix(address, "unix:")
-	if found {
-		listen = func() (net.Listener, error) { return milter.Listen(address) }
+	if socket, found := strings.CutPrefix(address, "unix:"); found {
+		listen = func() (net.Listener, error) { return milter.ListenPrivate(socket) }
 	}
 	l, err := listen()
-	if err == nil && found {
-		if err = os.Chmod(socket, 0o600); err != nil {
-			l.Close()
-		}
-	}
 	if err != nil {
 		return nil, fmt.Errorf("%w; set %s to another address, or to \"\"", err, setting)
 	}

@@ -4,6 +4,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -53,4 +56,34 @@ func TestWebConnectionsAreLimited(t *testing.T) {
 		}
 		synctest.Wait()
 	})
+}
+
+// TestPrivateSocketIsNeverOpenToTheGroup looks at the socket all the time while it is made: who is connected before its mode is
+// narrowed stays connected, and is shown the status page.
+func TestPrivateSocketIsNeverOpenToTheGroup(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	done := make(chan struct{})
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+				t.Errorf("its mode is %04o", info.Mode().Perm())
+				return
+			}
+		}
+	})
+	for range 500 {
+		l, err := listenWeb("admin", "unix:"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+	}
+	close(done)
+	looking.Wait()
 }
