@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrNotSQLite refuses to back up a PostgreSQL database, which the programs of PostgreSQL do.
@@ -34,7 +36,7 @@ func backup(ctx context.Context, database, file string) (err error) {
 	}
 	switch _, err := os.Lstat(file); {
 	case err == nil:
-		return fmt.Errorf("%s exists: %w; name a new file", file, fs.ErrExist)
+		return isThere(file)
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
@@ -66,10 +68,28 @@ func backup(ctx context.Context, database, file string) (err error) {
 	if err := syncFile(part); err != nil {
 		return err
 	}
-	if err := os.Rename(part, file); err != nil {
+	if err := renameNew(part, file); err != nil {
 		return err
 	}
 	return syncFile(filepath.Dir(file))
+}
+
+func isThere(file string) error {
+	return fmt.Errorf("%s exists: %w; name a new file", file, fs.ErrExist)
+}
+
+// renameNew renames a file, and replaces none that has come there while the copy was made.
+func renameNew(old, file string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, old, unix.AT_FDCWD, file, unix.RENAME_NOREPLACE)
+	switch {
+	case errors.Is(err, unix.EEXIST):
+		return isThere(file)
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS): // some file systems cannot
+		return os.Rename(old, file)
+	case err != nil:
+		return &os.LinkError{Op: "rename", Old: old, New: file, Err: err}
+	}
+	return nil
 }
 
 // checkCopy checks every page of a copy, and makes it one that readers and a writer use together, as the original is.

@@ -136,3 +136,27 @@ func TestBackupIsRefused(t *testing.T) {
 		t.Errorf("files are left: %v, %v", left, err)
 	}
 }
+
+// TestBackupsOfOneName has several begin before one of them is there.
+func TestBackupsOfOneName(t *testing.T) {
+	database := private(t)
+	furnish(t, open(t, database))
+	dir := t.TempDir()
+	made := make(chan error)
+	const several = 4
+	for range several {
+		go func() { made <- store.Backup(t.Context(), database, filepath.Join(dir, "file")) }()
+	}
+	well := 0
+	for range several {
+		switch err := <-made; {
+		case err == nil:
+			well++
+		case !errors.Is(err, fs.ErrExist):
+			t.Error(err)
+		}
+	}
+	if left, err := os.ReadDir(dir); well != 1 || err != nil || len(left) != 1 {
+		t.Errorf("%d of them are there, in %v, %v", well, left, err)
+	}
+}
