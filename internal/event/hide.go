@@ -13,7 +13,7 @@ var (
 	urls = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s/"'<>@]*@)?([^\s/?#"'<>]*)([^\s"'<>]*)`)
 	// mailboxes is generous: what stands around an "@" without a blank or bracket between.
 	mailboxes = regexp.MustCompile(`(?:"[^"]*"|[^\s<>()"',;:\[\]@]+)(?:@|%40)(?:\[[^\s\]]*\]|[^\s<>()"',;:\[\]/?&=@\\]+)`)
-	// digests of local parts (RFC 7929, section 3, and RFC 8162, section 3) can be tried out.
+	// digests of local parts (RFC 7929, section 3) can be tried out; those of S/MIME certificates are the same.
 	digests = regexp.MustCompile(`[0-9a-fA-F]{56}\.(?i:_openpgpkey|_smimecert)`)
 	// prints are fingerprints and key IDs, which some programs write with "0x" before them.
 	prints = regexp.MustCompile(`\b(?:0[xX])?(?:[0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-F]{16})\b`)
