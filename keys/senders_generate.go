@@ -90,7 +90,7 @@ func (s *Senders) adopt(ctx context.Context, addr mail.Addr, key *crypto.SecretK
 		case result.Err != nil:
 			return result.Err
 		}
-		if err := tx.SetSenderOrigin(ctx, key.Fingerprint(), true); err != nil {
+		if _, err := tx.SetSenderOrigin(ctx, key.Fingerprint(), true); err != nil {
 			return err
 		}
 		if err := pinOwn(ctx, tx, addr, key.Fingerprint(), now); err != nil {

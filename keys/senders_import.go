@@ -2,8 +2,10 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"sealmilter/crypto"
 	"sealmilter/internal/mail"
@@ -11,9 +13,10 @@ import (
 )
 
 // Import reads secret keys and certificates, mixed, as [Local.Import] reads certificates. A secret key becomes the
-// sender key of the addresses in its User IDs and of options.For, and its certificate is imported with it. A locked
-// key is unlocked with options.Passphrase or the configured passphrase. A secret key that cannot sign now is refused,
-// its certificate is not.
+// sender key of the addresses in its User IDs and of options.For, and its certificate is imported with it. A former key
+// that was known before takes back the places of options.For alone, so that all keys can be stored once more, such as
+// under another passphrase. A locked key is unlocked with options.Passphrase or the configured passphrase. A secret key
+// that cannot sign now is refused, its certificate is not.
 func (s *Senders) Import(ctx context.Context, r io.Reader, options ImportOptions, report func(Imported)) error {
 	configured, err := s.passphrase()
 	if err != nil {
@@ -45,7 +48,7 @@ func (s *Senders) importSecret(ctx context.Context, key *crypto.SecretKey, confi
 			result.refuse(refusal)
 			return nil
 		}
-		return s.keep(ctx, tx, rest, append(key.Cert().Addrs(), options.For...), &result)
+		return s.keep(ctx, tx, rest, options.For, &result)
 	})
 	if err != nil {
 		return Imported{}, fmt.Errorf("import secret key %s: %w", key.Fingerprint(), err)
@@ -112,9 +115,9 @@ func (s *Senders) storedRevocation(ctx context.Context, tx *store.KeyTx, fingerp
 	return revocation(cert, s.options.Now())
 }
 
-// keep stores a secret key and makes it the sender key of the addresses. The result tells of the certificate before
-// and of the secret key after.
-func (s *Senders) keep(ctx context.Context, tx *store.KeyTx, rest atRest, addrs []mail.Addr, result *Imported) error {
+// keep stores a secret key and makes it the sender key of the addresses of its User IDs and of others. The result tells
+// of the certificate before and of the secret key after.
+func (s *Senders) keep(ctx context.Context, tx *store.KeyTx, rest atRest, others []mail.Addr, result *Imported) error {
 	key, before := rest.key, rest.before
 	switch {
 	case before == nil:
@@ -127,13 +130,27 @@ func (s *Senders) keep(ctx context.Context, tx *store.KeyTx, rest atRest, addrs 
 	} else if err := s.secrets.writeRevocation(ctx, tx, key.Fingerprint(), rest.revocation); err != nil {
 		return err
 	}
-	if err := tx.SetSenderOrigin(ctx, key.Fingerprint(), false); err != nil {
+	known, err := tx.SetSenderOrigin(ctx, key.Fingerprint(), false)
+	if err != nil {
 		return err
 	}
 	if err := s.secrets.write(ctx, tx, key); err != nil {
 		return err
 	}
 	result.Unprotected = !key.Locked()
+	addrs := slices.Clone(others)
+	for _, addr := range key.Cert().Addrs() {
+		switch signs, err := tx.Sender(ctx, addr.Key()); {
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return err
+		case slices.ContainsFunc(others, func(other mail.Addr) bool { return other.Key() == addr.Key() }):
+		case err == nil && known && signs != key.Fingerprint():
+			// The database knew both keys and which of them signs, so that was somebody's choice.
+			result.note("%s goes on signing for %s, whose former key this is; with --for %[2]s this one signs again", signs, addr.Key())
+		default:
+			addrs = append(addrs, addr)
+		}
+	}
 	for _, addr := range addrs {
 		signed, err := tx.SetSender(ctx, addr.Key(), key.Fingerprint(), s.options.Now())
 		if err == nil && signed != key.Fingerprint() {

@@ -137,3 +137,40 @@ func TestImportTakesThePlaceOfTheOldKey(t *testing.T) {
 		t.Errorf("after an expired key: %s, %v", fingerprint, err)
 	}
 }
+
+// TestImportOfAFormerKey imports all keys once more, as after a change of the passphrase, in both orders: the former key
+// stays a former one, unless somebody asks for it.
+func TestImportOfAFormerKey(t *testing.T) {
+	const alice = "alice@example.org"
+	h := newHost(t)
+	h.passphrase = []byte("at rest")
+	former, current := generate(t, alice, 0, 0), generate(t, alice, 0, 0)
+	importOne(t, h.senders, keys.ImportOptions{}, armored(t, former))
+	importOne(t, h.senders, keys.ImportOptions{}, armored(t, current))
+	signs := func(want *crypto.SecretKey) {
+		t.Helper()
+		if fingerprint, err := h.signs(t, alice); fingerprint != want.Fingerprint() || err != nil {
+			t.Errorf("%s signs, not %s, %v", fingerprint, want.Fingerprint(), err)
+		}
+	}
+	for _, key := range []*crypto.SecretKey{former, current, former} {
+		if i := importOne(t, h.senders, keys.ImportOptions{}, armored(t, key)); i.Outcome != keys.Unchanged ||
+			(key == former) != strings.Contains(strings.Join(i.Notes, "\n"), current.Fingerprint()+" goes on signing for "+alice) {
+			t.Errorf("%+v", i)
+		}
+		signs(current)
+	}
+	if err := os.Remove(h.secretFile(former.Fingerprint())); err != nil { // as when the keys move to a database
+		t.Fatal(err)
+	}
+	if i := importOne(t, h.senders, keys.ImportOptions{}, armored(t, former)); i.Outcome != keys.Added {
+		t.Errorf("%+v", i)
+	}
+	signs(current)
+
+	i := importOne(t, h.senders, keys.ImportOptions{For: mailAddrs(t, alice)}, armored(t, former))
+	if i.Outcome != keys.Updated || !strings.Contains(strings.Join(i.Notes, "\n"), "takes the place of "+current.Fingerprint()) {
+		t.Errorf("asked for: %+v", i)
+	}
+	signs(former)
+}

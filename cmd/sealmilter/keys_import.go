@@ -26,7 +26,8 @@ armored blocks or a binary keyring, such as the output of
   gpg --export              for certificates,
   gpg --export-secret-keys  for the keys of senders.
 
-A secret key becomes the signing key of the addresses in its User IDs. If it is locked with a passphrase, the
+A secret key becomes the signing key of the addresses in its User IDs; one that was such a key before, and has been replaced
+here, does so with --for only. If it is locked with a passphrase, the
 passphrase is taken from --passphrase-file, or asked for on the terminal; it is stored under the passphrase of the
 configuration, if there is one.
 

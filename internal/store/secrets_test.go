@@ -55,7 +55,15 @@ func TestSenderOrigin(t *testing.T) {
 	ctx := t.Context()
 	s := open(t, private(t))
 	update(t, s, func(tx *store.KeyTx) error {
-		return errors.Join(tx.SetSenderOrigin(ctx, "AA", true), tx.SetSenderOrigin(ctx, "AA", false), tx.SetSenderOrigin(ctx, "BB", false))
+		for _, tc := range []struct {
+			fingerprint      string
+			generated, known bool
+		}{{"AA", true, false}, {"AA", false, true}, {"BB", false, false}} {
+			if known, err := tx.SetSenderOrigin(ctx, tc.fingerprint, tc.generated); err != nil || known != tc.known {
+				t.Errorf("%+v: known %t, %v", tc, known, err)
+			}
+		}
+		return nil
 	})
 	for fingerprint, want := range map[string]bool{"AA": true, "BB": false, "CC": false} {
 		if got, err := s.SenderGenerated(ctx, fingerprint); got != want || err != nil {

@@ -43,6 +43,12 @@ func (t *KeyTx) SetSender(ctx context.Context, address, fingerprint string, at t
 	return before, err
 }
 
+// Sender returns the fingerprint of the key that signs for an address, or [ErrNotFound].
+func (t *KeyTx) Sender(ctx context.Context, address string) (fingerprint string, err error) {
+	s, err := first(senders(ctx, t.tx, `WHERE address = $1`, address))
+	return s.Fingerprint, err
+}
+
 // RemoveSender takes the secret key from an address. It returns the key's fingerprint and whether it still signs for
 // other addresses, or [ErrNotFound].
 func (t *KeyTx) RemoveSender(ctx context.Context, address string) (fingerprint string, inUse bool, err error) {
@@ -70,12 +76,16 @@ func (s *Store) SenderGenerated(ctx context.Context, fingerprint string) (bool, 
 	return len(generated) > 0 && generated[0], err
 }
 
-// SetSenderOrigin records whether a secret key was generated here or imported. The first record stays, so that a
-// generated key may be imported again from a backup.
-func (t *KeyTx) SetSenderOrigin(ctx context.Context, fingerprint string, generated bool) error {
-	_, err := t.tx.ExecContext(ctx, `INSERT INTO sender_origin (fingerprint, generated) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+// SetSenderOrigin records whether a secret key was generated here or imported, and reports whether there was a record
+// already. The first record stays, so that a generated key may be imported again from a backup.
+func (t *KeyTx) SetSenderOrigin(ctx context.Context, fingerprint string, generated bool) (known bool, err error) {
+	result, err := t.tx.ExecContext(ctx, `INSERT INTO sender_origin (fingerprint, generated) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 		fingerprint, generated)
-	return err
+	if err != nil {
+		return false, err
+	}
+	rows, err := result.RowsAffected()
+	return rows == 0, err
 }
 
 func senders(ctx context.Context, q querier, where string, args ...any) ([]Sender, error) {
