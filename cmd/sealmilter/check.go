@@ -76,7 +76,7 @@ func (o *checkOptions) validate() error {
 // everything checks what there is under a valid configuration, from the inside to the outside.
 func (r *checkReport) everything(cmd *cobra.Command, c *config.Config, o checkOptions) {
 	ctx := cmd.Context()
-	r.secretFiles(c)
+	r.secretFiles(ctx, c)
 	i := r.state(ctx, c)
 	if i != nil {
 		r.database(ctx, i)
@@ -114,6 +114,9 @@ func (r *checkReport) state(ctx context.Context, c *config.Config) *installation
 	r.owner(c.State)
 	r.private(c.State)
 	r.space(topic, c.State)
+	if r.databaseLost(ctx, c) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	i, err := openState(ctx, c)

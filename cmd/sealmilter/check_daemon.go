@@ -183,7 +183,7 @@ func (r *checkReport) admin(ctx context.Context, address, file string) {
 		r.add("warning", "admin", fmt.Sprintf("nobody answers at %s (%v), though sealmilter runs", address, err), restart)
 		return
 	case !ready:
-		r.add("error", "admin", "sealmilter runs and cannot handle mail: "+text, "see what check says of the database, and the log")
+		r.add("error", "admin", "sealmilter runs and cannot handle mail: "+text, "the other errors of check say what to do; journalctl -u "+serviceName+" -n 20")
 	default:
 		r.add("ok", "admin", "sealmilter says that it is ready", "")
 	}

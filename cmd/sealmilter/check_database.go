@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"sealmilter/internal/config"
 )
 
 const databaseTopic = "database"
@@ -51,6 +53,36 @@ func (r *checkReport) database(ctx context.Context, i *installation) {
 	default:
 		r.add("ok", topic, fmt.Sprintf("%s can be used: schema %d, %.1f MiB", found.Engine, found.Schema, float64(found.Size)/(1<<20)), "")
 	}
+}
+
+// databaseLost says so if there is no file where the database of this host has been, and then it must not be opened: that
+// would make an empty one, with which the daemon would refuse mail for good that it puts off without.
+func (r *checkReport) databaseLost(ctx context.Context, c *config.Config) bool {
+	file := databaseOf(c)
+	if c.Database != "" || fileExists(file) {
+		return false
+	}
+	secrets := secretsIn(c)
+	if len(secrets) == 0 && !listens(ctx, c.Listen) {
+		return false // it was never begun
+	}
+	r.add("error", databaseTopic, file+" does not exist, though sealmilter has worked here: who signs with which key, and what is believed of others, stands in it; mail is put off, or refused once there is an empty one",
+		"put it back, or restore it from a backup: docs/operations.md; without one: systemctl stop "+serviceName+", "+importSecrets(c)+", systemctl start "+serviceName)
+	return true
+}
+
+// secretsIn returns the files with secret keys in the state directory.
+func secretsIn(c *config.Config) []string {
+	files, err := filepath.Glob(filepath.Join(c.State, "secret", "*.pgp"))
+	if err != nil {
+		return nil
+	}
+	return files
+}
+
+// importSecrets is the command that tells an empty database of the keys in the state directory.
+func importSecrets(c *config.Config) string {
+	return "sealmilter keys import " + filepath.Join(c.State, "secret", "*.pgp")
 }
 
 // sqliteFile looks at where the file lies, and at what lies beside it.

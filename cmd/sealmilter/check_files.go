@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/status"
 )
 
 const filesTopic = "files"
@@ -50,7 +51,7 @@ func databasePassword(database string) bool {
 }
 
 // secretFiles looks at the files with passwords that the configuration names.
-func (r *checkReport) secretFiles(c *config.Config) {
+func (r *checkReport) secretFiles(ctx context.Context, c *config.Config) {
 	passfile := ""
 	if u, err := url.Parse(c.Database); err == nil && c.Database != "" {
 		passfile = u.Query().Get("passfile")
@@ -73,6 +74,35 @@ func (r *checkReport) secretFiles(c *config.Config) {
 			r.add("ok", filesTopic, f.file+" is closed to others", "")
 		}
 	}
+	r.token(ctx, c)
+}
+
+// token looks at the file that opens the status page, which the daemon reads by itself, as its own user.
+func (r *checkReport) token(ctx context.Context, c *config.Config) {
+	file := c.Status.TokenFile
+	if file == "" {
+		return
+	}
+	const lost = "nobody can log in to the status page: "
+	if mode, there := fileMode(file); there && mode&0o007 != 0 {
+		r.add("error", filesTopic, fmt.Sprintf("others may read or write %s (mode %04o), which opens the status page; the page refuses it", file, mode),
+			"chmod o= "+file+", and write another token into it, for this one may be known: head -c 24 /dev/urandom | base64")
+		return
+	}
+	if _, err := status.ReadToken(file); err != nil {
+		r.fail("warning", filesTopic, fmt.Errorf(lost+"%w", err), "write one into the file: docs/status.md")
+		return
+	}
+	closed, err := closedToDaemon(ctx, c.State, file)
+	switch {
+	case err != nil:
+		r.fail("warning", filesTopic, err, "see by hand whether the daemon can read "+file)
+	case len(closed) > 0:
+		r.add("warning", filesTopic, lost+file+" cannot be read by the user that owns "+c.State+", as whom the daemon runs",
+			fmt.Sprintf("chgrp %s %s && chmod 0640 %[2]s; the folders above it must let the user in, too", groupOf(c.State), file))
+	default:
+		r.add("ok", filesTopic, file+" is closed to others, and the daemon can read it", "")
+	}
 }
 
 // private looks at the permissions and owners of the state directory and what is in it.
@@ -84,7 +114,7 @@ func (r *checkReport) private(state string) {
 		return
 	}
 	its, _ := ownerOf(info)
-	open, others := "", ""
+	open, others, shut := "", "", ""
 	err = filepath.WalkDir(state, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) { // a file of the database, while the daemon runs
 			return nil
@@ -101,6 +131,13 @@ func (r *checkReport) private(state string) {
 		}
 		if info.Mode().Perm()&0o077 != 0 && open == "" && info.Mode().Type()&fs.ModeSymlink == 0 {
 			open = fmt.Sprintf("%s (mode %04o)", path, info.Mode().Perm())
+		}
+		needed := fs.FileMode(0o600)
+		if info.IsDir() {
+			needed = 0o700
+		}
+		if info.Mode().Perm()&needed != needed && shut == "" {
+			shut = fmt.Sprintf("%s (mode %04o)", path, info.Mode().Perm())
 		}
 		if owner, known := ownerOf(info); known && owner.uid != its.uid && others == "" {
 			others = path
@@ -119,7 +156,10 @@ func (r *checkReport) private(state string) {
 		r.add("error", topic, fmt.Sprintf("%s does not belong to the user %s, who owns %s, so the daemon cannot use it", others, nameOf(its.uid), state),
 			fmt.Sprintf("chown -R %s: %s", nameOf(its.uid), state))
 	}
-	if err == nil && open == "" && others == "" {
+	if shut != "" {
+		r.add("error", topic, fmt.Sprintf("%s is closed to %s, as whom the daemon runs, so it cannot use it", shut, nameOf(its.uid)), "chmod -R u+rwX "+state)
+	}
+	if err == nil && open == "" && others == "" && shut == "" {
 		r.add("ok", topic, fmt.Sprintf("%s belongs to %s and is closed to others", state, nameOf(its.uid)), "")
 	}
 }

@@ -22,7 +22,7 @@ func (r *checkReport) listeners(c *config.Config) {
 	conn, err := net.DialTimeout("tcp", c.Reinject, 5*time.Second)
 	if err != nil {
 		r.add("error", "MTA", "nothing listens at "+c.Reinject+": messages to several recipients cannot be sent",
-			"start the MTA; if it runs, this listener is missing: sealmilter setup postfix, or setup sendmail")
+			"start the MTA; if it runs, have it read its settings (postfix reload, or restart sendmail); if they lack this listener: sealmilter setup postfix, or setup sendmail")
 		return
 	}
 	defer conn.Close()

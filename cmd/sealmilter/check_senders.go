@@ -1,12 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"sealmilter/crypto"
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
 	"sealmilter/keys"
@@ -19,7 +24,12 @@ func (r *checkReport) keys(cmd *cobra.Command, i *installation) {
 		r.fail("error", "senders", err, "see what check says of the database")
 		return
 	}
-	if len(all) == 0 {
+	switch secrets := secretsIn(i.config); {
+	case len(all) > 0:
+	case len(secrets) > 0 && i.config.Senders.Secrets == config.SecretFiles:
+		r.add("error", "senders", fmt.Sprintf("the database knows no sender's key, and %d lie in %s: it is not the one to which they belong, and mail that they would sign is refused",
+			len(secrets), filepath.Dir(secrets[0])), "restore the database from a backup: docs/operations.md; or "+importSecrets(i.config)+", and restart sealmilter")
+	default:
 		r.noSender(i.config.Senders.MissingKey)
 	}
 	expiring, err := i.expiring(cmd.Context())
@@ -30,7 +40,7 @@ func (r *checkReport) keys(cmd *cobra.Command, i *installation) {
 	for _, key := range all {
 		topic := "sender " + key.Address
 		if err := i.checkSender(cmd, key.Address); err != nil {
-			r.fail("error", topic, err, "docs/senders.md tells how keys are extended and replaced")
+			r.fail("error", topic, err, i.signerMend(err, key.Address))
 			continue
 		}
 		if err := key.Cert.Check(time.Now()); err != nil && i.config.Crypto.EncryptToSelf {
@@ -54,6 +64,23 @@ func (r *checkReport) keys(cmd *cobra.Command, i *installation) {
 			continue
 		}
 		r.add("ok", topic, "the key "+key.Fingerprint+" can sign", "")
+	}
+}
+
+// signerMend says what to do about a key that cannot sign.
+func (i *installation) signerMend(err error, address string) string {
+	file := i.config.Senders.PassphraseFile
+	var unusable *crypto.Unusable
+	switch {
+	case errors.Is(err, crypto.ErrPassphrase):
+		return fmt.Sprintf("put the former passphrase into %s, and restart sealmilter; if it was changed, and the former one is in FILE: sealmilter keys import --passphrase-file FILE %s",
+			cmp.Or(file, "the file of passphrase_file"), filepath.Join(i.config.State, "secret", "*.pgp"))
+	case errors.Is(err, fs.ErrNotExist) && file != "" && !fileExists(file):
+		return "put " + file + " back from your copy of it, and restart sealmilter"
+	case errors.As(err, &unusable) && unusable.Reason == crypto.Expired:
+		return fmt.Sprintf("sealmilter keys generate --replace %s, or import the key with a later expiry; restart sealmilter to extend one that was generated here, unless extend is 0s: docs/senders.md", address)
+	default:
+		return "docs/senders.md tells how keys are extended and replaced"
 	}
 }
 

@@ -23,7 +23,7 @@ func (r *checkReport) siteKeys(cmd *cobra.Command, i *installation) {
 		case errors.Is(err, keys.ErrNoSecretKey):
 			r.add("error", topic, "the key is missing, so mail that it is to sign is put off", generate)
 		case err != nil:
-			r.add("error", topic, "the key cannot sign, so mail that it is to sign is put off: "+err.Error(), "docs/senders.md tells how keys are extended and replaced")
+			r.add("error", topic, "the key cannot sign, so mail that it is to sign is put off: "+err.Error(), i.signerMend(err, site.Key.String()))
 		default:
 			var from []string
 			for _, p := range site.From {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -28,8 +29,11 @@ func (s *setup) prove(cmd *cobra.Command) (bool, error) {
 			"start sealmilter, then type sealmilter setup "+s.which+" once more")
 	case client == "":
 		report.add("warning", "test message", "the MTA takes no mail at port 25, so none was sent", "send yourself a message")
-	case !waitFor(ctx, client) || !waitFor(ctx, s.config.Reinject):
+	case !waitFor(ctx, client):
 		report.add("warning", "test message", s.mta.Name()+" does not run, so none was sent", "start it, then type sealmilter setup "+s.which+" once more")
+	case !waitFor(ctx, s.config.Reinject):
+		report.add("warning", "test message", fmt.Sprintf("%s runs and does not listen at %s, so none was sent: it has not read its settings again", s.mta.Name(), s.config.Reinject),
+			"postfix reload, or restart sendmail; then type sealmilter setup "+s.which+" once more")
 	default:
 		report.listeners(s.config)
 		if before := report.errors; report.testMessage(ctx, s.config, client) && report.errors > before {

@@ -41,7 +41,7 @@ func (r *checkReport) testMessage(ctx context.Context, c *config.Config, address
 	case strings.Contains(reply.Msg, gate.TestReply(token, false)):
 		r.add("error", topic, "the MTA asks sealmilter, but does not take its copies", "start sealmilter anew if reinject was changed; else see its log, and that of the MTA for "+c.Reinject)
 	case final && reply.Code < 300:
-		r.add("error", topic, "it was accepted at "+address+" without sealmilter; the postmaster will get it", "see whether the MTA uses the settings that were checked")
+		r.add("error", topic, "it was accepted at "+address+" without sealmilter; the postmaster will get it", "have the MTA read the settings that were checked: postfix reload, or restart sendmail")
 	case reply.Code < 500:
 		r.add("error", topic, fmt.Sprintf("the MTA says %d %s: it gets no answer from sealmilter at %s", reply.Code, reply.Msg, c.Listen), "see the logs of the MTA and of sealmilter")
 	default:
