@@ -114,7 +114,7 @@ func (r *checkReport) state(ctx context.Context, c *config.Config) *installation
 	r.owner(c.State)
 	r.private(c.State)
 	r.space(topic, c.State)
-	if r.databaseLost(ctx, c) {
+	if r.lost(ctx, c) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)

@@ -55,34 +55,18 @@ func (r *checkReport) database(ctx context.Context, i *installation) {
 	}
 }
 
-// databaseLost says so if there is no file where the database of this host has been, and then it must not be opened: that
-// would make an empty one, with which the daemon would refuse mail for good that it puts off without.
-func (r *checkReport) databaseLost(ctx context.Context, c *config.Config) bool {
+// lost says so if there is no file where the database of this host has been.
+func (r *checkReport) lost(ctx context.Context, c *config.Config) bool {
 	file := databaseOf(c)
-	if c.Database != "" || fileExists(file) {
-		return false
+	if err := lostDatabase(c); err != nil {
+		r.fail("error", databaseTopic, err, "")
+		return true
 	}
-	secrets := secretsIn(c)
-	if len(secrets) == 0 && !listens(ctx, c.Listen) {
-		return false // it was never begun
+	if c.Database == "" && !fileExists(file) && listens(ctx, c.Listen) {
+		r.add("error", databaseTopic, file+" does not exist, though sealmilter runs: mail is put off", "put it back, or restore it from a backup (docs/operations.md), or restart sealmilter to begin anew")
+		return true
 	}
-	r.add("error", databaseTopic, file+" does not exist, though sealmilter has worked here: who signs with which key, and what is believed of others, stands in it; mail is put off, or refused once there is an empty one",
-		"put it back, or restore it from a backup: docs/operations.md; without one: systemctl stop "+serviceName+", "+importSecrets(c)+", systemctl start "+serviceName)
-	return true
-}
-
-// secretsIn returns the files with secret keys in the state directory.
-func secretsIn(c *config.Config) []string {
-	files, err := filepath.Glob(filepath.Join(c.State, "secret", "*.pgp"))
-	if err != nil {
-		return nil
-	}
-	return files
-}
-
-// importSecrets is the command that tells an empty database of the keys in the state directory.
-func importSecrets(c *config.Config) string {
-	return "sealmilter keys import " + filepath.Join(c.State, "secret", "*.pgp")
+	return false
 }
 
 // sqliteFile looks at where the file lies, and at what lies beside it.

@@ -25,6 +25,9 @@ import (
 // passphraseCredential is the name of the systemd credential with the passphrase of the senders' secret keys.
 const passphraseCredential = "sealmilter-passphrase"
 
+// beginsAnew marks the command that may begin an empty database beside the secret keys of a lost one.
+const beginsAnew = "begins-anew"
+
 // installation is what the commands share: the configuration and what lies in the state directory.
 type installation struct {
 	config  *config.Config
@@ -46,6 +49,9 @@ func loadConfig(cmd *cobra.Command) (*config.Config, error) {
 func openInstallation(cmd *cobra.Command) (*installation, error) {
 	c, err := loadConfig(cmd)
 	if err != nil {
+		return nil, err
+	}
+	if err := lostDatabase(c); err != nil && cmd.Annotations[beginsAnew] == "" {
 		return nil, err
 	}
 	return openState(cmd.Context(), c)

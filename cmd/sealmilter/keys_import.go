@@ -41,6 +41,7 @@ With --gnupg, all certificates and secret keys of a home of GnuPG are imported; 
 			}
 			return cobra.MinimumNArgs(1)(cmd, args)
 		},
+		Annotations: map[string]string{beginsAnew: "secret keys"},
 	}
 	gnupg := cmd.Flags().String("gnupg", "", "import everything in the `HOME` of GnuPG, such as ~/.gnupg")
 	passphraseFile := cmd.Flags().String("passphrase-file", "", "`FILE` with the passphrase of the imported secret keys")

@@ -45,6 +45,10 @@ func (s *setup) prove(cmd *cobra.Command) (bool, error) {
 
 // anySender says what it means for the mail that now comes to sealmilter if nobody's key can sign it.
 func (r *checkReport) anySender(ctx context.Context, c *config.Config) {
+	if err := lostDatabase(c); err != nil {
+		r.fail("error", "senders", err, "")
+		return
+	}
 	i, err := openState(ctx, c)
 	if err != nil {
 		r.fail("error", "state", err, "sealmilter check says more")
