@@ -34,7 +34,7 @@ func TestSetupPostfix(t *testing.T) {
 	h.serve(t)
 	h.fails(t, "runuser -u sealmilter -- sealmilter keys generate carol@example.org", "read passphrase: open /etc/sealmilter/passphrase: permission denied; run the command as root")
 	h.fails(t, "sealmilter serve", "address already in use; does sealmilter run already?")
-	h.fails(t, "runuser -u nobody -- sealmilter keys list", "permission denied; run this as root")
+	h.fails(t, "runuser -u nobody -- sealmilter keys list", "permission denied; the user that runs sealmilter serve has to be able to read it, and root")
 	h.fails(t, "printf 'state = \"/var/lib/sealmilter\"' >/tmp/open.toml && runuser -u nobody -- sealmilter keys list -c /tmp/open.toml", "/var/lib/sealmilter has to belong to the user that runs sealmilter serve")
 	wired := h.files(t, append(folders, "/etc/sealmilter")...)
 	h.run(t, "sealmilter setup postfix", "unchanged", "ok       test message: the MTA asks sealmilter")

@@ -28,7 +28,7 @@ func Load(path string) (*Config, error) {
 		return Default(), nil
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("read configuration: %w; run this as root or as the user that runs sealmilter serve", err)
+		return nil, fmt.Errorf("read configuration: %w; the user that runs sealmilter serve has to be able to read it, and root, or that user, types the other commands", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
