@@ -17,11 +17,8 @@ import (
 	"sealmilter/keys"
 )
 
-// How many of the last events are remembered.
-const (
-	recentCopies   = 200
-	recentProblems = 50
-)
+// recentCopies is of how many of the last copies the daemon remembers what became of them.
+const recentCopies = 200
 
 // newLogger returns the logger of a process that runs in the background; w is its standard error. Watch may be nil.
 func newLogger(w io.Writer, c config.Log, state string, watch func(event.Line)) (*slog.Logger, error) {

@@ -65,7 +65,7 @@ where somebody sees it.`,
 }
 
 func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error {
-	recent := event.NewRecent(recentCopies, recentProblems)
+	recent := event.NewRecent(recentCopies)
 	log, err := newLogger(cmd.ErrOrStderr(), i.config.Log, i.config.State, recent.Add)
 	if err != nil {
 		return err

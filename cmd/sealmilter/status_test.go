@@ -40,7 +40,7 @@ func TestAdminSocket(t *testing.T) {
 
 // TestDecisionsOf: the page shows of the last copies what the log says.
 func TestDecisionsOf(t *testing.T) {
-	recent := event.NewRecent(10, 10)
+	recent := event.NewRecent(10)
 	address := func(text string) mail.Addr {
 		a, err := mail.ParseAddr(text)
 		if err != nil {

@@ -11,40 +11,30 @@ import (
 
 // Line is an event as it is written: what is to be hidden is hidden in it.
 type Line struct {
-	Time  time.Time
-	Level slog.Level
+	Time time.Time
 	// Event is the name of its kind.
 	Event string
-	Text  string
 	// Attrs has the attributes as text, but the name.
 	Attrs map[string]string
 }
 
-// IsCopy reports whether the event is what became of one copy.
-func (l Line) IsCopy() bool { return strings.HasPrefix(l.Event, copyPrefix) }
-
-// Recent remembers the last events. It is safe for concurrent use, and is bounded.
+// Recent remembers what became of the last copies. It is safe for concurrent use, and is bounded.
 type Recent struct {
-	mu       sync.Mutex
-	copies   ring
-	problems ring
+	mu     sync.Mutex
+	copies ring
 }
 
-// NewRecent returns one that remembers so many copies, and so many warnings and errors.
-func NewRecent(copies, problems int) *Recent {
-	return &Recent{copies: ring{most: copies}, problems: ring{most: problems}}
-}
+// NewRecent returns one that remembers so many copies.
+func NewRecent(copies int) *Recent { return &Recent{copies: ring{most: copies}} }
 
-// Add remembers a line. It is a Watch of [Options].
+// Add remembers a line that tells of a copy. It is a Watch of [Options].
 func (r *Recent) Add(l Line) {
+	if !strings.HasPrefix(l.Event, copyPrefix) {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if l.IsCopy() {
-		r.copies.add(l)
-	}
-	if l.Level >= slog.LevelWarn {
-		r.problems.add(l)
-	}
+	r.copies.add(l)
 }
 
 // Copies returns what became of the last copies, the newest first.
@@ -52,13 +42,6 @@ func (r *Recent) Copies() []Line {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.copies.newestFirst()
-}
-
-// Problems returns the last warnings and errors, the newest first.
-func (r *Recent) Problems() []Line {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.problems.newestFirst()
 }
 
 // ring has the last lines, from next on when it is full.
@@ -99,7 +82,7 @@ func (w *watch) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle implements [slog.Handler].
 func (w *watch) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelInfo {
-		l := Line{Time: r.Time, Level: r.Level, Text: r.Message, Attrs: make(map[string]string, r.NumAttrs()+len(w.attrs))}
+		l := Line{Time: r.Time, Attrs: make(map[string]string, r.NumAttrs()+len(w.attrs))}
 		take := func(a slog.Attr) bool {
 			if a.Key == NameKey {
 				l.Event = a.Value.String()
