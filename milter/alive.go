@@ -7,19 +7,6 @@ import (
 	"time"
 )
 
-// Working returns how many messages are in work: from their MAIL on until the MTA has the answer to their end.
-func (s *Server) Working() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := 0
-	for c := range s.conns {
-		if c.isBusy() {
-			n++
-		}
-	}
-	return n
-}
-
 // wakeable is a listener whose Accept can be woken, as that of TCP and of Unix sockets.
 type wakeable interface {
 	net.Listener
@@ -80,10 +67,4 @@ func (s *Server) woken(l net.Listener) {
 	if w, ok := l.(wakeable); ok {
 		_ = w.SetDeadline(time.Time{}) // fails where the listener is closed, as Accept will
 	}
-}
-
-func (c *conn) isBusy() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.busy
 }

@@ -32,7 +32,7 @@ func TestAlive(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if n := server.Working(); n != working {
+		if n := server.Load().Working; n != working {
 			t.Errorf("%d messages in work, not %d", n, working)
 		}
 	}

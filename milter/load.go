@@ -35,9 +35,11 @@ func (s *Server) Load() Load {
 		l.Connections = append(l.Connections, ConnectionLoad{k.String(), s.places.taken[k], s.most(k)})
 	}
 	for c := range s.conns {
-		if c.isBusy() {
+		c.mu.Lock()
+		if c.busy {
 			l.Working++
 		}
+		c.mu.Unlock()
 	}
 	return l
 }

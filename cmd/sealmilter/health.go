@@ -84,7 +84,8 @@ func (i *installation) health(server *milter.Server, standby interface{ State() 
 
 var (
 	errDraining = errors.New("the daemon is about to end, and takes no more messages")
-	errHangs    = errors.New("it has not come back in time")
+	// errHangs says that a part of the daemon itself hangs, or what it asks.
+	errHangs = errors.New("it has not come back in time")
 )
 
 // checks looks at everything.

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"time"
 
 	"sealmilter/internal/config"
 	"sealmilter/internal/event"
-	"sealmilter/internal/systemd"
 	"sealmilter/milter"
 )
 
@@ -41,7 +39,7 @@ type supervisor struct {
 	manager notified
 	log     *slog.Logger
 	server  interface {
-		Working() int
+		Load() milter.Load
 		Alive(context.Context) error
 	}
 	// ready says why no mail can be handled, nil if it can.
@@ -133,16 +131,13 @@ func (s *supervisor) run(ctx context.Context) {
 	}
 }
 
-// errStuck says that the daemon itself hangs.
-var errStuck = errors.New("it has not come back in time")
-
 // alive says why the daemon does not live, which a new start would cure: its parts do not come back with an answer when
 // they have had some time, or twice that for one that gives up late. That a database server is away is no such reason: without
 // it, a new daemon could not even start.
 func (s *supervisor) alive(ctx context.Context, within time.Duration) error {
 	late := time.NewTimer(2 * within)
 	defer late.Stop()
-	ctx, cancel := context.WithTimeoutCause(ctx, within, errStuck)
+	ctx, cancel := context.WithTimeoutCause(ctx, within, errHangs)
 	defer cancel()
 	if err := s.server.Alive(ctx); err != nil {
 		return err
@@ -156,7 +151,7 @@ func (s *supervisor) alive(ctx context.Context, within time.Duration) error {
 	case <-answered:
 		return nil
 	case <-late.C:
-		return fmt.Errorf("the database: %w", errStuck)
+		return fmt.Errorf("the database: %w", errHangs)
 	}
 }
 
@@ -183,7 +178,7 @@ func (s *supervisor) status(ctx context.Context) string {
 	mode, refused, ending := s.mode, s.refused, s.ending
 	s.mu.Unlock()
 	parts := []string{"policy " + string(mode)}
-	if n := s.server.Working(); n == 1 {
+	if n := s.server.Load().Working; n == 1 {
 		parts = append(parts, "1 message in work")
 	} else {
 		parts = append(parts, fmt.Sprintf("%d messages in work", n))
@@ -207,39 +202,4 @@ func placeOf(refused error) string {
 		return fmt.Sprintf("%s:%d:%d; the log says why", e.File, e.Line, e.Column)
 	}
 	return "the log says why"
-}
-
-// errSockets says what may be handed over.
-var errSockets = errors.New("FileDescriptorName= of a socket unit is one of milter, admin and publish")
-
-// listenFor returns the socket that the service manager has opened for one of the daemon's listeners, and opens one where it
-// has none. Address is what the configuration has, in the form of a [net.Addr] or empty for none.
-func listenFor(manager *systemd.Manager, name, setting, address string, open func() (net.Listener, error)) (net.Listener, error) {
-	l, err := manager.Listener(name)
-	switch {
-	case err != nil:
-		return nil, err
-	case l == nil && address == "":
-		return nil, nil
-	case l == nil:
-		return open()
-	case address != "" && !sameAddress(l.Addr(), address):
-		// The mail server, and the program's own commands, would look for it where the configuration says.
-		return nil, errors.Join(fmt.Errorf("the socket unit opens %s, and %s says %s; give both the same address", l.Addr(), setting, address), l.Close())
-	}
-	return l, nil
-}
-
-// sameAddress compares the address of a listener with a configured one. A host by its name may be any.
-func sameAddress(is net.Addr, configured string) bool {
-	tcp, ok := is.(*net.TCPAddr)
-	if !ok {
-		return is.String() == configured
-	}
-	host, port, err := net.SplitHostPort(configured)
-	if err != nil || port != fmt.Sprint(tcp.Port) {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return ip == nil || ip.Equal(tcp.IP)
 }
