@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -126,36 +122,16 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	}
 	sound := i.health(server, standby)
 	counts.watch(server, out, standby, sound)
-	l, err := listenFor(manager, "milter", "listen", i.config.Listen.Address, func() (net.Listener, error) {
-		return milter.Listen(i.config.Listen.String())
-	})
-	if errors.Is(err, syscall.EADDRINUSE) {
-		err = fmt.Errorf("%w; does sealmilter run already? If not, set listen to another address, and type sealmilter setup once more", err)
-	}
+	open, err := i.openSockets(manager)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	for _, web := range []struct {
-		name, setting, address string
-		handler                http.Handler
-	}{
-		{"admin", "admin", i.config.Admin, i.withStatus(cmd, withInForce(newAdmin(sound, counts.handler()), func() *config.Config { return current.Load().Config }), current.Load, log, recent)},
-		{"publish", "publish.listen", i.config.Publish.Listen, keys.NewWKDHandler(i.senders)},
-	} {
-		w, err := listenFor(manager, web.name, web.setting, strings.TrimPrefix(web.address, "unix:"), func() (net.Listener, error) {
-			return listenWeb(web.setting, web.address)
-		})
-		if err != nil {
-			l.Close()
-			return fmt.Errorf("listen: %w", err)
-		}
-		if w != nil {
-			defer serveWeb(w, w.Addr().String(), web.handler, log).close()
-		}
+	if open.admin != nil {
+		pages := withInForce(newAdmin(sound, counts.handler()), func() *config.Config { return current.Load().Config })
+		defer serveWeb(open.admin, i.withStatus(cmd, pages, current.Load, log, recent), log).close()
 	}
-	if names := manager.Unused(); len(names) > 0 {
-		l.Close()
-		return fmt.Errorf("nothing is done with the sockets %q that the service manager has opened: %w", names, errSockets)
+	if open.publish != nil {
+		defer serveWeb(open.publish, keys.NewWKDHandler(i.senders), log).close()
 	}
 	caring, stopCaring := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	var cared sync.WaitGroup
@@ -168,7 +144,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	}()
 
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
+	go func() { served <- server.Serve(open.mail) }()
 	event.Serving.Log(log, event.Version(version()), event.Listen(i.config.Listen.String()), event.Reinject(i.config.Reinject),
 		event.Mode(string(i.config.Policy.Mode)))
 	supervised.inForce(i.config.Policy.Mode)

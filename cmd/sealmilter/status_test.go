@@ -24,7 +24,7 @@ func TestAdminSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serveWeb(l, socket, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	s := serveWeb(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	defer s.close()
 	if info, err := os.Stat(socket); err != nil || info.Mode() != os.ModeSocket|0o600 {
 		t.Error(info.Mode(), err)

@@ -38,7 +38,7 @@ func listenWeb(setting, address string) (net.Listener, error) {
 }
 
 // serveWeb serves on a listener, which it closes.
-func serveWeb(l net.Listener, address string, handler http.Handler, log *slog.Logger) *webServer {
+func serveWeb(l net.Listener, handler http.Handler, log *slog.Logger) *webServer {
 	s := &webServer{&http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -50,7 +50,7 @@ func serveWeb(l net.Listener, address string, handler http.Handler, log *slog.Lo
 	}}
 	go func() {
 		if err := s.server.Serve(netutil.LimitListener(l, maxWebConnections)); !errors.Is(err, http.ErrServerClosed) {
-			event.WebEnded.Log(log, event.Listen(address), event.Err(err))
+			event.WebEnded.Log(log, event.Listen(l.Addr().String()), event.Err(err))
 		}
 	}()
 	return s

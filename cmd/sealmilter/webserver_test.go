@@ -41,7 +41,7 @@ func (c *crowd) Addr() net.Addr { return &net.TCPAddr{} }
 func TestWebConnectionsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &crowd{closed: make(chan struct{})}
-		s := serveWeb(l, "test", http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+		s := serveWeb(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 		synctest.Wait()
 		if n := l.taken.Load(); n != maxWebConnections {
 			t.Errorf("%d connections at a time, not %d", n, maxWebConnections)
