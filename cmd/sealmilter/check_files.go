@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -115,20 +114,7 @@ func (r *checkReport) private(state string) {
 	}
 	its, _ := ownerOf(info)
 	open, others, shut := "", "", ""
-	err = filepath.WalkDir(state, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) { // a file of the database, while the daemon runs
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err = filepath.WalkDir(state, whatStays(func(path string, info fs.FileInfo) error {
 		if info.Mode().Perm()&0o077 != 0 && open == "" && info.Mode().Type()&fs.ModeSymlink == 0 {
 			open = fmt.Sprintf("%s (mode %04o)", path, info.Mode().Perm())
 		}
@@ -143,7 +129,7 @@ func (r *checkReport) private(state string) {
 			others = path
 		}
 		return nil
-	})
+	}))
 	switch {
 	case err != nil:
 		r.fail("error", topic, err, "run check as root")

@@ -39,6 +39,25 @@ func giveBack(state string) error {
 	return handOver(state, 0, its)
 }
 
+// whatStays visits the files of a state directory, and passes over those that go away meanwhile: files of the database come and
+// go while the daemon runs.
+func whatStays(visit func(path string, info fs.FileInfo) error) fs.WalkDirFunc {
+	return func(path string, d fs.DirEntry, err error) error {
+		var info fs.FileInfo
+		if err == nil {
+			info, err = d.Info()
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		default:
+			return visit(path, info)
+		}
+	}
+}
+
 // handOver gives what belongs to a user in a directory, and the directory itself, to another owner. It follows no link out
 // of the directory, and leaves files that have another name elsewhere.
 func handOver(dir string, from int, to owner) (err error) {
@@ -47,26 +66,13 @@ func handOver(dir string, from int, to owner) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
-	return fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) { // a file of the database, while the daemon runs
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return fs.WalkDir(root.FS(), ".", whatStays(func(path string, info fs.FileInfo) error {
 		its, known := ownerOf(info)
-		if !known || its.uid != from || !d.IsDir() && (!d.Type().IsRegular() || info.Sys().(*syscall.Stat_t).Nlink != 1) {
+		if !known || its.uid != from || !info.IsDir() && (!info.Mode().IsRegular() || info.Sys().(*syscall.Stat_t).Nlink != 1) {
 			return nil
 		}
 		return root.Lchown(path, to.uid, to.gid)
-	})
+	}))
 }
 
 // isStateOfRoot reports whether a directory belongs to root, to nobody else, and has in it what commands put into a state
