@@ -3,7 +3,6 @@ package status
 import (
 	"fmt"
 	"net/http"
-	"time"
 
 	"sealmilter/keys"
 )
@@ -71,7 +70,7 @@ func expiryWarning(e keys.Expiring) string {
 	case e.Step == keys.Expired:
 		return fmt.Sprintf("The key of %s has expired: nothing can be signed with it.", whose)
 	case e.Step == keys.ExpiresIn7Days, e.Step == keys.ExpiresIn30Days:
-		return fmt.Sprintf("The key of %s expires on %s.", whose, e.Expires.Format(time.DateOnly))
+		return fmt.Sprintf("The key of %s expires on %s.", whose, date(e.Expires))
 	default:
 		return ""
 	}
