@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -47,19 +46,6 @@ func clockDisciplined() discipline {
 	default:
 		return disciplined
 	}
-}
-
-// buildTime returns when the program's sources were committed, the zero time if it does not say.
-func buildTime() time.Time {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.time" {
-				t, _ := time.Parse(time.RFC3339, s.Value)
-				return t
-			}
-		}
-	}
-	return time.Time{}
 }
 
 // clockFindings compares now with what must have been before it.

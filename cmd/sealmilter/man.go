@@ -3,8 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -46,7 +46,10 @@ type manualPage struct {
 
 // manualPages writes the pages of a command and of all below it, and that of the configuration file.
 func manualPages(root *cobra.Command) []manualPage {
-	edition := manual.Edition{Version: version(), Date: commitDate()}
+	edition := manual.Edition{Version: version()}
+	if built := buildTime(); !built.IsZero() {
+		edition.Date = built.UTC().Format(time.DateOnly)
+	}
 	var all []manualPage
 	var add func(cmd *cobra.Command)
 	add = func(cmd *cobra.Command) {
@@ -121,17 +124,3 @@ const exitStatuses = `  0   done
   1   failed
   2   the command line was not understood
   3   the answer is "no"`
-
-// commitDate is the day of the commit that the program is built from, "" if that was not recorded.
-func commitDate() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if day, _, found := strings.Cut(s.Value, "T"); found && s.Key == "vcs.time" {
-			return day
-		}
-	}
-	return ""
-}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -54,11 +53,7 @@ func besideDatabase(cmd *cobra.Command, c *config.Config) []string {
 	if file := c.Senders.PassphraseFile; file != "" {
 		all = append(all, file+", the passphrase of the secret keys; keep it apart from them")
 	}
-	if file, err := cmd.Flags().GetString("config"); err == nil && file == "" {
-		if _, err := os.Stat(config.DefaultFile); err == nil {
-			all = append(all, config.DefaultFile+", the configuration")
-		}
-	} else if err == nil {
+	if file := configFile(cmd); fileExists(file) {
 		all = append(all, file+", the configuration")
 	}
 	return all

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -27,4 +28,17 @@ func version() string {
 		return "(devel)"
 	}
 	return info.Main.Version
+}
+
+// buildTime returns when the program's sources were committed, the zero time if it does not say.
+func buildTime() time.Time {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.time" {
+				t, _ := time.Parse(time.RFC3339, s.Value)
+				return t
+			}
+		}
+	}
+	return time.Time{}
 }
