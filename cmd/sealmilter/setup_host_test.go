@@ -27,13 +27,7 @@ func startSetupHost(t *testing.T, packages ...string) *setupHost {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	t.Cleanup(cancel)
-	h := &setupHost{ctx: ctx}
-	var err error
-	h.Host, err = lab.StartHost(ctx, lab.HostConfig{Name: "mail.example.org", Packages: packages, Progress: os.Stderr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	labtest.CloseAfter(t, h.Close)
+	h := &setupHost{Host: labtest.StartHost(ctx, t, packages...), ctx: ctx}
 	program, err := lab.Build(ctx, t.TempDir(), "sealmilter/cmd/sealmilter")
 	if err != nil {
 		t.Fatal(err)
@@ -64,30 +58,13 @@ func startSetupHost(t *testing.T, packages ...string) *setupHost {
 // run runs a command of the host, which must succeed and print every want.
 func (h *setupHost) run(t *testing.T, command string, wants ...string) string {
 	t.Helper()
-	out, err := h.Run(h.ctx, "sh", "-c", command)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range wants {
-		if !strings.Contains(out, want) {
-			t.Errorf("%s: it does not print %q but\n%s", command, want, out)
-		}
-	}
-	return out
+	return labtest.Succeeds(h.ctx, t, h.Host, command, wants...)
 }
 
 // fails runs a command of the host, which must fail and print every want.
 func (h *setupHost) fails(t *testing.T, command string, wants ...string) {
 	t.Helper()
-	out, err := h.Run(h.ctx, "sh", "-c", command)
-	if err == nil {
-		t.Errorf("%s: it did not fail:\n%s", command, out)
-	}
-	for _, want := range wants {
-		if !strings.Contains(out, want) {
-			t.Errorf("%s: it does not print %q but\n%s", command, want, out)
-		}
-	}
+	labtest.Fails(h.ctx, t, h.Host, command, wants...)
 }
 
 // files returns the files of folders of the host with mode, owner and content, so that two states can be compared. Two files

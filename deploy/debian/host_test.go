@@ -32,42 +32,19 @@ func startHost(t *testing.T, packages ...string) *host {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	t.Cleanup(cancel)
-	h, err := lab.StartHost(ctx, lab.HostConfig{Name: "mail.example.org", Packages: packages, Progress: os.Stderr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	labtest.CloseAfter(t, h.Close)
-	return &host{h, ctx}
+	return &host{labtest.StartHost(ctx, t, packages...), ctx}
 }
 
 // run runs a command, which must succeed and print every want.
 func (h *host) run(t *testing.T, command string, wants ...string) string {
 	t.Helper()
-	out, err := h.Run(h.ctx, "sh", "-c", command)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.prints(t, command, out, wants)
-	return out
+	return labtest.Succeeds(h.ctx, t, h.Host, command, wants...)
 }
 
 // fails runs a command, which must fail and print every want.
 func (h *host) fails(t *testing.T, command string, wants ...string) {
 	t.Helper()
-	out, err := h.Run(h.ctx, "sh", "-c", command)
-	if err == nil {
-		t.Errorf("%s: it did not fail:\n%s", command, out)
-	}
-	h.prints(t, command, out, wants)
-}
-
-func (h *host) prints(t *testing.T, command, out string, wants []string) {
-	t.Helper()
-	for _, want := range wants {
-		if !strings.Contains(out, want) {
-			t.Errorf("%s: it does not print %q but\n%s", command, want, out)
-		}
-	}
+	labtest.Fails(h.ctx, t, h.Host, command, wants...)
 }
 
 // packages builds two packages of the program, an older and a newer one, and puts them on the host as /root/1.deb and

@@ -37,13 +37,9 @@ func startHost(ctx context.Context, t *testing.T, stage stage, program string) *
 	if packages == nil {
 		packages = postfixHost
 	}
-	host, err := lab.StartHost(ctx, lab.HostConfig{Name: "mail.example.org", Packages: packages, Progress: os.Stderr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	labtest.CloseAfter(t, host.Close)
+	host := labtest.StartHost(ctx, t, packages...)
 	w := &world{Host: host}
-	err = host.Inside(func() (err error) {
+	err := host.Inside(func() (err error) {
 		w.sink, err = lab.StartSink(lab.SinkConfig{})
 		return err
 	})
@@ -78,9 +74,7 @@ func startHost(ctx context.Context, t *testing.T, stage stage, program string) *
 // must runs a command that prepares the host.
 func (w *world) must(ctx context.Context, t *testing.T, command string) {
 	t.Helper()
-	if _, err := w.Run(ctx, "sh", "-c", command); err != nil {
-		t.Fatal(err)
-	}
+	labtest.Succeeds(ctx, t, w.Host, command)
 }
 
 // startSendmail starts Debian's sendmail with the next hop, and without a wait for name servers.
