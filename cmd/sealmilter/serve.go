@@ -128,7 +128,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	}
 	if open.admin != nil {
 		pages := withInForce(newAdmin(sound, counts.handler()), func() *config.Config { return current.Load().Config })
-		defer serveWeb(open.admin, i.withStatus(cmd, pages, current.Load, log, recent), log).close()
+		defer serveWeb(open.admin, i.withStatus(cmd, pages, current.Load, sound.ready, log, recent), log).close()
 	}
 	if open.publish != nil {
 		defer serveWeb(open.publish, keys.NewWKDHandler(i.senders), log).close()
@@ -181,7 +181,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	}
 }
 
-// ready says whether a message could be handled now.
+// ready reads from the database, without which nothing can be done. [health.ready] looks at all that a message needs.
 func (i *installation) ready(ctx context.Context) error {
 	return i.store.Ping(ctx)
 }

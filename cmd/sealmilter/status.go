@@ -18,8 +18,9 @@ import (
 )
 
 // withStatus puts the status page beside the other pages of the admin listener. Current returns the gate of the
-// configuration in force.
-func (i *installation) withStatus(cmd *cobra.Command, admin http.Handler, current func() *gate.Gate, log *slog.Logger, recent *event.Recent) http.Handler {
+// configuration in force, and ready says why no message can be handled, as /readyz does.
+func (i *installation) withStatus(cmd *cobra.Command, admin http.Handler, current func() *gate.Gate, ready func(context.Context) error,
+	log *slog.Logger, recent *event.Recent) http.Handler {
 	started, program := time.Now(), "sealmilter"
 	if file, err := cmd.Flags().GetString("config"); err == nil && file != "" {
 		program += " -c " + status.Quote(file)
@@ -36,7 +37,9 @@ func (i *installation) withStatus(cmd *cobra.Command, admin http.Handler, curren
 		Certificates: i.local,
 		Senders:      i.senders,
 		State: func(ctx context.Context) status.State {
-			return i.state(ctx, current(), started)
+			s := i.state(current(), started)
+			s.Ready = ready(ctx)
+			return s
 		},
 		Decisions: func() []status.Decision { return decisionsOf(recent.Copies()) },
 		Program:   program,
@@ -73,8 +76,8 @@ func (i *installation) stored(g *gate.Gate) *keys.Directory {
 	return i.directory(g.Config, sources, nil, true)
 }
 
-// state is what the status page says of the daemon.
-func (i *installation) state(ctx context.Context, g *gate.Gate, started time.Time) status.State {
+// state is what the status page says of the daemon, but for whether it is ready.
+func (i *installation) state(g *gate.Gate, started time.Time) status.State {
 	s := status.State{
 		Version:  version(),
 		Started:  started,
@@ -82,7 +85,6 @@ func (i *installation) state(ctx context.Context, g *gate.Gate, started time.Tim
 		Rules:    len(g.Config.Policy.Rules),
 		Sources:  g.Config.Keys.Sources,
 		Database: "built in, in " + i.config.State,
-		Ready:    i.ready(ctx),
 	}
 	if i.config.Database != "" {
 		s.Database = "PostgreSQL"

@@ -1,18 +1,24 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"sealmilter/internal/config"
 	"sealmilter/internal/event"
+	"sealmilter/internal/gate"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/status"
 )
@@ -68,5 +74,48 @@ func TestDecisionsOf(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\nwant %+v", got, want)
+	}
+}
+
+// TestStatusSaysWhatReadyzSays: a daemon that can read and not write puts mail off, on every page.
+func TestStatusSaysWhatReadyzSays(t *testing.T) {
+	_, i := watched(t)
+	p := newPatient()
+	socket := filepath.Join(t.TempDir(), "admin")
+	l, err := listenWeb("admin", "unix:"+socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate.Gate{Config: i.config}
+	pages := i.withStatus(&cobra.Command{}, newAdmin(&p.health, http.NotFoundHandler()), func() *gate.Gate { return g }, p.ready,
+		slog.New(slog.DiscardHandler), event.NewRecent(1))
+	s := serveWeb(l, pages, slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { s.close() })
+	var dialer net.Dialer
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return dialer.DialContext(ctx, "unix", socket)
+	}}}
+	ask := func(path string) string {
+		t.Helper()
+		answer, err := client.Get("http://localhost" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if text := ask("/status/"); !strings.Contains(text, i.config.State) || strings.Contains(text, "No mail can be handled") {
+		t.Errorf("all is well, and the page says\n%s", text)
+	}
+	p.write = errors.New("no space left")
+	p.clock = p.clock.Add(time.Minute)
+	for _, path := range []string{"/readyz", "/status/"} {
+		if text := ask(path); !strings.Contains(text, "database_write: no space left") {
+			t.Errorf("%s says\n%s", path, text)
+		}
 	}
 }
