@@ -33,17 +33,7 @@ func TestCare(t *testing.T) {
 	if _, err := i.senders.Generate(t.Context(), mine, keys.GenerateOptions{Lifetime: 40 * 24 * time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	imported, err := crypto.Generate(theirs, crypto.GenerateOptions{Now: time.Now().Add(-time.Hour), Rand: rand.Reader, Lifetime: 20 * 24 * time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ring bytes.Buffer
-	if err := imported.WriteArmored(&ring); err != nil {
-		t.Fatal(err)
-	}
-	if err := i.senders.Import(t.Context(), &ring, keys.ImportOptions{}, func(keys.Imported) {}); err != nil {
-		t.Fatal(err)
-	}
+	imported := importSecret(t, i, theirs, crypto.GenerateOptions{Now: time.Now().Add(-time.Hour), Rand: rand.Reader, Lifetime: 20 * 24 * time.Hour})
 
 	m := newMetrics()
 	m.observe(i)
@@ -94,6 +84,23 @@ func TestCareClearsTheLedger(t *testing.T) {
 			t.Errorf("%s: %d records, %v", message, len(got), err)
 		}
 	}
+}
+
+// importSecret imports a secret key that was made elsewhere, for an address.
+func importSecret(t *testing.T, i *installation, address mail.Addr, o crypto.GenerateOptions) *crypto.SecretKey {
+	t.Helper()
+	secret, err := crypto.Generate(address, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ring bytes.Buffer
+	if err := secret.WriteArmored(&ring); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.senders.Import(t.Context(), &ring, keys.ImportOptions{}, func(keys.Imported) {}); err != nil {
+		t.Fatal(err)
+	}
+	return secret
 }
 
 func parsed(t *testing.T, s string) mail.Addr {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
@@ -225,17 +224,7 @@ func TestStockIsCountedOnce(t *testing.T) {
 	if again, err := s.keys(t.Context()); err != nil || !again.at.Equal(first.at) {
 		t.Errorf("counted again: %v", err)
 	}
-	secret, err := crypto.Generate(parsed(t, "alice@example.org"), crypto.GenerateOptions{Now: time.Now(), Rand: rand.Reader})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ring bytes.Buffer
-	if err := secret.WriteArmored(&ring); err != nil {
-		t.Fatal(err)
-	}
-	if err := i.senders.Import(t.Context(), &ring, keys.ImportOptions{}, func(keys.Imported) {}); err != nil {
-		t.Fatal(err)
-	}
+	importSecret(t, i, parsed(t, "alice@example.org"), crypto.GenerateOptions{Now: time.Now(), Rand: rand.Reader})
 	changed, err := s.keys(t.Context())
 	if err != nil || len(changed.senders) != 1 {
 		t.Errorf("%+v, %v", changed, err)
