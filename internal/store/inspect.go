@@ -22,14 +22,16 @@ type Inspection struct {
 
 // Inspect asks the database about itself.
 func (s *Store) Inspect(ctx context.Context) (Inspection, error) {
-	engine := `SELECT 'SQLite ' || sqlite_version(), (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)`
+	engine := `SELECT 'SQLite ' || sqlite_version()`
 	if s.shared != nil {
-		engine = `SELECT 'PostgreSQL ' || current_setting('server_version'), pg_database_size(current_database())`
+		engine = `SELECT 'PostgreSQL ' || current_setting('server_version')`
 	}
-	found, err := first(collect(ctx, s.read, func(rows *sql.Rows, i *Inspection) error {
-		return rows.Scan(&i.Engine, &i.Size)
-	}, engine))
-	if err != nil {
+	var found Inspection
+	var err error
+	if found.Engine, err = first(collect(ctx, s.read, func(rows *sql.Rows, text *string) error { return rows.Scan(text) }, engine)); err != nil {
+		return found, err
+	}
+	if found.Size, err = s.Size(ctx); err != nil {
 		return found, err
 	}
 	type last struct{ schema, newest int64 }
