@@ -62,29 +62,19 @@ func (r *checkReport) send(ctx context.Context, address string, o checkOptions) 
 // sendReal hands in a message from one address to another, and returns the last reply. Final tells that it is the answer to
 // the whole message.
 func sendReal(conn net.Conn, from, to string, now time.Time) (final bool, reply textproto.Error, err error) {
-	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+	d, err := newDialogue(conn, 2*time.Minute)
+	if err != nil {
 		return false, reply, err
 	}
-	c := textproto.NewConn(conn)
 	_, host, _ := strings.Cut(from, "@")
 	text := strings.Join([]string{
 		"From: <" + from + ">", "To: <" + to + ">", "Subject: Test of sealmilter", "Date: " + now.Format(time.RFC1123Z),
 		"Message-ID: <" + newToken() + "@" + host + ">", "",
 		"sealmilter check --send has sent this message. If you can read this and your mail program says that the message",
 		"was encrypted and signed, or signed, then what is meant to happen to mail from " + from + " does happen.", "."}, "\r\n")
-	for _, line := range []string{"", "EHLO localhost", "MAIL FROM:<" + from + ">", "RCPT TO:<" + to + ">", "DATA", text} {
-		if line != "" {
-			if err := c.PrintfLine("%s", line); err != nil {
-				return false, reply, err
-			}
-		}
-		if reply.Code, reply.Msg, err = c.ReadResponse(0); err != nil || reply.Code >= 400 {
-			break
-		}
-		final = line == text
+	if err := d.say("EHLO localhost", "MAIL FROM:<"+from+">", "RCPT TO:<"+to+">", "DATA"); err != nil || !d.isYes() {
+		return false, d.reply, err
 	}
-	if err == nil && !final && reply.Code < 400 {
-		err = fmt.Errorf("it says %d %s", reply.Code, reply.Msg)
-	}
-	return final, reply, err
+	err = d.say(text)
+	return true, d.reply, err
 }

@@ -57,52 +57,35 @@ func newToken() string {
 	return hex.EncodeToString(b[:])
 }
 
-// sendTest speaks SMTP as far as the server lets it, and returns the last reply. Final tells that it is the answer to the
-// whole message.
+// sendTest hands in the message, and returns the last reply. Final tells that it is the answer to the whole message.
 func sendTest(conn net.Conn, token string) (final bool, reply textproto.Error, err error) {
-	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+	d, err := newDialogue(conn, 2*time.Minute)
+	if err != nil {
 		return false, reply, err
 	}
-	c := textproto.NewConn(conn)
-	say := func(line string) (bool, error) {
-		if line != "" {
-			if err := c.PrintfLine("%s", line); err != nil {
-				return false, err
-			}
-		}
-		reply.Code, reply.Msg, err = c.ReadResponse(0)
-		return reply.Code >= 200 && reply.Code < 400, err
-	}
-	if ok, err := say(""); !ok || err != nil {
-		return false, reply, err
-	}
-	host, _, _ := strings.Cut(strings.TrimSpace(strings.ReplaceAll(reply.Msg, "\n", " ")), " ")
-	if ok, err := say("EHLO localhost"); !ok || err != nil {
+	host, _, _ := strings.Cut(strings.TrimSpace(strings.ReplaceAll(d.reply.Msg, "\n", " ")), " ")
+	if err := d.say("EHLO localhost"); err != nil {
 		return false, reply, err
 	}
 	mark := ""
-	if slices.ContainsFunc(strings.Split(reply.Msg, "\n"), func(line string) bool { return strings.EqualFold(line, "DSN") }) {
+	if slices.ContainsFunc(strings.Split(d.reply.Msg, "\n"), func(line string) bool { return strings.EqualFold(line, "DSN") }) {
 		mark = " ENVID=" + gate.TestEnvelope
 	}
 	postmaster := "postmaster@" + host
-	if ok, err := say("MAIL FROM:<" + postmaster + ">" + mark); !ok || err != nil {
-		return false, reply, err
+	if err := d.say("MAIL FROM:<" + postmaster + ">" + mark); err != nil || !d.isYes() {
+		return false, d.reply, err
 	}
 	// Every host has a postmaster (RFC 5321, section 4.5.1); some have forgotten.
 	for _, to := range []string{postmaster, "postmaster", "root@" + host} {
-		ok, err := say("RCPT TO:<" + to + ">")
-		if err != nil {
+		if err := d.command("RCPT TO:<" + to + ">"); err != nil {
 			return false, reply, err
 		}
-		if ok {
+		if d.isYes() {
 			break
 		}
 	}
-	if reply.Code >= 400 {
-		return false, reply, nil
-	}
-	if ok, err := say("DATA"); !ok || err != nil {
-		return false, reply, err
+	if err := d.say("DATA"); err != nil || !d.isYes() {
+		return false, d.reply, err
 	}
 	lines := []string{
 		"From: " + postmaster, "To: " + postmaster, "Subject: test message of sealmilter",
@@ -110,6 +93,6 @@ func sendTest(conn net.Conn, token string) (final bool, reply textproto.Error, e
 		gate.TestField + ": " + token, "",
 		"This message was to be refused by sealmilter. If you read it, the mail server did not ask.", ".",
 	}
-	_, err = say(strings.Join(lines, "\r\n"))
-	return true, reply, err
+	err = d.say(strings.Join(lines, "\r\n"))
+	return true, d.reply, err
 }
