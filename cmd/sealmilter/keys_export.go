@@ -18,7 +18,8 @@ func newKeysExport() *cobra.Command {
 with --revocation the certificate by which its owner tells the world that it must not be used any more, which was made
 with the key.
 
-With --all they are all certificates, or those of all senders, one after the other. Who believed what, pins and conflicts
+With --all they are all certificates, or all secret keys or revocation certificates, also of keys that were replaced, one after
+the other. Who believed what, pins and conflicts
 are not in it: "store backup" has them.`,
 	}
 	all := cmd.Flags().Bool("all", false, "print those of all addresses")
@@ -51,7 +52,7 @@ are not in it: "store backup" has them.`,
 			}
 			if *all {
 				var err error
-				if args, err = i.fingerprints(cmd.Context(), *secret || *revocation); err != nil {
+				if args, err = i.fingerprints(cmd.Context(), *secret, *revocation); err != nil {
 					return err
 				}
 			}
@@ -66,22 +67,33 @@ are not in it: "store backup" has them.`,
 	return cmd
 }
 
-// fingerprints returns those of all certificates, or of all keys that sign for somebody, each once and in order.
-func (i *installation) fingerprints(ctx context.Context, senders bool) ([]string, error) {
+// fingerprints returns those of all certificates, or of all secret keys or revocation certificates, each once and in order. A key
+// that was replaced is there as well: answers are encrypted to it.
+func (i *installation) fingerprints(ctx context.Context, secret, revocation bool) ([]string, error) {
 	var all []string
-	if !senders {
-		for entry, err := range i.local.List(ctx) {
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, entry.Fingerprint)
+	switch {
+	case revocation:
+		_, revocations, err := i.kept(ctx)
+		return revocations, err
+	case secret:
+		rows, err := i.store.Senders(ctx)
+		if err != nil {
+			return nil, err
 		}
-		return all, nil
+		if all, _, err = i.kept(ctx); err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			all = append(all, row.Fingerprint) // one whose secret key is lost is an error, and not left out
+		}
+		slices.Sort(all)
+		return slices.Compact(all), nil
 	}
-	rows, err := i.store.Senders(ctx)
-	for _, row := range rows {
-		all = append(all, row.Fingerprint)
+	for entry, err := range i.local.List(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, entry.Fingerprint)
 	}
-	slices.Sort(all)
-	return slices.Compact(all), err
+	return all, nil
 }

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"sealmilter/internal/config"
 )
 
 // newKeysKept is for the package, which deletes the database when it is purged unless something is lost with it.
@@ -21,22 +26,50 @@ replaced, and the revocation certificates of keys that are gone.`,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withInstallation(cmd, func(i *installation) error {
-				inDatabase, err := i.store.KeptSecrets(cmd.Context())
+				// Whatever the configuration says now: a key may be where it was before.
+				secrets, revocations, err := keptFiles(i.config.State)
 				if err != nil {
 					return err
 				}
-				for _, fingerprint := range inDatabase {
+				rows, err := i.store.KeptSecrets(cmd.Context())
+				if err != nil {
+					return err
+				}
+				all := slices.Concat(secrets, revocations, rows)
+				slices.Sort(all)
+				for _, fingerprint := range slices.Compact(all) {
 					fmt.Fprintln(cmd.OutOrStdout(), fingerprint)
 				}
-				files, err := os.ReadDir(filepath.Join(i.config.State, "secret"))
-				if errors.Is(err, fs.ErrNotExist) {
-					return nil
-				}
-				for _, f := range files {
-					fmt.Fprintln(cmd.OutOrStdout(), f.Name())
-				}
-				return err
+				return nil
 			})
 		},
 	}
+}
+
+// kept returns the fingerprints of the secret keys and of the revocation certificates that are kept where the configuration says.
+func (i *installation) kept(ctx context.Context) (secrets, revocations []string, err error) {
+	if i.config.Senders.Secrets == config.SecretFiles {
+		return keptFiles(i.config.State)
+	}
+	if secrets, err = i.store.SecretFingerprints(ctx); err != nil {
+		return nil, nil, err
+	}
+	revocations, err = i.store.SecretRevocations(ctx)
+	return secrets, revocations, err
+}
+
+// keptFiles returns those that are in files in a state directory.
+func keptFiles(state string) (secrets, revocations []string, err error) {
+	files, err := os.ReadDir(filepath.Join(state, "secret"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	for _, f := range files {
+		if name, is := strings.CutSuffix(f.Name(), ".pgp"); is {
+			secrets = append(secrets, name)
+		} else if name, is := strings.CutSuffix(f.Name(), ".rev"); is {
+			revocations = append(revocations, name)
+		}
+	}
+	return secrets, revocations, err
 }

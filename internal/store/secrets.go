@@ -81,6 +81,13 @@ func (s *Store) SecretRevocation(ctx context.Context, fingerprint string) (strin
 	}, `SELECT text FROM sender_revocation WHERE fingerprint = $1`, fingerprint))
 }
 
+// SecretRevocations returns the fingerprints of all keys whose revocation certificate is in the database, in order.
+func (s *Store) SecretRevocations(ctx context.Context) ([]string, error) {
+	return scanAll(ctx, s.read, func(rows *sql.Rows, fingerprint *string) error {
+		return rows.Scan(fingerprint)
+	}, `SELECT fingerprint FROM sender_revocation ORDER BY fingerprint`)
+}
+
 // PutSecretRevocation adds the revocation certificate of a secret key. The first one stays: all of them do the same.
 func (t *KeyTx) PutSecretRevocation(ctx context.Context, fingerprint, text string) error {
 	_, err := t.tx.ExecContext(ctx, `INSERT INTO sender_revocation (fingerprint, text) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
