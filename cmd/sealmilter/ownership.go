@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"sealmilter/internal/event"
 )
 
 // owner is the user and the group that a file belongs to.
@@ -75,8 +77,8 @@ func handOver(dir string, from int, to owner) (err error) {
 	}))
 }
 
-// isStateOfRoot reports whether a directory belongs to root, to nobody else, and has in it what commands put into a state
-// directory, and nothing more: a folder that is named as one by mistake is none.
+// isStateOfRoot reports whether a directory belongs to root, to nobody else, and has in it what commands, and a daemon, put into a
+// state directory, and nothing more: a folder that is named as one by mistake is none.
 func isStateOfRoot(dir string) (bool, error) {
 	info, err := os.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -92,7 +94,7 @@ func isStateOfRoot(dir string) (bool, error) {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		database, _ := filepath.Match("sealmilter.db*", e.Name()) // the pattern is well-formed
-		if !database && e.Name() != "secret" {
+		if !database && e.Name() != "secret" && e.Name() != filepath.Base(event.SecretFile(dir)) {
 			return false, err
 		}
 	}

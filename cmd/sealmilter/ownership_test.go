@@ -69,6 +69,7 @@ func TestStateOfRoot(t *testing.T) {
 		"missing":        {make: "true"},
 		"empty":          {make: "mkdir -m 700 state", want: true},
 		"in use":         {make: "mkdir -m 700 state state/secret; touch state/sealmilter.db state/sealmilter.db-wal", want: true},
+		"log hidden":     {make: "mkdir -m 700 state; touch state/sealmilter.db state/log.secret", want: true},
 		"readable":       {make: "mkdir -m 755 state"},
 		"somebody's":     {make: "mkdir -m 700 state; chown 4321 state"},
 		"something else": {make: "mkdir -m 700 state; touch state/sealmilter.db state/shadow"},
