@@ -31,6 +31,7 @@ sealmilter setup postfix >/dev/null; sealmilter keys generate alice@example.org
 key /root/elsewhere bob@example.net | sealmilter keys import -`},
 	"docs/operations.md": {mail: true, before: wired},
 	"docs/upgrade.md":    {mail: true, before: wired},
+	"docs/monitoring.md": {mail: true, before: wired},
 	"docs/events.md": {mail: true, before: `
 sealmilter setup postfix >/dev/null
 printf '[log]\naddresses = "hashed"\n' >>/etc/sealmilter/sealmilter.toml
