@@ -33,6 +33,9 @@ type Senders struct {
 	open  map[string]*openKey // by fingerprint
 	swept int64               // the generation of the store in which open was last rid of removed keys
 	known knownSenders
+
+	trying sync.Mutex
+	tried  tried
 }
 
 // SendersOptions are what [NewSenders] needs beside the store.

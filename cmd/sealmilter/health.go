@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"sealmilter/internal/outbox"
-	"sealmilter/keys"
 	"sealmilter/milter"
 )
 
@@ -23,10 +22,10 @@ const slowRound = time.Hour
 
 // health tells whether the daemon lives, and whether it can handle a message. It is safe for concurrent use.
 type health struct {
-	// ping reads from the database, probe writes as well, and passphrase reads the one of the senders' keys.
+	// ping reads from the database, probe writes as well, and passphrase tries the one of the senders' keys.
 	ping       func(context.Context) error
 	probe      func(context.Context) (read, write error)
-	passphrase func() error
+	passphrase func(context.Context) error
 	server     interface {
 		Load() milter.Load
 		Alive(context.Context) error
@@ -71,8 +70,8 @@ func (i *installation) health(server *milter.Server, standby interface{ State() 
 	return &health{
 		ping:  i.store.Ping,
 		probe: i.store.Probe,
-		passphrase: func() error {
-			_, err := keys.ReadPassphrase(i.config.Senders.PassphraseFile, passphraseCredential)
+		passphrase: func(ctx context.Context) error {
+			err := i.senders.TryPassphrase(ctx)
 			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 				return nil // it says nothing of the passphrase, and a moment later there may be one
 			}
@@ -95,7 +94,7 @@ func (h *health) checks(ctx context.Context) []check {
 	return []check{
 		needed("database_read", read),
 		needed("database_write", write),
-		needed("passphrase", h.passphrase()),
+		needed("passphrase", h.passphrase(ctx)),
 		needed("listener", h.listens(ctx)),
 		advised("reinject", h.reinjects()),
 		advised("witness", unless(witnessed, "a crash may repeat a copy that is on its way; the log says why it does not run")),

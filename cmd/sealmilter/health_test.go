@@ -38,7 +38,7 @@ func newPatient() *patient {
 		return p.read, p.write
 	}
 	p.health.ping = func(context.Context) error { return p.read }
-	p.health.passphrase = func() error { return p.locked }
+	p.health.passphrase = func(context.Context) error { return p.locked }
 	p.health.now = func() time.Time { return p.clock }
 	return p
 }
