@@ -36,9 +36,8 @@ key /root/elsewhere bob@example.net | sealmilter keys import -`},
 sealmilter setup postfix >/dev/null
 printf '[log]\naddresses = "hashed"\n' >>/etc/sealmilter/sealmilter.toml
 systemctl restart sealmilter`},
-	"docs/monitoring.md": {mail: true, before: wired},
-	"docs/status.md":     {mail: true, before: `sealmilter setup postfix >/dev/null`},
-	"docs/packages.md":   {mail: true, before: `mkdir -p /etc/bash_completion.d /usr/local/share/man`},
+	"docs/status.md":   {mail: true, before: `sealmilter setup postfix >/dev/null`},
+	"docs/packages.md": {mail: true, before: `mkdir -p /etc/bash_completion.d /usr/local/share/man`},
 	"docs/cookbook.md": {configured: true, before: `
 for a in alice boss assistant relay newsletter; do sealmilter keys generate $a@example.org; done
 sealmilter keys generate lists@example.org
