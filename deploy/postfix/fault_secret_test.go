@@ -84,6 +84,7 @@ var secretFaults = []fault{
 		lift:  func(t *testing.T, s *sufferer) { done(t, os.WriteFile(s.Passphrase, []byte("open sesame\n"), 0o600)) },
 		reply: unusable,
 		log:   "unlock with the configured passphrase",
+		ready: "the passphrase does not unlock the secret key",
 	},
 	{
 		name: "passphrase missing",
