@@ -26,40 +26,48 @@ func FuzzServer(f *testing.F) {
 	f.Add(true, frames('M', "<>\x00SIZE=1\x00", 'R', "<a@b@c>\x00", 'R', "<b@example.org>\x00", 'A', "", 'N', "", 'E', ""))
 	f.Add(false, frames('O', "\x00\x00\x00\x06\x00\x00\x01\xff\x00\x1f\xff\xff"))
 	f.Add(false, []byte{0, 0, 0, 0})
-	var calls atomic.Int64
-	server := &milter.Server{
-		Log:        slog.New(slog.DiscardHandler),
-		MaxMessage: 1 << 16,
-		Begin: always(handler{message: func(_ context.Context, m *mail.Message) (*mail.Edit, error) {
-			calls.Add(1)
-			if len(m.Envelope.Recipients) == 0 {
-				f.Error("a message without recipients")
-			}
-			return &mail.Edit{Header: mail.Header{}, Body: m.Header}, nil
-		}}),
-	}
-	path := filepath.Join(f.TempDir(), "s")
-	l, err := milter.Listen("unix:" + path)
+	l, err := net.Listen("unix", filepath.Join(f.TempDir(), "s"))
 	if err != nil {
 		f.Fatal(err)
 	}
-	go server.Serve(l)
-	f.Cleanup(func() { server.Shutdown(context.Background()) })
+	f.Cleanup(func() { l.Close() })
 	f.Fuzz(func(t *testing.T, negotiated bool, b []byte) {
 		if negotiated {
 			b = append(frames('O', "\x00\x00\x00\x06\x00\x00\x01\xff\x00\x1f\xff\xff"), b...)
 		}
-		c, err := net.Dial("unix", path)
+		var calls atomic.Int64
+		// Handlers may outlive their connection, so each has a server that waits for them.
+		server := &milter.Server{
+			Log:        slog.New(slog.DiscardHandler),
+			MaxMessage: 1 << 16,
+			Begin: always(handler{message: func(_ context.Context, m *mail.Message) (*mail.Edit, error) {
+				calls.Add(1)
+				if len(m.Envelope.Recipients) == 0 {
+					t.Error("a message without recipients")
+				}
+				return &mail.Edit{Header: mail.Header{}, Body: m.Header}, nil
+			}}),
+		}
+		c, err := net.Dial("unix", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		calls.Store(0)
+		accepted, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		board := &switchboard{calls: make(chan net.Conn), closed: make(chan struct{})}
+		go server.Serve(board)
+		board.calls <- accepted
 		go func() {
 			c.Write(b) // fails if the server has had enough
 			c.(*net.UnixConn).CloseWrite()
 		}()
 		answers, _ := io.ReadAll(c) // until the server hangs up
+		if err := server.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
 		if rest := notPackets(answers); rest != "" {
 			t.Errorf("answered with %q", rest)
 		}
