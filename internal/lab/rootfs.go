@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -22,34 +23,53 @@ func rootFS(ctx context.Context, progress io.Writer, packages []string) (string,
 	if err != nil {
 		return "", err
 	}
-	root := filepath.Join(cache, system, "root+"+strings.Join(packages, "+"))
+	bare := filepath.Join(cache, system, "root")
+	root := bare + "+" + strings.Join(packages, "+")
 	if isDir(root) {
 		return root, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(root), 0o755); err != nil {
-		return "", err
-	}
-	debootstrap, err := findDebootstrap(ctx, progress)
+	env, err := mirrorEnv(ctx)
 	if err != nil {
 		return "", err
 	}
-	unlock, err := lock(ctx, progress, filepath.Join(cache, "lock"))
+	err = makeOnce(ctx, progress, bare, func(part string) error {
+		fmt.Fprintf(progress, "Installing Debian in a root file system of its own, %s\n", bare)
+		return installBare(ctx, progress, env, part)
+	})
 	if err != nil {
 		return "", err
+	}
+	err = makeOnce(ctx, progress, root, func(part string) error {
+		fmt.Fprintf(progress, "Installing %s in a root file system of their own, %s\n", strings.Join(packages, " "), root)
+		if _, err := runIn(ctx, env, "cp", "-a", bare, part); err != nil {
+			return err
+		}
+		return installPackages(ctx, env, part, packages)
+	})
+	return root, err
+}
+
+// makeOnce makes a folder that is not there yet, and no other process at the same time. It has its name when it is whole.
+func makeOnce(ctx context.Context, progress io.Writer, folder string, fill func(part string) error) error {
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
+		return err
+	}
+	unlock, err := lock(ctx, progress, folder+".lock")
+	if err != nil {
+		return err
 	}
 	defer unlock()
-	if isDir(root) { // by the process that held the lock before
-		return root, nil
+	if isDir(folder) { // by the process that held the lock before
+		return nil
 	}
-	fmt.Fprintf(progress, "Installing %s in a root file system of its own, %s\n", strings.Join(packages, " "), root)
-	part := root + ".part"
+	part := folder + ".part"
 	if err := os.RemoveAll(part); err != nil { // left by a process that was killed
-		return "", err
+		return err
 	}
-	if err := installRootFS(ctx, debootstrap, part, packages); err != nil {
-		return "", errors.Join(err, os.RemoveAll(part))
+	if err := fill(part); err != nil {
+		return errors.Join(err, os.RemoveAll(part))
 	}
-	return root, os.Rename(part, root)
+	return os.Rename(part, folder)
 }
 
 // findDebootstrap returns the command for debootstrap(8) and its environment: the machine's own, or Debian's package.
@@ -64,21 +84,39 @@ func findDebootstrap(ctx context.Context, progress io.Writer) (*exec.Cmd, error)
 	return &exec.Cmd{Path: tree.Path("/usr/sbin/debootstrap"), Env: []string{"DEBOOTSTRAP_DIR=" + tree.Path("/usr/share/debootstrap")}}, nil
 }
 
-// installRootFS fills the folder root.
-func installRootFS(ctx context.Context, debootstrap *exec.Cmd, root string, packages []string) error {
+// mirrorEnv returns the environment of programs that ask this machine's mirror.
+func mirrorEnv(ctx context.Context) ([]string, error) {
+	ways, err := aptWays(ctx)
+	if err != nil {
+		return nil, err
+	}
+	env := append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
+	if proxy := aptProxy(string(ways)); proxy != "" {
+		env = append(env, "http_proxy="+proxy, "https_proxy="+proxy)
+	}
+	return env, nil
+}
+
+// aptWays returns apt's configuration of the machine's way to its mirror, such as a proxy.
+func aptWays(ctx context.Context) ([]byte, error) {
+	return run(ctx, "", "apt-config", "dump", "Acquire")
+}
+
+// installBare fills the folder root with the packages without which there is no Debian.
+func installBare(ctx context.Context, progress io.Writer, env []string, root string) error {
+	debootstrap, err := findDebootstrap(ctx, progress)
+	if err != nil {
+		return err
+	}
 	mirror, suite, err := aptMirror(ctx)
 	if err != nil {
 		return err
 	}
-	// The machine's way to its mirror, such as a proxy.
-	ways, err := run(ctx, "", "apt-config", "dump", "Acquire")
+	ways, err := aptWays(ctx)
 	if err != nil {
 		return err
 	}
-	env := append(os.Environ(), debootstrap.Env...)
-	if proxy := aptProxy(string(ways)); proxy != "" {
-		env = append(env, "http_proxy="+proxy, "https_proxy="+proxy)
-	}
+	env = append(slices.Clone(env), debootstrap.Env...)
 	if _, err := runIn(ctx, env, debootstrap.Path, "--variant=minbase", "--include=iproute2", suite, root, mirror); err != nil {
 		return err
 	}
@@ -86,13 +124,13 @@ func installRootFS(ctx context.Context, debootstrap *exec.Cmd, root string, pack
 	if err := os.WriteFile(filepath.Join(root, "usr/sbin/policy-rc.d"), []byte("#!/bin/sh\nexit 101\n"), 0o755); err != nil {
 		return err
 	}
-	apt := filepath.Join(root, "etc/apt/apt.conf.d/99machine")
-	if err := os.WriteFile(apt, ways, 0o644); err != nil {
-		return err
-	}
+	return os.WriteFile(filepath.Join(root, "etc/apt/apt.conf.d/99machine"), ways, 0o644)
+}
+
+// installPackages installs packages, with what they need, in the root file system.
+func installPackages(ctx context.Context, env []string, root string, packages []string) error {
 	const install = `mount -t proc proc "$0/proc" && exec chroot "$0" apt-get install -q -y --no-install-recommends "$@"`
 	args := append([]string{"--mount", "--pid", "--fork", "--kill-child", "sh", "-c", install, root}, packages...)
-	env = append(env, "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
 	if _, err := runIn(ctx, env, "unshare", args...); err != nil {
 		return err
 	}
