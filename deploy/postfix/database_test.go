@@ -44,7 +44,7 @@ mode = "require"
 	if err := c.a.mta.WaitLog(c.ctx, "milter-reject: END-OF-MESSAGE from localhost"); err != nil {
 		t.Fatal(err)
 	}
-	for _, why := range []string{"check that the database server runs", "action=defer"} {
+	for _, why := range []string{"check that the database server runs", "decision=defer"} {
 		if !strings.Contains(c.a.Log(), why) {
 			t.Errorf("the log does not say %q:\n%s", why, c.a.Log())
 		}

@@ -63,7 +63,7 @@ var listenerFaults = []fault{
 		name:  "second copy refused for now at its end",
 		set:   breaks(labtest.Break{Copy: 2, At: labtest.AtDot, Say: "451 4.3.1 No room"}),
 		reply: "451 4.3.1 The mail server does not take a copy: No room",
-		log:   "No room",
+		log:   "451 4.3.1 (the mail server",
 		left:  half,
 	},
 	{

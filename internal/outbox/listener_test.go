@@ -22,7 +22,7 @@ func TestListenerThatCannotBeUsed(t *testing.T) {
 		{"stops at MAIL", "MAIL FROM:<alice@example.org>", "421 4.3.2 Shutting down", "4.3.2", "Shutting down"},
 		{"hangs up at RCPT", "RCPT TO:<bob@example.net>", hangUp, "4.4.2", "the connection to the loopback listener broke"},
 		{"stops at DATA", "DATA", "421 Shutting down", "4.0.0", "Shutting down"},
-		{"stops at the end", ".", "421 4.3.0 Out of disk", "4.3.0", "Out of disk"},
+		{"stops at the end", ".", "421 4.3.0 Out of disk", "4.3.0", "451 4.3.0 (the mail server"},
 		{"hangs up at the end", ".", hangUp, "4.4.2", "the connection to the loopback listener broke"},
 		{"speaks something else", "DATA", "go on", "4.4.2", "the connection to the loopback listener broke"},
 		{"does not know us", "RCPT TO:<bob@example.net>", "554 5.7.1 " + stranger, "4.3.5", "check_policy_service"},

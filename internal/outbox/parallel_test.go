@@ -175,7 +175,7 @@ func TestSideBySideErrors(t *testing.T) {
 		code int
 		said string
 	}{
-		{"put off", func(c *crowd, _ []outbox.Copy) { c.refuse["r1@example.net"] = "452 4.3.1 full" }, 452, "full"},
+		{"put off", func(c *crowd, _ []outbox.Copy) { c.refuse["r1@example.net"] = "452 4.3.1 full" }, 452, "452 4.3.1 (the mail server"},
 		{"hung up", func(c *crowd, _ []outbox.Copy) { c.refuse["r1@example.net"] = hangUp }, 451, "broke"},
 		{"a panic", func(c *crowd, copies []outbox.Copy) {
 			copies[1].Body = halfway(func() {
