@@ -117,7 +117,9 @@ func installBare(ctx context.Context, progress io.Writer, env []string, root str
 		return err
 	}
 	env = append(slices.Clone(env), debootstrap.Env...)
-	if _, err := runIn(ctx, env, debootstrap.Path, "--variant=minbase", "--include=iproute2", suite, root, mirror); err != nil {
+	// What debootstrap mounts, such as /proc, goes away with it also when it is killed.
+	args := []string{"--mount", "--pid", "--fork", "--kill-child", debootstrap.Path, "--variant=minbase", "--include=iproute2", suite, root, mirror}
+	if _, err := runIn(ctx, env, "unshare", args...); err != nil {
 		return err
 	}
 	// Packages ask this script whether their services may start (invoke-rc.d(8)).
