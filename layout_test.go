@@ -46,9 +46,12 @@ var imports = map[string][]string{
 	"internal/lab/browser":  {"internal/lab"},
 	"internal/status":       {"internal/mail", "internal/event", "crypto", "keys"},
 	"internal/gate":         {"internal/mail", "internal/config", "internal/event", "internal/outbox", "crypto", "crypto/pgpmime", "keys"},
+	"internal/premises":     {"internal/config", "internal/event", "internal/store", "crypto", "keys"},
+	"internal/doctor": {"internal/mail", "internal/config", "internal/gate", "internal/premises", "internal/status",
+		"internal/systemd", "internal/wiring", "crypto", "keys", "deploy"},
 	"cmd/sealmilter": {"internal/mail", "internal/config", "internal/gate", "internal/lab", "internal/outbox",
 		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy", "deploy/postfix",
-		"internal/coredump", "internal/localuser", "internal/event", "internal/manual",
+		"internal/coredump", "internal/doctor", "internal/localuser", "internal/premises", "internal/event", "internal/manual",
 		"internal/status", "internal/systemd", "internal/wiring", "internal/witness"},
 
 	"internal/lab/campaign":     {"internal/lab", "deploy/postfix"},

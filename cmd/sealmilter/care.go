@@ -8,6 +8,7 @@ import (
 	"sealmilter/internal/config"
 	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
+	"sealmilter/internal/premises"
 	"sealmilter/internal/store"
 	"sealmilter/keys"
 )
@@ -46,7 +47,7 @@ func (c *care) run(ctx context.Context) {
 		c.warn(ctx)
 		c.sweep(ctx, time.Now())
 		c.forget(ctx, time.Now())
-		watchArchive(c.current().Archive, c.log, time.Now())
+		premises.WatchArchive(c.current().Archive, c.log, time.Now())
 		ended()
 		if wait(ctx, careEvery) != nil {
 			return

@@ -14,6 +14,7 @@ import (
 	"sealmilter/internal/localuser"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
+	"sealmilter/internal/premises"
 	"sealmilter/keys"
 )
 
@@ -50,7 +51,7 @@ recipient would be rejected or deferred.`,
 				return err
 			}
 			g := i.gate(i.config, d, smime, outbox.New(i.config.Reinject, i.store, time.Now), log)
-			if g.Archive, err = readArchive(i.config.Crypto); err != nil {
+			if g.Archive, err = premises.ReadArchive(i.config.Crypto); err != nil {
 				return err
 			}
 			plan, copies, err := g.Foresee(cmd.Context(), m)

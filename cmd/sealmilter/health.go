@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sealmilter/internal/outbox"
+	"sealmilter/internal/premises"
 	"sealmilter/milter"
 )
 
@@ -208,7 +209,7 @@ func (h *health) hasRoom() error {
 
 func (h *health) worksOn() error {
 	if n := h.server.Load().Stuck; n > 0 {
-		return fmt.Errorf("%d messages were given up while the work on them does not end: systemctl restart %s", n, serviceName)
+		return fmt.Errorf("%d messages were given up while the work on them does not end: systemctl restart %s", n, premises.ServiceName)
 	}
 	return nil
 }

@@ -1,14 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,12 +14,10 @@ import (
 	"sealmilter/internal/config"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/outbox"
+	"sealmilter/internal/premises"
 	"sealmilter/internal/store"
 	"sealmilter/keys"
 )
-
-// passphraseCredential is the name of the systemd credential with the passphrase of the senders' secret keys.
-const passphraseCredential = "sealmilter-passphrase"
 
 // beginsAnew marks the command that may begin an empty database beside the secret keys of a lost one.
 const beginsAnew = "begins-anew"
@@ -34,6 +28,7 @@ type installation struct {
 	store   *store.Store
 	local   *keys.Local
 	senders *keys.Senders
+	close   func() error
 }
 
 // loadConfig reads the file of -c, or the default one.
@@ -45,13 +40,18 @@ func loadConfig(cmd *cobra.Command) (*config.Config, error) {
 	return config.Load(file)
 }
 
+// configFile returns the file that a command's configuration comes from.
+func configFile(cmd *cobra.Command) string {
+	return cmp.Or(cmd.Flag("config").Value.String(), config.DefaultFile)
+}
+
 // openInstallation opens the state directory that cmd's configuration names. The caller closes it.
 func openInstallation(cmd *cobra.Command) (*installation, error) {
 	c, err := loadConfig(cmd)
 	if err != nil {
 		return nil, err
 	}
-	if err := lostDatabase(c); err != nil && cmd.Annotations[beginsAnew] == "" {
+	if err := premises.Lost(c); err != nil && cmd.Annotations[beginsAnew] == "" {
 		return nil, err
 	}
 	return openState(cmd.Context(), c)
@@ -59,45 +59,17 @@ func openInstallation(cmd *cobra.Command) (*installation, error) {
 
 // openState opens the state directory of a configuration, making it if it is missing.
 func openState(ctx context.Context, c *config.Config) (*installation, error) {
-	if err := os.MkdirAll(c.State, 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w; create it for the user that runs sealmilter, or set state in the configuration", err)
-	}
-	s, err := store.OpenWithState(ctx, databaseOf(c), c.State)
-	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w; %s has to belong to the user that runs sealmilter serve, and other commands are for that user and root", err, c.State)
-	}
+	s, err := premises.Open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	local := keys.NewLocal(s, time.Now)
-	place := keys.InFiles
-	if c.Senders.Secrets == config.SecretDatabase {
-		place = keys.InDatabase
-	}
-	senders := keys.NewSenders(s, local, keys.SendersOptions{
-		Place: place,
-		Dir:   filepath.Join(c.State, "secret"),
-		Passphrase: func() ([]byte, error) {
-			return keys.ReadPassphrase(c.Senders.PassphraseFile, passphraseCredential)
-		},
-		Now:  time.Now,
-		Rand: rand.Reader,
-	})
-	return &installation{config: c, store: s, local: local, senders: senders}, nil
-}
-
-// databaseOf returns the file or the URL of a configuration's database.
-func databaseOf(c *config.Config) string {
-	if c.Database == "" {
-		return filepath.Join(c.State, "sealmilter.db")
-	}
-	return c.Database
+	return &installation{config: c, store: s.Store, local: s.Local, senders: s.Senders, close: s.Close}, nil
 }
 
 // directory returns the key directory of a configuration, which may be newer than that of the installation. Peek is for
 // lookups that must change nothing.
-func (i *installation) directory(c *config.Config, sources *keySources, observer keys.Observer, peek bool) *keys.Directory {
-	return keys.NewDirectory(i.store, sources.list, keys.Options{
+func (i *installation) directory(c *config.Config, sources *premises.Sources, observer keys.Observer, peek bool) *keys.Directory {
+	return keys.NewDirectory(i.store, sources.List, keys.Options{
 		Timeout:  c.Keys.Timeout,
 		Fresh:    c.Keys.Fresh,
 		Absent:   c.Keys.Absent,
@@ -145,5 +117,3 @@ func confidentialityOf(c *config.Config) pgpmime.Confidentiality {
 		return pgpmime.Shy
 	}
 }
-
-func (i *installation) close() error { return errors.Join(i.store.Close(), giveBack(i.config.State)) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealmilter/internal/premises"
 	"sealmilter/keys"
 )
 
@@ -45,7 +46,7 @@ const (
 // withDirectory runs work with the key directory of the command's configuration.
 func withDirectory(cmd *cobra.Command, e effect, work func(*installation, *keys.Directory) error) error {
 	return withInstallation(cmd, func(i *installation) (err error) {
-		sources, err := openSources(i.config, i.local)
+		sources, err := premises.OpenSources(i.config, i.local)
 		if err != nil {
 			return err
 		}

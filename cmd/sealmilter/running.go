@@ -10,6 +10,7 @@ import (
 	"sealmilter/internal/config"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/outbox"
+	"sealmilter/internal/premises"
 	"sealmilter/keys"
 )
 
@@ -19,7 +20,7 @@ const sourcesOutlive = 10 * time.Minute
 // running is one configuration in force: its gate, and the work in the background that goes with it.
 type running struct {
 	gate    *gate.Gate
-	sources *keySources
+	sources *premises.Sources
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 }
@@ -28,7 +29,7 @@ type running struct {
 type parts struct {
 	smime   *keys.SMIME
 	archive *crypto.Cert
-	sources *keySources
+	sources *premises.Sources
 }
 
 // openParts reads and opens what a configuration names. Nobody is asked for a key yet. The caller closes the sources.
@@ -37,11 +38,11 @@ func openParts(c *config.Config, local *keys.Local, log *slog.Logger) (*parts, e
 	if err != nil {
 		return nil, err
 	}
-	archive, err := readArchive(c.Crypto)
+	archive, err := premises.ReadArchive(c.Crypto)
 	if err != nil {
 		return nil, err
 	}
-	sources, err := openSources(c, local)
+	sources, err := premises.OpenSources(c, local)
 	if err != nil {
 		return nil, err
 	}
@@ -58,13 +59,13 @@ func (i *installation) start(c *config.Config, out *outbox.Outbox, log *slog.Log
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{gate: i.gate(c, directory, p.smime, out, log), sources: p.sources, cancel: cancel}
 	r.gate.Archive = p.archive
-	watchArchive(p.archive, log, time.Now())
+	premises.WatchArchive(p.archive, log, time.Now())
 	if c.Crypto.AttachKey == config.AttachUntilEncrypted {
 		correspondence := keys.NewCorrespondence(i.store, time.Now, log)
 		r.gate.Learner, r.gate.Correspondence = correspondence, correspondence
 		r.done.Go(func() { correspondence.Run(ctx) })
 	}
-	if len(p.sources.list) > 1 || c.Keys.Sources[0] != "local" {
+	if len(p.sources.List) > 1 || c.Keys.Sources[0] != "local" {
 		refresher := &keys.Refresher{Directory: directory, Log: log, Wait: wait}
 		r.done.Go(func() { refresher.Run(ctx) })
 	}

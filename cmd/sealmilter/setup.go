@@ -13,6 +13,9 @@ import (
 
 	"sealmilter/deploy"
 	"sealmilter/internal/config"
+	"sealmilter/internal/doctor"
+	"sealmilter/internal/premises"
+	"sealmilter/internal/systemd"
 	"sealmilter/internal/wiring"
 )
 
@@ -264,10 +267,10 @@ func (s *setup) undo(cmd *cobra.Command) (err error) {
 	if err := s.journal.Clear(); err != nil {
 		return err
 	}
-	if !systemdRuns() && listens(cmd.Context(), s.config.Listen) {
+	if !systemd.Booted() && doctor.Listens(cmd.Context(), s.config.Listen) {
 		s.steps.note("stop", "sealmilter, which still runs: nobody asks it any more")
 	}
-	s.steps.note("kept", strings.Join([]string{s.config.State + " with keys and state", deploy.Passphrase, "the user " + serviceUser}, ", "))
+	s.steps.note("kept", strings.Join([]string{s.config.State + " with keys and state", deploy.Passphrase, "the user " + premises.ServiceUser}, ", "))
 	return s.steps.err
 }
 
@@ -295,13 +298,13 @@ func (s *setup) restore(ctx context.Context, ofMTA, ofService []wiring.FileChang
 	for _, c := range ofService {
 		removed = removed || c.Path == deploy.UnitFile
 	}
-	if (removed || packagedUnit() != "") && systemdRuns() {
-		if err := s.runAll(ctx, [][]string{{"systemctl", "disable", "--now", serviceName}}); err != nil {
+	if (removed || premises.PackagedUnit() != "") && systemd.Booted() {
+		if err := s.runAll(ctx, [][]string{{"systemctl", "disable", "--now", premises.ServiceName}}); err != nil {
 			return err
 		}
 	}
 	var reload [][]string
-	if removed && systemdRuns() {
+	if removed && systemd.Booted() {
 		reload = [][]string{{"systemctl", "daemon-reload"}}
 	}
 	return write(ofService, reload)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -16,20 +15,11 @@ import (
 	"time"
 
 	"sealmilter/deploy"
-	"sealmilter/internal/config"
+	"sealmilter/internal/doctor"
+	"sealmilter/internal/premises"
+	"sealmilter/internal/systemd"
 	"sealmilter/internal/wiring"
 )
-
-const (
-	serviceUser = "sealmilter"
-	serviceName = "sealmilter.service"
-)
-
-// systemdRuns reports whether this host's services are those of systemd (sd_booted(3)).
-func systemdRuns() bool {
-	info, err := os.Stat("/run/systemd/system")
-	return err == nil && info.IsDir()
-}
 
 // installService makes sealmilter a service of this host: user, folders, configuration, passphrase and unit; and starts it.
 // One that runs is started anew if it, or the MTA, is to have other settings, because it keeps its addresses until then.
@@ -41,7 +31,7 @@ func (s *setup) installService(ctx context.Context, rewired bool) error {
 	if err := s.makeUser(ctx); err != nil {
 		return err
 	}
-	uid, gid := lookupUser(serviceUser)
+	uid, gid := lookupUser(premises.ServiceUser)
 	folders := []folder{{filepath.Dir(deploy.ConfigFile), 0o755, 0, 0}, {s.config.State, 0o700, uid, gid}}
 	if s.config.Listen.Network == "unix" {
 		if group := s.mta.SocketGroup(); group != "" {
@@ -54,7 +44,7 @@ func (s *setup) installService(ctx context.Context, rewired bool) error {
 			return err
 		}
 	}
-	if err := s.adoptState(owner{uid, gid}); err != nil {
+	if err := s.adoptState(premises.Owner{UID: uid, GID: gid}); err != nil {
 		return err
 	}
 	credential := s.config.Senders.PassphraseFile == "" || s.config.Senders.PassphraseFile == deploy.Passphrase
@@ -71,7 +61,7 @@ func (s *setup) installService(ctx context.Context, rewired bool) error {
 	if err != nil {
 		return err
 	}
-	if packaged := packagedUnit(); packaged == "" {
+	if packaged := premises.PackagedUnit(); packaged == "" {
 		unit.After = []byte(deploy.Unit(deploy.UnitOptions{Program: program, ConfigFile: s.file, State: s.config.State, Credential: credential}))
 	} else {
 		s.steps.note("kept", packaged+", the unit of the package")
@@ -112,36 +102,21 @@ func (s *setup) configuration(gid int) (wiring.FileChange, error) {
 	return c, err
 }
 
-// packagedUnit returns the unit that a package has installed, "" if there is none.
-func packagedUnit() string {
-	for _, folder := range []string{"/usr/lib/systemd/system", "/lib/systemd/system"} {
-		if path := filepath.Join(folder, serviceName); fileExists(path) {
-			return path
-		}
-	}
-	return ""
-}
-
-func fileExists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
 // makeUser makes the system user and group that run the daemon.
 func (s *setup) makeUser(ctx context.Context) error {
-	if _, err := user.Lookup(serviceUser); err == nil {
+	if _, err := user.Lookup(premises.ServiceUser); err == nil {
 		return nil
 	}
-	s.steps.making("the system user " + serviceUser)
-	err := s.runAll(ctx, [][]string{{"useradd", "--system", "--user-group", "--home-dir", s.config.State, "--no-create-home", "--shell", "/usr/sbin/nologin", serviceUser}})
+	s.steps.making("the system user " + premises.ServiceUser)
+	err := s.runAll(ctx, [][]string{{"useradd", "--system", "--user-group", "--home-dir", s.config.State, "--no-create-home", "--shell", "/usr/sbin/nologin", premises.ServiceUser}})
 	if err == nil && !s.steps.dryRun {
 		s.steps.onFailure(func() error {
-			if fileExists(s.config.State) {
+			if premises.Exists(s.config.State) {
 				// The number would be given to the next user who is made, and the files with it.
-				s.steps.note("kept", fmt.Sprintf("the user %s, who owns %s", serviceUser, s.config.State))
+				s.steps.note("kept", fmt.Sprintf("the user %s, who owns %s", premises.ServiceUser, s.config.State))
 				return nil
 			}
-			_, err := s.run(context.WithoutCancel(ctx), "userdel", serviceUser)
+			_, err := s.run(context.WithoutCancel(ctx), "userdel", premises.ServiceUser)
 			return err
 		})
 	}
@@ -177,7 +152,7 @@ type folder struct {
 
 // makeFolder makes a directory that is missing. One that is there stays as it is.
 func (s *setup) makeFolder(f folder) error {
-	if fileExists(f.path) {
+	if premises.Exists(f.path) {
 		return nil
 	}
 	s.steps.making(fmt.Sprintf("the folder %s (mode %04o)", f.path, f.mode.Perm()))
@@ -203,23 +178,23 @@ func (s *setup) makeFolder(f folder) error {
 }
 
 // adoptState gives the daemon's user a state directory that commands of root's have made while there was no such user.
-func (s *setup) adoptState(daemon owner) error {
-	roots, err := isStateOfRoot(s.config.State)
+func (s *setup) adoptState(daemon premises.Owner) error {
+	roots, err := premises.IsStateOfRoot(s.config.State)
 	if err != nil || !roots {
 		return err
 	}
-	s.steps.giving(s.config.State + " to the user " + serviceUser + ", with what root's commands have put into it")
+	s.steps.giving(s.config.State + " to the user " + premises.ServiceUser + ", with what root's commands have put into it")
 	if s.steps.dryRun {
 		return nil
 	}
-	s.steps.onFailure(func() error { return handOver(s.config.State, daemon.uid, owner{}) })
-	return handOver(s.config.State, 0, daemon)
+	s.steps.onFailure(func() error { return premises.HandOver(s.config.State, daemon.UID, premises.Owner{}) })
+	return premises.HandOver(s.config.State, 0, daemon)
 }
 
 // makePassphrase makes the passphrase of the senders' secret keys, if there is none. It is no change that is noted: keys
 // that were locked with it need it for ever.
 func (s *setup) makePassphrase(gid int) error {
-	if fileExists(deploy.Passphrase) {
+	if premises.Exists(deploy.Passphrase) {
 		return nil
 	}
 	s.steps.making("the passphrase for secret keys, " + deploy.Passphrase + " (keep a copy: without it the keys are lost)")
@@ -231,7 +206,7 @@ func (s *setup) makePassphrase(gid int) error {
 		return err
 	}
 	c := wiring.FileChange{Path: deploy.Passphrase, After: []byte(base64.StdEncoding.EncodeToString(secret[:]) + "\n"), Mode: 0o600}
-	if !systemdRuns() {
+	if !systemd.Booted() {
 		c.Mode, c.GID = 0o640, gid // nobody loads a credential
 	}
 	back, err := wiring.WriteAll([]wiring.FileChange{c})
@@ -251,20 +226,20 @@ func (s *setup) makePassphrase(gid int) error {
 
 // start has systemd run the daemon, and waits until it listens. Where there is no systemd it says the command.
 func (s *setup) start(ctx context.Context, changed bool) error {
-	if !systemdRuns() {
-		if !listens(ctx, s.config.Listen) {
-			s.steps.note("start", fmt.Sprintf("systemd does not run here; start sealmilter, or start it anew if it runs, as the user %s: %s", serviceUser, s.serveCommand()))
+	if !systemd.Booted() {
+		if !doctor.Listens(ctx, s.config.Listen) {
+			s.steps.note("start", fmt.Sprintf("systemd does not run here; start sealmilter, or start it anew if it runs, as the user %s: %s", premises.ServiceUser, s.serveCommand()))
 		}
 		return nil
 	}
-	if !changed && listens(ctx, s.config.Listen) {
+	if !changed && doctor.Listens(ctx, s.config.Listen) {
 		return nil
 	}
-	commands := [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", serviceName}, {"systemctl", "restart", serviceName}}
+	commands := [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", premises.ServiceName}, {"systemctl", "restart", premises.ServiceName}}
 	if !s.steps.dryRun {
 		s.steps.onFailure(func() error {
 			ctx := context.WithoutCancel(ctx)
-			_, stopped := s.run(ctx, "systemctl", "disable", "--now", serviceName)
+			_, stopped := s.run(ctx, "systemctl", "disable", "--now", premises.ServiceName)
 			return stopped
 		})
 	}
@@ -272,9 +247,9 @@ func (s *setup) start(ctx context.Context, changed bool) error {
 		return err
 	}
 	const patience = 15 * time.Second
-	for deadline := time.Now().Add(patience); !listens(ctx, s.config.Listen); {
+	for deadline := time.Now().Add(patience); !doctor.Listens(ctx, s.config.Listen); {
 		if time.Now().After(deadline) {
-			return fmt.Errorf("sealmilter does not listen at %s after %v; see journalctl -u %s", s.config.Listen, patience, serviceName)
+			return fmt.Errorf("sealmilter does not listen at %s after %v; see journalctl -u %s", s.config.Listen, patience, premises.ServiceName)
 		}
 		if err := wait(ctx, 200*time.Millisecond); err != nil {
 			return err
@@ -289,15 +264,5 @@ func (s *setup) serveCommand() string {
 	if err != nil {
 		program = deploy.Program
 	}
-	return fmt.Sprintf("runuser -u %s -- %s serve -c %s", serviceUser, program, s.file)
-}
-
-// listens reports whether a server accepts connections at an address.
-func listens(ctx context.Context, at config.Listen) bool {
-	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, at.Network, at.Address)
-	if err != nil {
-		return false
-	}
-	conn.Close()
-	return true
+	return fmt.Sprintf("runuser -u %s -- %s serve -c %s", premises.ServiceUser, program, s.file)
 }

@@ -11,12 +11,13 @@ import (
 	"testing"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/premises"
 )
 
 // TestSetupKeepsTheOwnerOfState has a setup fail after the daemon has made files. Without their user they would belong to
 // whichever system user is made next.
 func TestSetupKeepsTheOwnerOfState(t *testing.T) {
-	if _, err := user.Lookup(serviceUser); err == nil {
+	if _, err := user.Lookup(premises.ServiceUser); err == nil {
 		t.Skip("sealmilter is installed on this host")
 	}
 	for _, used := range []bool{false, true} {
@@ -43,8 +44,8 @@ func TestSetupKeepsTheOwnerOfState(t *testing.T) {
 		if err := s.steps.takeBack(); err != nil {
 			t.Fatal(err)
 		}
-		if deleted := slices.Contains(strings.Fields(ran.String()), "userdel"); deleted == used || fileExists(s.config.State) != used {
-			t.Errorf("used %v: it ran %s; the folder is there: %v", used, ran.String(), fileExists(s.config.State))
+		if deleted := slices.Contains(strings.Fields(ran.String()), "userdel"); deleted == used || premises.Exists(s.config.State) != used {
+			t.Errorf("used %v: it ran %s; the folder is there: %v", used, ran.String(), premises.Exists(s.config.State))
 		}
 		for _, kept := range []string{s.config.State + ", which is not empty", "the user sealmilter, who owns " + s.config.State} {
 			if strings.Contains(said.String(), kept) != used {

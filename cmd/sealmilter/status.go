@@ -13,6 +13,7 @@ import (
 
 	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
+	"sealmilter/internal/premises"
 	"sealmilter/internal/status"
 	"sealmilter/keys"
 )
@@ -69,9 +70,9 @@ func decisionsOf(copies []event.Line) []status.Decision {
 
 // stored returns the key directory of a configuration without its remote sources, and without a trace in the store.
 func (i *installation) stored(g *gate.Gate) *keys.Directory {
-	sources := new(keySources)
+	sources := new(premises.Sources)
 	if slices.Contains(g.Config.Keys.Sources, "local") {
-		sources.list = append(sources.list, i.local)
+		sources.List = append(sources.List, i.local)
 	}
 	return i.directory(g.Config, sources, nil, true)
 }
@@ -90,7 +91,7 @@ func (i *installation) state(g *gate.Gate, started time.Time) status.State {
 		s.Database = "PostgreSQL"
 	}
 	if g.Archive != nil {
-		if text, _ := archiveTrouble(g.Archive, time.Now()); text != "" {
+		if text, _ := premises.ArchiveTrouble(g.Archive, time.Now()); text != "" {
 			s.Warnings = append(s.Warnings, status.Warning{Text: text, Command: "sealmilter check"})
 		}
 	}

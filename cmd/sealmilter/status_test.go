@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/doctor"
 	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/mail"
@@ -38,7 +39,7 @@ func TestAdminSocket(t *testing.T) {
 	if _, err := listenWeb("admin", "unix:"+socket); err == nil {
 		t.Error("two listen there")
 	}
-	yes, text, err := ask(t.Context(), "unix:"+socket, "/readyz")
+	yes, text, err := doctor.Ask(t.Context(), "unix:"+socket, "/readyz")
 	if yes || err != nil || text != "404 page not found" {
 		t.Error(yes, text, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/premises"
 	"sealmilter/internal/store"
 )
 
@@ -27,8 +28,8 @@ are named at the end. A PostgreSQL database is backed up by pg_dump.`,
 			if err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, giveBack(c.State)) }()
-			err = store.Backup(cmd.Context(), databaseOf(c), args[0])
+			defer func() { err = errors.Join(err, premises.GiveBack(c.State)) }()
+			err = store.Backup(cmd.Context(), premises.Database(c), args[0])
 			if errors.Is(err, store.ErrNotSQLite) {
 				err = fmt.Errorf("%w --format=custom --file=%s URL, with the URL that database has in the configuration: docs/database.md", err, args[0])
 			}
@@ -47,13 +48,13 @@ are named at the end. A PostgreSQL database is backed up by pg_dump.`,
 // besideDatabase names what a backup has to have beside the database.
 func besideDatabase(cmd *cobra.Command, c *config.Config) []string {
 	var all []string
-	if secret := filepath.Join(c.State, "secret"); c.Senders.Secrets == config.SecretFiles && fileExists(secret) {
+	if secret := filepath.Join(c.State, "secret"); c.Senders.Secrets == config.SecretFiles && premises.Exists(secret) {
 		all = append(all, secret+", the senders' secret keys")
 	}
 	if file := c.Senders.PassphraseFile; file != "" {
 		all = append(all, file+", the passphrase of the secret keys; keep it apart from them")
 	}
-	if file := configFile(cmd); fileExists(file) {
+	if file := configFile(cmd); premises.Exists(file) {
 		all = append(all, file+", the configuration")
 	}
 	return all

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/premises"
 	"sealmilter/internal/store"
 )
 
@@ -45,7 +46,7 @@ for the file in the state directory. A password is better in a file that the URL
 		if _, err := os.Stat(c.State); err != nil {
 			return fmt.Errorf("state directory: %w; there is nothing to copy", err)
 		}
-		defer func() { err = errors.Join(err, giveBack(c.State)) }()
+		defer func() { err = errors.Join(err, premises.GiveBack(c.State)) }()
 		counts, err := migrate(cmd, c, target)
 		if err != nil {
 			return err
@@ -71,7 +72,7 @@ func targetOf(c *config.Config, to string) (string, error) {
 	case to == builtIn:
 		inner := *c
 		inner.Database = ""
-		return databaseOf(&inner), nil
+		return premises.Database(&inner), nil
 	case !store.IsPostgres(to):
 		return "", usageError{fmt.Errorf("--to wants the URL of a PostgreSQL database, postgres://USER@HOST/DATABASE, or %q", builtIn)}
 	case to == c.Database:
@@ -83,7 +84,7 @@ func targetOf(c *config.Config, to string) (string, error) {
 // migrate copies the database of a configuration.
 func migrate(cmd *cobra.Command, c *config.Config, target string) (counts []store.Copied, err error) {
 	ctx := cmd.Context()
-	from, err := store.OpenAlone(ctx, databaseOf(c), c.State)
+	from, err := store.OpenAlone(ctx, premises.Database(c), c.State)
 	if err != nil {
 		return nil, err
 	}

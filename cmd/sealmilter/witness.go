@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/premises"
 	"sealmilter/internal/store"
 	"sealmilter/internal/witness"
 )
@@ -65,7 +66,7 @@ func (i *installation) startWitness(log *slog.Logger) (*witness.Witness, error) 
 	if err != nil {
 		return nil, err
 	}
-	note, err := json.Marshal(ledgerNote{databaseOf(i.config), i.config.State})
+	note, err := json.Marshal(ledgerNote{premises.Database(i.config), i.config.State})
 	if err != nil {
 		return nil, err
 	}

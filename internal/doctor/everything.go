@@ -1,0 +1,77 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"sealmilter/internal/config"
+	"sealmilter/internal/premises"
+)
+
+// Options say what Everything may do beside looking.
+type Options struct {
+	// Offline asks nobody outside of this host.
+	Offline bool
+	// SelfTest hands in a message that sealmilter refuses.
+	SelfTest bool
+	// Send is an address to which a real message goes after the self-test, from the address From; "" for none.
+	Send, From string
+}
+
+// Everything checks what there is under a valid configuration, from the inside to the outside. The configuration is that of a
+// file, which is empty for the default one.
+func (r *Report) Everything(ctx context.Context, c *config.Config, file string, o Options) {
+	r.secretFiles(ctx, c)
+	i := r.state(ctx, c)
+	if i != nil {
+		r.database(ctx, i)
+		r.senders(ctx, i)
+		r.siteKeys(ctx, i)
+		r.logins(ctx, i)
+		r.recipients(ctx, i)
+		r.conflicts(ctx, i)
+	}
+	r.smime(ctx, c)
+	r.archive(ctx, c)
+	r.clock(ctx, i)
+	r.sources(ctx, i, c, o.Offline)
+	r.memory(c)
+	mtas := r.mta(ctx, c)
+	r.daemon(ctx, c, cmp.Or(file, config.DefaultFile))
+	r.Listeners(c)
+	if o.SelfTest {
+		r.selfTest(ctx, c, mtas, o)
+	}
+	if i != nil {
+		r.err = errors.Join(r.err, i.Close())
+	}
+}
+
+// state opens the state directory, and says why it cannot; nil if there is none.
+func (r *Report) state(ctx context.Context, c *config.Config) *premises.State {
+	const topic = "state"
+	if _, err := os.Stat(c.State); errors.Is(err, fs.ErrNotExist) {
+		// Made here, it would belong to whoever checks.
+		r.add("warning", topic, c.State+" does not exist yet",
+			"sealmilter setup makes it; by hand: install -d -m 0700 -o USER "+c.State+", with the user that runs serve")
+		return nil
+	}
+	r.owner(c.State)
+	r.private(c.State)
+	r.space(topic, c.State)
+	if r.lost(ctx, c) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	i, err := premises.Open(ctx, c)
+	if err != nil {
+		r.fail("error", databaseTopic, err, "give "+c.State+" to the user that runs sealmilter serve")
+		return nil
+	}
+	return i
+}

@@ -1,0 +1,56 @@
+package doctor
+
+import (
+	"context"
+	"net"
+	"strings"
+	"time"
+
+	"sealmilter/deploy"
+	"sealmilter/internal/config"
+	"sealmilter/internal/premises"
+	"sealmilter/internal/systemd"
+)
+
+// startCommand says how the daemon is started on this host.
+func startCommand() string {
+	if systemd.Booted() && (premises.Exists(deploy.UnitFile) || premises.PackagedUnit() != "") {
+		return "systemctl start " + premises.ServiceName + "; if it does not stay, journalctl -u " + premises.ServiceName + " says why"
+	}
+	return "start it: sealmilter serve, as the user that the state directory belongs to"
+}
+
+// Listeners tries the MTA's end of the wiring: the listener for copies.
+func (r *Report) Listeners(c *config.Config) {
+	conn, err := net.DialTimeout("tcp", c.Reinject, 5*time.Second)
+	if err != nil {
+		r.add("error", "MTA", "nothing listens at "+c.Reinject+": messages to several recipients cannot be sent",
+			"start the MTA; if it runs, have it read its settings (postfix reload, or restart sendmail); if they lack this listener: sealmilter setup postfix, or setup sendmail")
+		return
+	}
+	defer conn.Close()
+	r.stranger(conn, c.Reinject)
+}
+
+// stranger tries to send through the MTA's loopback listener as any local user could, and expects to be refused.
+func (r *Report) stranger(conn net.Conn, addr string) {
+	reply, err := tryRecipient(conn)
+	switch {
+	case err != nil:
+		r.add("error", "MTA", "the listener at "+addr+" does not speak SMTP: "+err.Error(), "check the MTA's log")
+	case strings.HasPrefix(reply, "2"):
+		r.add("error", "MTA", "anybody on this host can send clear text through "+addr, "take the listener out of the MTA's settings, and type sealmilter setup postfix, or setup sendmail")
+	default:
+		r.add("ok", "MTA", "the listener at "+addr+" refuses strangers", "")
+	}
+}
+
+// Listens reports whether a server accepts connections at an address.
+func Listens(ctx context.Context, at config.Listen) bool {
+	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, at.Network, at.Address)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}

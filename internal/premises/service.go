@@ -1,0 +1,29 @@
+package premises
+
+import (
+	"os"
+	"path/filepath"
+)
+
+const (
+	// ServiceUser is the system user that runs the daemon.
+	ServiceUser = "sealmilter"
+	// ServiceName is the daemon's unit of systemd.
+	ServiceName = "sealmilter.service"
+)
+
+// PackagedUnit returns the unit that a package has installed, "" if there is none.
+func PackagedUnit() string {
+	for _, folder := range []string{"/usr/lib/systemd/system", "/lib/systemd/system"} {
+		if path := filepath.Join(folder, ServiceName); Exists(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+// Exists reports whether something lies at a path, be it a link to nowhere.
+func Exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
