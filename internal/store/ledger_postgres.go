@@ -53,6 +53,9 @@ const mostTries = 5
 // statement runs one statement as a transaction of its own and returns how many rows it has changed. Where an
 // administrator has made transactions serializable by default, the server may undo it without a fault of anybody's.
 func (l *postgresLedger) statement(ctx context.Context, text string, args ...any) (int64, error) {
+	if l.writer.options.ReadOnly {
+		return 0, errLooks
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, answerWait, errSilent)
 	defer cancel()
 	for try := 1; ; try++ {

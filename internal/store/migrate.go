@@ -17,8 +17,8 @@ var migrations embed.FS
 
 // migrate brings the schema up to date. All steps are one transaction: after a failure the old schema is still
 // whole, and two processes that start together do not meet. dialect translates a step for the database.
-func migrate(ctx context.Context, w writer, from fs.FS, dialect func(text string) string) error {
-	steps, err := migrationSteps(from)
+func migrate(ctx context.Context, w writer, as setup, dialect func(text string) string) error {
+	steps, err := migrationSteps(as.migrations)
 	if err != nil {
 		return err
 	}
@@ -28,11 +28,13 @@ func migrate(ctx context.Context, w writer, from fs.FS, dialect func(text string
 			return err
 		}
 		if version > len(steps) {
-			return fmt.Errorf("its schema %d was made by a newer sealmilter, this one knows %d; install the newer program again",
-				version, len(steps))
+			return tooNew(version, len(steps))
+		}
+		if version > 0 && version < len(steps) && as.upgrade != migrates {
+			return &OlderSchema{version, len(steps)}
 		}
 		for i, name := range steps[version:] {
-			text, err := fs.ReadFile(from, name)
+			text, err := fs.ReadFile(as.migrations, name)
 			if err != nil {
 				return err
 			}
@@ -45,6 +47,11 @@ func migrate(ctx context.Context, w writer, from fs.FS, dialect func(text string
 		}
 		return nil
 	})
+}
+
+// tooNew refuses a schema that this program does not know.
+func tooNew(version, known int) error {
+	return fmt.Errorf("its schema %d was made by a newer sealmilter, this one knows %d; install the newer program again", version, known)
 }
 
 // migrationSteps returns the names of the migrations in their order. The schema is called after their number.

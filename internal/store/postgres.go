@@ -63,15 +63,17 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 	if as.application != "" {
 		config.RuntimeParams["application_name"] = as.application
 	}
-	patient := as.waits
-	patient.silence = migrationSilence
-	once := newPostgresWriter(config, lockKeys, patient)
-	once.wait = as.waits.silence
-	err = migrate(ctx, once, as.migrations, postgresSchema)
-	if err = errors.Join(err, once.close()); err != nil {
+	steps, err := migrationSteps(as.migrations)
+	if err != nil {
 		return nil, err
 	}
 	host, read := &hostClaims{}, connectPostgres(config, maxReaders, as.waits.silence)
+	if err = as.upgrade.allows(ctx, read, postgresVersioned, len(steps)); err == nil && as.upgrade != looks {
+		err = migratePostgres(ctx, config, as)
+	}
+	if err != nil {
+		return nil, errors.Join(err, read.Close())
+	}
 	ledger := &postgresLedger{read: read, writer: newPostgresWriter(config, noLock, as.waits)}
 	if as.state != "" {
 		host.path = filepath.Join(as.state, "sealmilter.db-claims")
@@ -85,9 +87,22 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 
 		application: application,
 	}
+	if as.upgrade == looks {
+		s.keys.options, ledger.writer.options = readOnly, readOnly
+	}
 	s.point = s.read
 	s.generation = queriedGeneration{read}
 	return s, nil
+}
+
+// migratePostgres brings the schema up to date.
+func migratePostgres(ctx context.Context, config *pgx.ConnConfig, as setup) error {
+	patient := as.waits
+	patient.silence = migrationSilence
+	once := newPostgresWriter(config, lockKeys, patient)
+	once.wait = as.waits.silence
+	err := migrate(ctx, once, as, postgresSchema)
+	return errors.Join(err, once.close())
 }
 
 // connectPostgres prepares a pool of connections; the first query opens the first of them.

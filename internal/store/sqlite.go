@@ -16,7 +16,12 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ensurePrivate(file); err != nil {
+	if as.upgrade == looks {
+		err = checkPrivate(file)
+	} else {
+		err = ensurePrivate(file)
+	}
+	if err != nil {
 		return nil, err
 	}
 	steps, err := migrationSteps(as.migrations)
@@ -25,11 +30,16 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	}
 	files := newSQLiteFiles(file, len(steps))
 	// Transactions take SQLite's lock when they begin, since one that has read first cannot wait for it any more.
-	write, err := connectSQLite(files, 1, url.Values{"_journal_mode": {"WAL"}, "_txlock": {"immediate"}})
+	writes, reads := url.Values{"_journal_mode": {"WAL"}, "_txlock": {"immediate"}}, url.Values{"_query_only": {"1"}}
+	if as.upgrade == looks {
+		reads.Set("mode", lookingMode(file))
+		writes = reads
+	}
+	write, err := connectSQLite(files, 1, writes)
 	if err != nil {
 		return nil, err
 	}
-	read, err := connectSQLite(files, maxReaders, url.Values{"_query_only": {"1"}})
+	read, err := connectSQLite(files, maxReaders, reads)
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -38,7 +48,10 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	point := &prepared{DB: read, files: files}
 	ledger := &sqliteLedger{read: point, writer: w, log: log, room: &logFile{path: log.path}}
 	s := &Store{read: read, point: point, keys: w, ledger: ledger, host: &hostClaims{path: file + "-claims"}}
-	if err := migrate(ctx, w, as.migrations, func(text string) string { return text }); err != nil {
+	if err = as.upgrade.allows(ctx, read, sqliteVersioned, len(steps)); err == nil && as.upgrade != looks {
+		err = migrate(ctx, w, as, func(text string) string { return text })
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if s.generation, err = newSQLiteGeneration(ctx, files, read); err != nil {
@@ -54,7 +67,9 @@ func connectSQLite(files *sqliteFiles, connections int, options url.Values) (*sq
 	options.Set("_synchronous", "NORMAL") // no commit waits for the disk while it holds the lock; see logFile
 	options.Set("_dqs", "0")              // a misspelt column is an error, not a string
 	options.Set("_error_rc", "1")         // no message of another connection in an error
-	options.Set("mode", "rw")             // a database that was moved away does not come back as an empty one
+	if !options.Has("mode") {
+		options.Set("mode", "rw") // a database that was moved away does not come back as an empty one
+	}
 	dsn := url.URL{Scheme: "file", Path: files.path, RawQuery: options.Encode()}
 	return files.pool(dsn.String(), connections)
 }

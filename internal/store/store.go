@@ -20,6 +20,8 @@ type setup struct {
 	state      string // see OpenWithState
 	// application is the name that a PostgreSQL server shows for the connections, "" for that of the URL.
 	application string
+	// upgrade says what becomes of a database with an older schema.
+	upgrade upgrade
 }
 
 // maxReaders bounds the connections that read beside each other.
