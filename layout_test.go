@@ -44,6 +44,7 @@ var imports = map[string][]string{
 	"internal/outbox":       {"internal/mail"},
 	"internal/wiring":       {"internal/mail", "internal/config", "deploy/postfix", "deploy/sendmail"},
 	"internal/lab/browser":  {"internal/lab"},
+	"internal/web":          {"internal/event", "milter"},
 	"internal/status":       {"internal/mail", "internal/event", "crypto", "keys"},
 	"internal/gate":         {"internal/mail", "internal/config", "internal/event", "internal/outbox", "crypto", "crypto/pgpmime", "keys"},
 	"internal/premises":     {"internal/config", "internal/event", "internal/store", "crypto", "keys"},
@@ -53,6 +54,8 @@ var imports = map[string][]string{
 		"internal/store", "crypto", "crypto/pgpmime", "keys", "milter", "deploy", "deploy/postfix",
 		"internal/coredump", "internal/doctor", "internal/localuser", "internal/premises", "internal/event", "internal/manual",
 		"internal/status", "internal/systemd", "internal/wiring", "internal/witness"},
+		"internal/coredump", "internal/localuser", "internal/event", "internal/manual",
+		"internal/status", "internal/systemd", "internal/web", "internal/wiring", "internal/witness"},
 
 	"internal/lab/campaign":     {"internal/lab", "deploy/postfix"},
 	"internal/lab/campaign/run": {"internal/lab", "internal/lab/campaign"},

@@ -21,6 +21,7 @@ import (
 	"sealmilter/internal/mail"
 	"sealmilter/internal/outbox"
 	"sealmilter/internal/systemd"
+	"sealmilter/internal/web"
 	"sealmilter/keys"
 	"sealmilter/milter"
 )
@@ -128,10 +129,10 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	}
 	if open.admin != nil {
 		pages := withInForce(newAdmin(sound, counts.handler()), func() *config.Config { return current.Load().Config })
-		defer serveWeb(open.admin, i.withStatus(cmd, pages, current.Load, sound.ready, log, recent), log).close()
+		defer web.Serve(open.admin, i.withStatus(cmd, pages, current.Load, sound.ready, log, recent), log).Close()
 	}
 	if open.publish != nil {
-		defer serveWeb(open.publish, keys.NewWKDHandler(i.senders), log).close()
+		defer web.Serve(open.publish, keys.NewWKDHandler(i.senders), log).Close()
 	}
 	caring, stopCaring := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	var cared sync.WaitGroup

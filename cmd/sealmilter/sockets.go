@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"sealmilter/internal/systemd"
+	"sealmilter/internal/web"
 	"sealmilter/milter"
 )
 
@@ -25,8 +26,8 @@ func (i *installation) openSockets(manager *systemd.Manager) (*sockets, error) {
 		open                   func() (net.Listener, error)
 	}{
 		{&s.mail, "milter", "listen", c.Listen.Address, func() (net.Listener, error) { return listenMail(c.Listen.String()) }},
-		{&s.admin, "admin", "admin", c.Admin, func() (net.Listener, error) { return listenWeb("admin", c.Admin) }},
-		{&s.publish, "publish", "publish.listen", c.Publish.Listen, func() (net.Listener, error) { return listenWeb("publish.listen", c.Publish.Listen) }},
+		{&s.admin, "admin", "admin", c.Admin, func() (net.Listener, error) { return web.Listen("admin", c.Admin) }},
+		{&s.publish, "publish", "publish.listen", c.Publish.Listen, func() (net.Listener, error) { return web.Listen("publish.listen", c.Publish.Listen) }},
 	} {
 		l, err := listenFor(manager, one.name, one.setting, strings.TrimPrefix(one.address, "unix:"), one.open)
 		if err != nil {

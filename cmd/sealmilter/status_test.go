@@ -22,21 +22,22 @@ import (
 	"sealmilter/internal/gate"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/status"
+	"sealmilter/internal/web"
 )
 
 // TestAdminSocket: the group of the milter's socket, which is the mail server's, cannot open that of the status page.
 func TestAdminSocket(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "admin.sock")
-	l, err := listenWeb("admin", "unix:"+socket)
+	l, err := web.Listen("admin", "unix:"+socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serveWeb(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
-	defer s.close()
+	s := web.Serve(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	defer s.Close()
 	if info, err := os.Stat(socket); err != nil || info.Mode() != os.ModeSocket|0o600 {
 		t.Error(info.Mode(), err)
 	}
-	if _, err := listenWeb("admin", "unix:"+socket); err == nil {
+	if _, err := web.Listen("admin", "unix:"+socket); err == nil {
 		t.Error("two listen there")
 	}
 	yes, text, err := doctor.Ask(t.Context(), "unix:"+socket, "/readyz")
@@ -83,15 +84,15 @@ func TestStatusSaysWhatReadyzSays(t *testing.T) {
 	_, i := watched(t)
 	p := newPatient()
 	socket := filepath.Join(t.TempDir(), "admin")
-	l, err := listenWeb("admin", "unix:"+socket)
+	l, err := web.Listen("admin", "unix:"+socket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := &gate.Gate{Config: i.config}
 	pages := i.withStatus(&cobra.Command{}, newAdmin(&p.health, http.NotFoundHandler()), func() *gate.Gate { return g }, p.ready,
 		slog.New(slog.DiscardHandler), event.NewRecent(1))
-	s := serveWeb(l, pages, slog.New(slog.DiscardHandler))
-	t.Cleanup(func() { s.close() })
+	s := web.Serve(l, pages, slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { s.Close() })
 	var dialer net.Dialer
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, "unix", socket)

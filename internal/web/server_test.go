@@ -1,4 +1,4 @@
-package main
+package web
 
 import (
 	"log/slog"
@@ -25,7 +25,7 @@ func (c *crowd) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	default:
 	}
-	if c.taken.Add(1) > 2*maxWebConnections {
+	if c.taken.Add(1) > 2*maxConnections {
 		<-c.closed
 		return nil, net.ErrClosed
 	}
@@ -41,17 +41,17 @@ func (c *crowd) Addr() net.Addr { return &net.TCPAddr{} }
 func TestWebConnectionsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &crowd{closed: make(chan struct{})}
-		s := serveWeb(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+		s := Serve(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 		synctest.Wait()
-		if n := l.taken.Load(); n != maxWebConnections {
-			t.Errorf("%d connections at a time, not %d", n, maxWebConnections)
+		if n := l.taken.Load(); n != maxConnections {
+			t.Errorf("%d connections at a time, not %d", n, maxConnections)
 		}
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
-		if n := l.taken.Load(); n != 2*maxWebConnections {
-			t.Errorf("%d connections after a while, not %d", n, 2*maxWebConnections)
+		if n := l.taken.Load(); n != 2*maxConnections {
+			t.Errorf("%d connections after a while, not %d", n, 2*maxConnections)
 		}
-		if err := s.close(); err != nil {
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()
@@ -78,7 +78,7 @@ func TestPrivateSocketIsNeverOpenToTheGroup(t *testing.T) {
 		}
 	})
 	for range 500 {
-		l, err := listenWeb("admin", "unix:"+path)
+		l, err := Listen("admin", "unix:"+path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package main
+package web
 
 import (
 	"errors"
@@ -16,16 +16,16 @@ import (
 	"sealmilter/milter"
 )
 
-// webServer serves HTTP on one of the daemon's own listeners.
-type webServer struct{ server *http.Server }
+// Server serves HTTP on one listener.
+type Server struct{ server *http.Server }
 
-// maxWebConnections is far below the number of descriptors that the daemon may have: whoever opens many connections here
+// maxConnections is far below the number of descriptors that the daemon may have: whoever opens many connections here
 // must not keep the MTA out.
-const maxWebConnections = 200
+const maxConnections = 200
 
-// listenWeb opens the address of a setting, so that a taken one is an error of the start. It is host:port, or a Unix socket
+// Listen opens the address of a setting, so that a taken one is an error of the start. It is host:port, or a Unix socket
 // after "unix:" that only this user and root can open: the group, which the milter's socket lets in, is the mail server's.
-func listenWeb(setting, address string) (net.Listener, error) {
+func Listen(setting, address string) (net.Listener, error) {
 	listen := func() (net.Listener, error) { return net.Listen("tcp", address) }
 	if socket, found := strings.CutPrefix(address, "unix:"); found {
 		listen = func() (net.Listener, error) { return milter.ListenPrivate(socket) }
@@ -37,9 +37,9 @@ func listenWeb(setting, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// serveWeb serves on a listener, which it closes.
-func serveWeb(l net.Listener, handler http.Handler, log *slog.Logger) *webServer {
-	s := &webServer{&http.Server{
+// Serve serves on a listener, which it closes, until the server is closed.
+func Serve(l net.Listener, handler http.Handler, log *slog.Logger) *Server {
+	s := &Server{&http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -49,11 +49,12 @@ func serveWeb(l net.Listener, handler http.Handler, log *slog.Logger) *webServer
 		ErrorLog:          liblog.New(event.Lines(log, event.WebTrouble), "", 0),
 	}}
 	go func() {
-		if err := s.server.Serve(netutil.LimitListener(l, maxWebConnections)); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.server.Serve(netutil.LimitListener(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 			event.WebEnded.Log(log, event.Listen(l.Addr().String()), event.Err(err))
 		}
 	}()
 	return s
 }
 
-func (s *webServer) close() error { return s.server.Close() }
+// Close ends the listener and all connections.
+func (s *Server) Close() error { return s.server.Close() }
