@@ -1,61 +1,82 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
+	"crypto/rand"
+	"log/slog"
 	"net/http"
+	"slices"
 	"time"
+
+	"github.com/spf13/cobra"
+
+	"sealmilter/internal/admin"
+	"sealmilter/internal/event"
+	"sealmilter/internal/gate"
+	"sealmilter/internal/premises"
+	"sealmilter/internal/status"
+	"sealmilter/keys"
+	"sealmilter/milter"
 )
 
-// healthTime limits a health check.
-const healthTime = 5 * time.Second
+// newMetrics returns the metrics of this program, and has them count what lies in the installation.
+func (i *installation) newMetrics() (*admin.Metrics, error) {
+	hide, err := logTokens(i.config)
+	if err != nil {
+		return nil, err
+	}
+	m := admin.NewMetrics(version())
+	m.Observe(i.store, i.senders, hide)
+	return m, nil
+}
 
-// newAdmin answers /healthz (the daemon lives), /readyz (mail can be handled now) and /metrics. With ?verbose, /readyz says in
-// JSON how each check went.
-func newAdmin(h *health, metrics http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", answer("ok\n", h.alive))
-	plain := answer("ready\n", h.ready)
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Has("verbose") {
-			h.report(w, r)
-			return
-		}
-		plain(w, r)
+// health is that of a daemon. The server does not serve yet.
+func (i *installation) health(server *milter.Server, standby interface{ State() (bool, int64) }) *admin.Health {
+	return admin.NewHealth(admin.Parts{Ping: i.store.Ping, Probe: i.store.Probe, Passphrase: i.senders.TryPassphrase,
+		Server: server, Witness: standby, Now: time.Now})
+}
+
+// adminPages returns what the admin listener shows. Current returns the gate of the configuration in force.
+func (i *installation) adminPages(cmd *cobra.Command, current func() *gate.Gate, h *admin.Health, m *admin.Metrics,
+	log *slog.Logger, recent *event.Recent) http.Handler {
+	program := "sealmilter"
+	if file, err := cmd.Flags().GetString("config"); err == nil && file != "" {
+		program += " -c " + status.Quote(file)
+	}
+	return admin.New(admin.Options{
+		Version:      version(),
+		Config:       i.config,
+		Current:      current,
+		Health:       h,
+		Metrics:      m,
+		Directory:    i.stored,
+		Certificates: i.local,
+		Senders:      i.senders,
+		Recent:       recent,
+		Warnings:     archiveWarnings,
+		Program:      program,
+		Log:          log,
+		Now:          time.Now,
+		Rand:         rand.Reader,
 	})
-	mux.Handle("GET /metrics", metrics)
-	return mux
 }
 
-// answer is 200 with a text, or 503 with what is wrong.
-func answer(well string, ask func(context.Context) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), healthTime)
-		defer cancel()
-		w.Header().Set("Cache-Control", "no-store")
-		if err := ask(ctx); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		w.Write([]byte(well))
+// stored returns the key directory of a configuration without its remote sources, and without a trace in the store.
+func (i *installation) stored(g *gate.Gate) *keys.Directory {
+	sources := new(premises.Sources)
+	if slices.Contains(g.Config.Keys.Sources, "local") {
+		sources.List = append(sources.List, i.local)
 	}
+	return i.directory(g.Config, sources, nil, true)
 }
 
-// report is the answer to /readyz?verbose.
-func (h *health) report(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), healthTime)
-	defer cancel()
-	report := struct {
-		Ready  bool    `json:"ready"`
-		Checks []check `json:"checks"`
-	}{true, h.checks(ctx)}
-	for _, c := range report.Checks {
-		report.Ready = report.Ready && (c.OK || !c.Needed)
+// archiveWarnings are about the certificate of the archive.
+func archiveWarnings(g *gate.Gate) []status.Warning {
+	if g.Archive == nil {
+		return nil
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Type", "application/json")
-	if !report.Ready {
-		w.WriteHeader(http.StatusServiceUnavailable)
+	text, _ := premises.ArchiveTrouble(g.Archive, time.Now())
+	if text == "" {
+		return nil
 	}
-	json.NewEncoder(w).Encode(report)
+	return []status.Warning{{Text: text, Command: "sealmilter check"}}
 }

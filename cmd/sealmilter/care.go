@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"sealmilter/internal/admin"
 	"sealmilter/internal/config"
 	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
@@ -27,7 +28,7 @@ type care struct {
 	senders *keys.Senders
 	store   *store.Store
 	config  *config.Config
-	metrics *metrics
+	metrics *admin.Metrics
 	log     *slog.Logger
 	// current returns the gate of the configuration in force.
 	current func() *gate.Gate
@@ -35,14 +36,14 @@ type care struct {
 	told map[string]keys.ExpiryStep
 }
 
-func newCare(i *installation, m *metrics, log *slog.Logger, current func() *gate.Gate) *care {
+func newCare(i *installation, m *admin.Metrics, log *slog.Logger, current func() *gate.Gate) *care {
 	return &care{senders: i.senders, store: i.store, config: i.config, metrics: m, log: log, current: current,
 		told: make(map[string]keys.ExpiryStep)}
 }
 
 func (c *care) run(ctx context.Context) {
 	for {
-		ended := c.metrics.caring()
+		ended := c.metrics.Caring()
 		c.extend(ctx)
 		c.warn(ctx)
 		c.sweep(ctx, time.Now())
@@ -64,12 +65,11 @@ func (c *care) extend(ctx context.Context) {
 		event.SendersUnread.Log(c.log, event.Err(err))
 	}
 	for _, e := range all {
+		c.metrics.Extended(e.Err)
 		if e.Err != nil {
-			c.metrics.extended.WithLabelValues("failed").Inc()
 			event.SenderNotExtended.Log(c.log, event.Key(e.Fingerprint), event.Addresses(e.Addresses), event.Expires(e.Before), event.Err(e.Err))
 			continue
 		}
-		c.metrics.extended.WithLabelValues("done").Inc()
 		event.SenderExtended.Log(c.log, event.Key(e.Fingerprint), event.Addresses(e.Addresses), event.Expires(e.Before), event.Until(e.Until))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sealmilter/crypto"
+	"sealmilter/internal/admin"
 	"sealmilter/internal/config"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/mail"
@@ -35,8 +36,10 @@ func TestCare(t *testing.T) {
 	}
 	imported := importSecret(t, i, theirs, crypto.GenerateOptions{Now: time.Now().Add(-time.Hour), Rand: rand.Reader, Lifetime: 20 * 24 * time.Hour})
 
-	m := newMetrics()
-	m.observe(i)
+	m, err := i.newMetrics()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var log bytes.Buffer
 	care := newCare(i, m, slog.New(slog.NewTextHandler(&log, nil)), someGate)
 	for range 2 {
@@ -48,12 +51,7 @@ func TestCare(t *testing.T) {
 		strings.Count(text, "theirs@example.org") != 1 {
 		t.Errorf("the log says\n%s", text)
 	}
-	scrape := func() string {
-		r := httptest.NewRecorder()
-		m.handler().ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
-		return r.Body.String()
-	}
-	text := scrape()
+	text := scrape(m)
 	for _, want := range []string{`sealmilter_sender_keys_extended_total{result="done"} 1`, "sealmilter_key_conflicts 0",
 		`sealmilter_sender_key_days_left{key="` + imported.Fingerprint() + `"} 19.`,
 		`sealmilter_sender_keys{state="expiring"} 1`, `sealmilter_sender_keys{state="good"} 1`, "sealmilter_database_size_bytes "} {
@@ -61,6 +59,12 @@ func TestCare(t *testing.T) {
 			t.Errorf("/metrics lacks %s\n%s", want, text)
 		}
 	}
+}
+
+func scrape(m *admin.Metrics) string {
+	r := httptest.NewRecorder()
+	m.Handler().ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
+	return r.Body.String()
 }
 
 // TestCareClearsTheLedger has a record that has just expired, and one that did long ago.
@@ -78,7 +82,7 @@ func TestCareClearsTheLedger(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	newCare(i, newMetrics(), slog.New(slog.DiscardHandler), someGate).sweep(t.Context(), now)
+	newCare(i, admin.NewMetrics(""), slog.New(slog.DiscardHandler), someGate).sweep(t.Context(), now)
 	for message, want := range map[string]int{"old": 0, "new": 1} {
 		if got, err := i.store.SentCopies(t.Context(), message, now.Add(-48*time.Hour), now); err != nil || len(got) != want {
 			t.Errorf("%s: %d records, %v", message, len(got), err)
@@ -114,9 +118,9 @@ func parsed(t *testing.T, s string) mail.Addr {
 
 // TestKeyEventsCallForADecision has a conflict in the log and in the metrics.
 func TestKeyEventsCallForADecision(t *testing.T) {
-	m := newMetrics()
+	m := admin.NewMetrics("")
 	var log bytes.Buffer
-	o := &keyObserver{log: slog.New(slog.NewTextHandler(&log, nil)), metrics: m}
+	o := &admin.KeyObserver{Log: slog.New(slog.NewTextHandler(&log, nil)), Metrics: m}
 	o.Happened(keys.Event{Kind: keys.Conflicting, Address: "bob@example.net", Fingerprint: "NEW", Old: "OLD", Source: "wkd", Why: "because"})
 	o.Happened(keys.Event{Kind: keys.Pinned, Address: "bob@example.net"})
 	o.Asked("wkd", keys.Unknown, time.Second)
@@ -124,10 +128,9 @@ func TestKeyEventsCallForADecision(t *testing.T) {
 		!strings.Contains(text, "key=NEW old=OLD source=wkd") {
 		t.Errorf("the log says %s", text)
 	}
-	r := httptest.NewRecorder()
-	m.handler().ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
+	text := scrape(m)
 	for _, want := range []string{`sealmilter_key_events_total{event="conflict"} 1`, `sealmilter_key_lookups_total{answer="unknown",source="wkd"} 1`} {
-		if !strings.Contains(r.Body.String(), want) {
+		if !strings.Contains(text, want) {
 			t.Errorf("/metrics lacks %s", want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sealmilter/internal/admin"
 	"sealmilter/internal/config"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/mail"
@@ -42,7 +43,7 @@ func TestNothingIsLearntUnlessAskedFor(t *testing.T) {
 	for _, choice := range []config.AttachKey{config.AttachUntilEncrypted, config.AttachNever, config.AttachSigned, config.AttachAlways, ""} {
 		configured := *c
 		configured.Crypto.AttachKey = config.AttachUntilEncrypted
-		r, err := i.start(&configured, outbox.New(c.Reinject, i.store, time.Now), log, &keyObserver{log: log, metrics: newMetrics()})
+		r, err := i.start(&configured, outbox.New(c.Reinject, i.store, time.Now), log, &admin.KeyObserver{Log: log, Metrics: admin.NewMetrics("")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +54,7 @@ func TestNothingIsLearntUnlessAskedFor(t *testing.T) {
 		}
 
 		configured.Crypto.AttachKey = choice
-		if r, err = i.start(&configured, outbox.New(c.Reinject, i.store, time.Now), log, &keyObserver{log: log, metrics: newMetrics()}); err != nil {
+		if r, err = i.start(&configured, outbox.New(c.Reinject, i.store, time.Now), log, &admin.KeyObserver{Log: log, Metrics: admin.NewMetrics("")}); err != nil {
 			t.Fatal(err)
 		}
 		learns := choice == config.AttachUntilEncrypted
@@ -61,7 +62,7 @@ func TestNothingIsLearntUnlessAskedFor(t *testing.T) {
 			t.Errorf("attach_key %q: %v learns, %v is asked", choice, r.gate.Learner, r.gate.Correspondence)
 		}
 		var told bytes.Buffer
-		newCare(i, newMetrics(), slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		newCare(i, admin.NewMetrics(""), slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			func() *gate.Gate { return r.gate }).forget(t.Context(), time.Now())
 		if known() != learns || !strings.Contains(told.String(), "deleted") {
 			t.Errorf("attach_key %q: known %t, the log says %s", choice, known(), told.String())

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sealmilter/internal/config"
+	"sealmilter/internal/admin"
 	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/localuser"
@@ -86,18 +86,18 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	out := outbox.New(i.config.Reinject, i.store, time.Now)
 	defer out.Close()
 	out.Witness = standby
-	counts := newMetrics()
-	if err := counts.observe(i); err != nil {
+	counts, err := i.newMetrics()
+	if err != nil {
 		return err
 	}
-	observer := &keyObserver{log: log, metrics: counts}
+	observer := &admin.KeyObserver{Log: log, Metrics: counts}
 	now, err := i.start(i.config, out, log, observer)
 	if err != nil {
 		return err
 	}
 	defer func() { now.stop() }()
 	var current atomic.Pointer[gate.Gate]
-	counts.inForce(now.gate)
+	counts.InForce(now.gate)
 	current.Store(now.gate)
 
 	server := &milter.Server{
@@ -122,14 +122,13 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 		InFlight:       newMemoryLimit(runtimeMemory{}).inFlight,
 	}
 	sound := i.health(server, standby)
-	counts.watch(server, out, standby, sound)
+	counts.Watch(server, out, standby, sound)
 	open, err := i.openSockets(manager)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	if open.admin != nil {
-		pages := withInForce(newAdmin(sound, counts.handler()), func() *config.Config { return current.Load().Config })
-		defer web.Serve(open.admin, i.withStatus(cmd, pages, current.Load, sound.ready, log, recent), log).Close()
+		defer web.Serve(open.admin, i.adminPages(cmd, current.Load, sound, counts, log, recent), log).Close()
 	}
 	if open.publish != nil {
 		defer web.Serve(open.publish, keys.NewWKDHandler(i.senders), log).Close()
@@ -156,11 +155,11 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 			next, c, err := i.reload(cmd, out, log, observer)
 			if err != nil {
 				event.ReloadRefused.Log(log, event.Err(err))
-				counts.notInForce()
+				counts.NotInForce()
 				supervised.notInForce(err)
 				continue
 			}
-			counts.inForce(next.gate)
+			counts.InForce(next.gate)
 			current.Store(next.gate)
 			now.stop()
 			now = next
@@ -182,7 +181,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	}
 }
 
-// ready reads from the database, without which nothing can be done. [health.ready] looks at all that a message needs.
+// ready reads from the database, without which nothing can be done. [admin.Health.Ready] looks at all that a message needs.
 func (i *installation) ready(ctx context.Context) error {
 	return i.store.Ping(ctx)
 }

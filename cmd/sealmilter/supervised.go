@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"sealmilter/internal/admin"
 	"sealmilter/internal/config"
 	"sealmilter/internal/event"
 	"sealmilter/milter"
@@ -137,7 +138,7 @@ func (s *supervisor) run(ctx context.Context) {
 func (s *supervisor) alive(ctx context.Context, within time.Duration) error {
 	late := time.NewTimer(2 * within)
 	defer late.Stop()
-	ctx, cancel := context.WithTimeoutCause(ctx, within, errHangs)
+	ctx, cancel := context.WithTimeoutCause(ctx, within, admin.ErrHangs)
 	defer cancel()
 	if err := s.server.Alive(ctx); err != nil {
 		return err
@@ -151,7 +152,7 @@ func (s *supervisor) alive(ctx context.Context, within time.Duration) error {
 	case <-answered:
 		return nil
 	case <-late.C:
-		return fmt.Errorf("the database: %w", errHangs)
+		return fmt.Errorf("the database: %w", admin.ErrHangs)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"sealmilter/internal/admin"
 	"sealmilter/internal/config"
 	"sealmilter/internal/premises"
 	"sealmilter/internal/status"
@@ -174,15 +175,6 @@ func sameFile(a, b string) bool {
 	return os.SameFile(infoA, infoB)
 }
 
-// inForcePath is where the daemon says on its admin listener what it works with.
-const inForcePath = "/inforce"
-
-// inForce is what it says there: its version, and when its configuration file was changed last before it was read.
-type inForce struct {
-	Version string    `json:"version"`
-	Changed time.Time `json:"changed"`
-}
-
 // admin asks the running daemon about itself.
 func (r *Report) admin(ctx context.Context, address, file string) {
 	if address == "" {
@@ -198,8 +190,8 @@ func (r *Report) admin(ctx context.Context, address, file string) {
 	default:
 		r.add("ok", "admin", "sealmilter says that it is ready", "")
 	}
-	known, text, err := Ask(ctx, address, inForcePath)
-	var running inForce
+	known, text, err := Ask(ctx, address, admin.InForcePath)
+	var running admin.InForce
 	if err != nil || !known || json.Unmarshal([]byte(text), &running) != nil {
 		return // an older one
 	}
@@ -234,7 +226,7 @@ func Ask(ctx context.Context, address, path string) (yes bool, text string, err 
 }
 
 // inForceFindings compares what the daemon works with and what there is.
-func inForceFindings(running inForce, version, file string) []wiring.Finding {
+func inForceFindings(running admin.InForce, version, file string) []wiring.Finding {
 	f := wiring.Finding{State: wiring.Warning, Topic: daemonTopic}
 	var changed time.Time
 	if info, err := os.Stat(file); err == nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sealmilter/internal/admin"
 	"sealmilter/internal/config"
 )
 
@@ -156,5 +157,5 @@ func TestInForce(t *testing.T) {
 	want("error admin: sealmilter runs and cannot handle mail: no database")
 	server.Close()
 	want("warning admin: nobody answers at " + address)
-	wantLine(t, inForceFindings(inForce{Version: "v1"}, "v1", "/nowhere/at/all"), "") // the defaults hold
+	wantLine(t, inForceFindings(admin.InForce{Version: "v1"}, "v1", "/nowhere/at/all"), "") // the defaults hold
 }

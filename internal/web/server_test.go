@@ -1,11 +1,14 @@
 package web
 
 import (
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -86,4 +89,30 @@ func TestPrivateSocketIsNeverOpenToTheGroup(t *testing.T) {
 	}
 	close(done)
 	looking.Wait()
+}
+
+// TestAdminSocket: the group of the milter's socket, which is the mail server's, cannot open that of the status page.
+func TestAdminSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "admin.sock")
+	l, err := Listen("admin", "unix:"+socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Serve(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	defer s.Close()
+	if info, err := os.Stat(socket); err != nil || info.Mode() != os.ModeSocket|0o600 {
+		t.Error(info.Mode(), err)
+	}
+	if _, err := Listen("admin", "unix:"+socket); err == nil {
+		t.Error("two listen there")
+	}
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n")
+	if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.0 404 ") {
+		t.Errorf("%q, %v", answer, err)
+	}
 }

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"context"
@@ -15,12 +15,12 @@ type loaded struct {
 	server  *milter.Server
 	outbox  *outbox.Outbox
 	witness *witness.Witness
-	health  *health
+	health  *Health
 }
 
-// watch adds what is true of the daemon at the moment that somebody asks, and has the outbox tell what it does. The server
+// Watch adds what is true of the daemon at the moment that somebody asks, and has the outbox tell what it does. The server
 // does not serve yet.
-func (m *metrics) watch(server *milter.Server, out *outbox.Outbox, standby *witness.Witness, h *health) {
+func (m *Metrics) Watch(server *milter.Server, out *outbox.Outbox, standby *witness.Witness, h *Health) {
 	server.Observer, out.Observer, m.health = m, m, h
 	m.register(&loaded{server, out, standby, h})
 }
@@ -74,12 +74,12 @@ func (l *loaded) Collect(c chan<- prometheus.Metric) {
 	}
 }
 
-// caring notes that a round of care has begun, until the returned function is called.
-func (m *metrics) caring() (ended func()) {
+// Caring notes that a round of care has begun, until the returned function is called.
+func (m *Metrics) Caring() (ended func()) {
 	h := m.health
 	if h == nil {
 		return func() {}
 	}
-	h.caring.Store(h.now().Unix())
+	h.caring.Store(h.Now().Unix())
 	return func() { h.caring.Store(0) }
 }

@@ -1,11 +1,10 @@
-package main
+package admin
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"net/url"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -52,8 +51,8 @@ func (m *inForceMetrics) Collect(c chan<- prometheus.Metric) {
 	gauge(c, configGoodDesc, truth(!s.refused))
 }
 
-// inForce notes that a gate is about to be put in force, and has what it does counted.
-func (m *metrics) inForce(g *gate.Gate) {
+// InForce notes that a gate is about to be put in force, and has what it does counted.
+func (m *Metrics) InForce(g *gate.Gate) {
 	g.Observer = m
 	if m.config.state.Load() != nil {
 		m.reloads.WithLabelValues("done").Inc()
@@ -64,8 +63,8 @@ func (m *metrics) inForce(g *gate.Gate) {
 	}
 }
 
-// notInForce notes that a configuration is refused.
-func (m *metrics) notInForce() {
+// NotInForce notes that a configuration is refused.
+func (m *Metrics) NotInForce() {
 	m.reloads.WithLabelValues("refused").Inc()
 	if s := m.config.state.Load(); s != nil {
 		m.config.state.Store(&inForceState{hash: s.hash, since: s.since, refused: true})
@@ -92,28 +91,4 @@ func hashOf(c *config.Config) float64 {
 	}
 	digest := sha256.Sum256(text)
 	return float64(binary.BigEndian.Uint64(digest[:]) >> 16)
-}
-
-// buildMetrics tell which program runs.
-type buildMetrics struct{}
-
-var buildDesc = prometheus.NewDesc("sealmilter_build_info", "1, with the version of the program and of Go.", []string{"version", "goversion"}, nil)
-
-// Describe implements [prometheus.Collector].
-func (buildMetrics) Describe(c chan<- *prometheus.Desc) { c <- buildDesc }
-
-// Collect implements [prometheus.Collector].
-func (buildMetrics) Collect(c chan<- prometheus.Metric) {
-	gauge(c, buildDesc, 1, version(), runtime.Version())
-}
-
-func gauge(c chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {
-	c <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
-}
-
-func truth(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

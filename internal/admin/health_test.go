@@ -1,10 +1,9 @@
-package main
+package admin
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -16,7 +15,7 @@ import (
 
 // patient is a daemon whose parts fail as a test wants.
 type patient struct {
-	health
+	*Health
 	load              milter.Load
 	dead, read, write error
 	noWitness         bool
@@ -32,21 +31,24 @@ func (p *patient) State() (bool, int64)        { return !p.noWitness, 1 }
 func newPatient() *patient {
 	p := &patient{clock: time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)}
 	p.load = milter.Load{MostInFlight: 1000, Connections: []milter.ConnectionLoad{{Kind: "mail", Open: 1, Most: 100}}}
-	p.health.server, p.health.witness = p, p
-	p.health.probe = func(context.Context) (error, error) {
-		p.probes++
-		return p.read, p.write
-	}
-	p.health.ping = func(context.Context) error { return p.read }
-	p.health.passphrase = func(context.Context) error { return p.locked }
-	p.health.now = func() time.Time { return p.clock }
+	p.Health = NewHealth(Parts{
+		Ping: func(context.Context) error { return p.read },
+		Probe: func(context.Context) (error, error) {
+			p.probes++
+			return p.read, p.write
+		},
+		Passphrase: func(context.Context) error { return p.locked },
+		Server:     p,
+		Witness:    p,
+		Now:        func() time.Time { return p.clock },
+	})
 	return p
 }
 
 func askHealth(t *testing.T, p *patient, path string) (int, string) {
 	t.Helper()
 	r := httptest.NewRecorder()
-	newAdmin(&p.health, http.NotFoundHandler()).ServeHTTP(r, httptest.NewRequest("GET", path, nil))
+	soundness(p.Health).ServeHTTP(r, httptest.NewRequest("GET", path, nil))
 	return r.Code, r.Body.String()
 }
 
@@ -73,7 +75,7 @@ func TestHealth(t *testing.T) {
 		"a message without end":     {func(p *patient) { p.load.Stuck = 1 }, "", "", "work"},
 		"care goes on":              {func(p *patient) { p.caring.Store(p.clock.Add(-time.Minute).Unix()) }, "", "", ""},
 		"care does not come back":   {func(p *patient) { p.caring.Store(p.clock.Add(-2 * time.Hour).Unix()) }, "", "hangs since 2h0m0s", ""},
-		"the database does not end": {func(p *patient) { p.read, p.write = errHangs, errHangs }, "not come back in time", "", "database_read"},
+		"the database does not end": {func(p *patient) { p.read, p.write = ErrHangs, ErrHangs }, "not come back in time", "", "database_read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPatient()
@@ -125,10 +127,10 @@ func TestProbeIsRemembered(t *testing.T) {
 // TestHangingDatabase has a database that does not answer at all.
 func TestHangingDatabase(t *testing.T) {
 	p := newPatient()
-	p.health.probe = func(context.Context) (error, error) { select {} }
+	p.Probe = func(context.Context) (error, error) { select {} }
 	ctx, end := context.WithCancel(t.Context())
 	end()
-	if err := p.ready(ctx); err == nil || !strings.Contains(err.Error(), errHangs.Error()) {
+	if err := p.Ready(ctx); err == nil || !strings.Contains(err.Error(), ErrHangs.Error()) {
 		t.Error(err)
 	}
 }

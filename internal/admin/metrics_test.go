@@ -1,7 +1,6 @@
-package main
+package admin
 
 import (
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -15,46 +14,22 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"sealmilter/crypto"
-	"sealmilter/internal/config"
-	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/outbox"
-	"sealmilter/internal/witness"
 	"sealmilter/keys"
 	"sealmilter/milter"
 )
 
-// watched returns the metrics of a daemon that serves nobody.
-func watched(t *testing.T) (*metrics, *installation) {
-	t.Helper()
-	c := config.Default()
-	c.State = filepath.Join(t.TempDir(), "state")
-	i, err := openState(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { i.close() })
-	m := newMetrics()
-	if err := m.observe(i); err != nil {
-		t.Fatal(err)
-	}
-	server, standby := &milter.Server{}, &witness.Witness{}
-	m.watch(server, outbox.New("127.0.0.1:1", i.store, time.Now), standby, i.health(server, standby))
-	m.inForce(&gate.Gate{Config: c})
-	return m, i
-}
-
-func scrape(m *metrics) string {
+func scrape(m *Metrics) string {
 	r := httptest.NewRecorder()
-	m.handler().ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
+	m.Handler().ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
 	return r.Body.String()
 }
 
 var described = regexp.MustCompile(`fqName: "([^"]*)", help: "(?:[^"\\]|\\.)*", unit: "", constLabels: \{\}, variableLabels: \{([^}]*)\}`)
 
 // declared returns the labels of each metric of the program.
-func declared(t *testing.T, m *metrics) map[string][]string {
+func declared(t *testing.T, m *Metrics) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
 	descs := make(chan *prometheus.Desc)
@@ -82,7 +57,7 @@ func declared(t *testing.T, m *metrics) map[string][]string {
 
 // TestMetricsPage compares the table of docs/monitoring.md with the program, in both directions.
 func TestMetricsPage(t *testing.T) {
-	m, _ := watched(t)
+	m := newHost(t).metrics
 	page, err := os.ReadFile("../../docs/monitoring.md")
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +92,7 @@ var (
 
 // TestMonitoringNamesWhatExists looks for each metric and label of dashboard and rules in the program.
 func TestMonitoringNamesWhatExists(t *testing.T) {
-	m, _ := watched(t)
+	m := newHost(t).metrics
 	known := declared(t, m)
 	words := []string{"instance", "job", "le"} // labels of Prometheus itself
 	for _, labels := range known {
@@ -161,14 +136,15 @@ func TestMonitoringNamesWhatExists(t *testing.T) {
 
 // TestMetricsNameNobody has everything counted that a daemon does, with keys of senders, and no address shows.
 func TestMetricsNameNobody(t *testing.T) {
-	m, i := watched(t)
+	h := newHost(t)
+	m := h.metrics
 	for n := range mostDaysLeft + 3 {
-		if _, err := i.senders.Generate(t.Context(), parsed(t, fmt.Sprintf("sender%d@example.org", n)),
+		if _, err := h.senders.Generate(t.Context(), parsed(t, fmt.Sprintf("sender%d@example.org", n)),
 			keys.GenerateOptions{Lifetime: time.Duration(n+1) * 24 * time.Hour}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	o := &keyObserver{log: slog.New(slog.DiscardHandler), metrics: m}
+	o := &KeyObserver{Log: slog.New(slog.DiscardHandler), Metrics: m}
 	o.Asked("wkd", keys.Found, time.Second)
 	o.Happened(keys.Event{Kind: keys.Conflicting, Address: "bob@example.net", Fingerprint: "AA", Old: "BB", Source: "wkd", Why: "bob@example.net"})
 	m.Decided(gate.Encrypt, "key-found")
@@ -191,7 +167,7 @@ func TestMetricsNameNobody(t *testing.T) {
 			t.Errorf("/metrics lacks %s", want)
 		}
 	}
-	m.notInForce()
+	m.NotInForce()
 	if text := scrape(m); !strings.Contains(text, "sealmilter_config_last_reload_successful 0") ||
 		!strings.Contains(text, `sealmilter_config_reloads_total{result="refused"} 1`) || !strings.Contains(text, `sealmilter_ready{check="configuration"} 0`) {
 		t.Error("a refused configuration does not show")
@@ -210,75 +186,5 @@ func lint(t *testing.T, text string) {
 	said, err := cmd.CombinedOutput()
 	if rest := strings.TrimSpace(strings.Replace(string(said), inDays, "", 1)); rest != "" {
 		t.Errorf("promtool check metrics: %v\n%s", err, rest)
-	}
-}
-
-// TestStockIsCountedOnce looks at a change of a key, which is seen at once, and at none, for which nothing is read.
-func TestStockIsCountedOnce(t *testing.T) {
-	_, i := watched(t)
-	s := &stock{store: i.store, senders: i.senders, now: time.Now}
-	first, err := s.keys(t.Context())
-	if err != nil || len(first.senders) != 0 {
-		t.Fatal(first, err)
-	}
-	if again, err := s.keys(t.Context()); err != nil || !again.at.Equal(first.at) {
-		t.Errorf("counted again: %v", err)
-	}
-	importSecret(t, i, parsed(t, "alice@example.org"), crypto.GenerateOptions{Now: time.Now(), Rand: rand.Reader})
-	changed, err := s.keys(t.Context())
-	if err != nil || len(changed.senders) != 1 {
-		t.Errorf("%+v, %v", changed, err)
-	}
-	s.now = func() time.Time { return changed.at.Add(stockFor) }
-	if later, err := s.keys(t.Context()); err != nil || later.at.Equal(changed.at) {
-		t.Errorf("never counted again: %v", err)
-	}
-}
-
-// TestMetricsNameKeysAsTheLog hides fingerprints, which key servers know, from all who can read the metrics and not the log.
-func TestMetricsNameKeysAsTheLog(t *testing.T) {
-	_, i := watched(t)
-	key, err := i.senders.Generate(t.Context(), parsed(t, "alice@example.org"), keys.GenerateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	i.config.Log.Addresses = config.HashedAddresses
-	secret, err := event.EnsureSecret(event.SecretFile(i.config.State), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := newMetrics()
-	if err := m.observe(i); err != nil {
-		t.Fatal(err)
-	}
-	text := scrape(m)
-	want := `sealmilter_sender_key_days_left{key="` + event.NewHider(secret, false).Fingerprint(key.Fingerprint) + `"}`
-	if strings.Contains(text, key.Fingerprint) || !strings.Contains(text, want) {
-		t.Errorf("no %s in\n%s", want, text)
-	}
-}
-
-// TestConfigHash is the same for the same configuration, and tells nothing of a password.
-func TestConfigHash(t *testing.T) {
-	with := func(change func(*config.Config)) float64 {
-		c := *config.Default()
-		change(&c)
-		return hashOf(&c)
-	}
-	same := with(func(*config.Config) {})
-	if same == 0 || same != with(func(c *config.Config) { c.Changed = time.Unix(1, 0) }) {
-		t.Error("the same configuration has another hash")
-	}
-	if same == with(func(c *config.Config) { c.Policy.Mode = config.Require }) {
-		t.Error("another mode has the same hash")
-	}
-	one := with(func(c *config.Config) { c.Database = "postgres://u:one@db.example/keys" })
-	if one == same || one != with(func(c *config.Config) { c.Database = "postgres://u:two@db.example/keys" }) ||
-		one != with(func(c *config.Config) { c.Database = "postgres://u@db.example/keys?password=three" }) {
-		t.Error("the hash depends on the password, or not on the database")
-	}
-	if with(func(c *config.Config) { c.Database = "postgres://db.example/keys?user=u&password=four" }) !=
-		with(func(c *config.Config) { c.Database = "postgres://db.example/keys?user=u&password=five" }) {
-		t.Error("the hash depends on the password behind a URL without a user")
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"sealmilter/internal/outbox"
-	"sealmilter/internal/premises"
 	"sealmilter/milter"
 )
 
@@ -21,18 +20,26 @@ const probedFor = 100 * time.Millisecond
 // slowRound is how long the care for keys and old records may take before it counts as stuck.
 const slowRound = time.Hour
 
-// health tells whether the daemon lives, and whether it can handle a message. It is safe for concurrent use.
-type health struct {
-	// ping reads from the database, probe writes as well, and passphrase tries the one of the senders' keys.
-	ping       func(context.Context) error
-	probe      func(context.Context) (read, write error)
-	passphrase func(context.Context) error
-	server     interface {
+// Parts are what the health of a daemon depends on.
+type Parts struct {
+	// Ping reads from the database, Probe writes as well, and Passphrase tries the one of the senders' keys.
+	Ping       func(context.Context) error
+	Probe      func(context.Context) (read, write error)
+	Passphrase func(context.Context) error
+	Server     interface {
 		Load() milter.Load
 		Alive(context.Context) error
 	}
-	witness interface{ State() (bool, int64) }
-	now     func() time.Time
+	Witness interface {
+		State() (runs bool, starts int64)
+	}
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Health tells whether the daemon lives, and whether it can handle a message. It is safe for concurrent use.
+type Health struct {
+	Parts
 
 	// delivery is how the last copy went, nil before the first.
 	delivery atomic.Pointer[delivered]
@@ -66,36 +73,23 @@ type check struct {
 	Why    string `json:"why,omitempty"`
 }
 
-// health of a daemon. The server does not serve yet.
-func (i *installation) health(server *milter.Server, standby interface{ State() (bool, int64) }) *health {
-	return &health{
-		ping:  i.store.Ping,
-		probe: i.store.Probe,
-		passphrase: func(ctx context.Context) error {
-			err := i.senders.TryPassphrase(ctx)
-			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-				return nil // it says nothing of the passphrase, and a moment later there may be one
-			}
-			return err
-		},
-		server: server, witness: standby, now: time.Now,
-	}
-}
+// NewHealth returns the health of a daemon, whose server need not serve yet.
+func NewHealth(p Parts) *Health { return &Health{Parts: p} }
 
 var (
 	errDraining = errors.New("the daemon is about to end, and takes no more messages")
-	// errHangs says that a part of the daemon itself hangs, or what it asks.
-	errHangs = errors.New("it has not come back in time")
+	// ErrHangs says that a part of the daemon itself hangs, or what it asks.
+	ErrHangs = errors.New("it has not come back in time")
 )
 
 // checks looks at everything.
-func (h *health) checks(ctx context.Context) []check {
+func (h *Health) checks(ctx context.Context) []check {
 	read, write := h.database(ctx)
-	witnessed, _ := h.witness.State()
+	witnessed, _ := h.Witness.State()
 	return []check{
 		needed("database_read", read),
 		needed("database_write", write),
-		needed("passphrase", h.passphrase(ctx)),
+		needed("passphrase", h.unlocks(ctx)),
 		needed("listener", h.listens(ctx)),
 		advised("reinject", h.reinjects()),
 		advised("witness", unless(witnessed, "a crash may repeat a copy that is on its way; the log says why it does not run")),
@@ -125,9 +119,9 @@ func unless(ok bool, why string) error {
 	return errors.New(why)
 }
 
-// ready says why no message can be handled now, or none of some kind, nil if all can. The mail server's listener for copies
+// Ready says why no message can be handled now, or none of some kind, nil if all can. The mail server's listener for copies
 // does not count: it goes away and comes back with the mail server, which is when nobody has mail for us.
-func (h *health) ready(ctx context.Context) error {
+func (h *Health) Ready(ctx context.Context) error {
 	var why []string
 	for _, c := range h.checks(ctx) {
 		if c.Needed && !c.OK {
@@ -141,51 +135,60 @@ func (h *health) ready(ctx context.Context) error {
 }
 
 // alive says why the daemon does not live, which a new start would cure: a database that is away is no such reason.
-func (h *health) alive(ctx context.Context) error {
+func (h *Health) alive(ctx context.Context) error {
 	if began := h.caring.Load(); began != 0 {
-		if took := h.now().Sub(time.Unix(began, 0)); took > slowRound {
+		if took := h.Now().Sub(time.Unix(began, 0)); took > slowRound {
 			return fmt.Errorf("the care for keys and old records hangs since %v", took.Round(time.Minute))
 		}
 	}
-	if h.server.Load().Closing {
+	if h.Server.Load().Closing {
 		return nil
 	}
-	return h.server.Alive(ctx)
+	return h.Server.Alive(ctx)
 }
 
 // database asks the database. Those who ask at the same time wait for each other.
-func (h *health) database(ctx context.Context) (read, write error) {
+func (h *Health) database(ctx context.Context) (read, write error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	age := h.now().Sub(h.probed.at)
+	age := h.Now().Sub(h.probed.at)
 	lately := h.probed.write == nil && age >= 0 && age < probedFor
 	last := h.probed.at
 	answered := make(chan probed, 1)
 	go func() {
 		if lately {
-			answered <- probed{last, h.ping(ctx), nil}
+			answered <- probed{last, h.Ping(ctx), nil}
 			return
 		}
-		read, write := h.probe(ctx)
-		answered <- probed{h.now(), read, write}
+		read, write := h.Probe(ctx)
+		answered <- probed{h.Now(), read, write}
 	}()
 	select {
 	case h.probed = <-answered:
 	case <-ctx.Done(): // the store may watch no context
-		h.probed = probed{h.now(), errHangs, errHangs}
+		h.probed = probed{h.Now(), ErrHangs, ErrHangs}
 	}
 	return h.probed.read, h.probed.write
 }
 
-func (h *health) listens(ctx context.Context) error {
-	if h.server.Load().Closing {
+// unlocks tries the passphrase. That a file more cannot be opened says nothing of it, and a moment later one may be.
+func (h *Health) unlocks(ctx context.Context) error {
+	err := h.Passphrase(ctx)
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return nil
+	}
+	return err
+}
+
+func (h *Health) listens(ctx context.Context) error {
+	if h.Server.Load().Closing {
 		return errDraining
 	}
-	return h.server.Alive(ctx)
+	return h.Server.Alive(ctx)
 }
 
 // reinjects tells how the last copy went. Nobody calls the mail server to find out, which would fill its log.
-func (h *health) reinjects() error {
+func (h *Health) reinjects() error {
 	last := h.delivery.Load()
 	if last == nil || last.result != outbox.Failed {
 		return nil
@@ -194,8 +197,8 @@ func (h *health) reinjects() error {
 }
 
 // hasRoom tells what is near its limit. More is answered with 4xx, and comes again.
-func (h *health) hasRoom() error {
-	load := h.server.Load()
+func (h *Health) hasRoom() error {
+	load := h.Server.Load()
 	if load.InFlight > load.MostInFlight/10*9 {
 		return fmt.Errorf("%d of %d octets are in work: [limits] in_flight", load.InFlight, load.MostInFlight)
 	}
@@ -207,14 +210,14 @@ func (h *health) hasRoom() error {
 	return nil
 }
 
-func (h *health) worksOn() error {
-	if n := h.server.Load().Stuck; n > 0 {
-		return fmt.Errorf("%d messages were given up while the work on them does not end: systemctl restart %s", n, premises.ServiceName)
+func (h *Health) worksOn() error {
+	if n := h.Server.Load().Stuck; n > 0 {
+		return fmt.Errorf("%d messages were given up while the work on them does not end: systemctl restart sealmilter", n)
 	}
 	return nil
 }
 
 // copied notes how a copy went.
-func (h *health) copied(result outbox.Result) {
-	h.delivery.Store(&delivered{result, h.now()})
+func (h *Health) copied(result outbox.Result) {
+	h.delivery.Store(&delivered{result, h.Now()})
 }

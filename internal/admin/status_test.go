@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"context"
@@ -7,62 +7,24 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
-
-	"sealmilter/internal/config"
-	"sealmilter/internal/doctor"
 	"sealmilter/internal/event"
-	"sealmilter/internal/gate"
-	"sealmilter/internal/mail"
 	"sealmilter/internal/status"
 	"sealmilter/internal/web"
 )
 
-// TestAdminSocket: the group of the milter's socket, which is the mail server's, cannot open that of the status page.
-func TestAdminSocket(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "admin.sock")
-	l, err := web.Listen("admin", "unix:"+socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := web.Serve(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
-	defer s.Close()
-	if info, err := os.Stat(socket); err != nil || info.Mode() != os.ModeSocket|0o600 {
-		t.Error(info.Mode(), err)
-	}
-	if _, err := web.Listen("admin", "unix:"+socket); err == nil {
-		t.Error("two listen there")
-	}
-	yes, text, err := doctor.Ask(t.Context(), "unix:"+socket, "/readyz")
-	if yes || err != nil || text != "404 page not found" {
-		t.Error(yes, text, err)
-	}
-}
-
 // TestDecisionsOf: the page shows of the last copies what the log says.
 func TestDecisionsOf(t *testing.T) {
 	recent := event.NewRecent(10)
-	address := func(text string) mail.Addr {
-		a, err := mail.ParseAddr(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
-	}
-	log, err := newLogger(io.Discard, config.Default().Log, t.TempDir(), recent.Add)
-	if err != nil {
-		t.Fatal(err)
-	}
-	event.CopyDecided("encrypt").Log(log, event.QueueID("4bX"), event.From(address("a@example.org")), event.To(address("b@example.org")), event.Decision("encrypt"),
+	log := event.NewLogger(io.Discard, event.Options{Watch: recent.Add})
+	event.CopyDecided("encrypt").Log(log, event.QueueID("4bX"), event.From(parsed(t, "a@example.org")), event.To(parsed(t, "b@example.org")), event.Decision("encrypt"),
 		event.Key("AA"), event.Source("wkd"), event.Trust("provider-trust"), event.Why("key AA from wkd"))
-	event.CopyFailed.Log(log, event.QueueID("4bY"), event.To(address("c@example.org")), event.Err(errors.New("mailbox full")))
+	event.CopyFailed.Log(log, event.QueueID("4bY"), event.To(parsed(t, "c@example.org")), event.Err(errors.New("mailbox full")))
 	got := decisionsOf(recent.Copies())
 	for i := range got {
 		if got[i].At.IsZero() {
@@ -81,17 +43,14 @@ func TestDecisionsOf(t *testing.T) {
 
 // TestStatusSaysWhatReadyzSays: a daemon that can read and not write puts mail off, on every page.
 func TestStatusSaysWhatReadyzSays(t *testing.T) {
-	_, i := watched(t)
+	h := newHost(t)
 	p := newPatient()
 	socket := filepath.Join(t.TempDir(), "admin")
 	l, err := web.Listen("admin", "unix:"+socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gate.Gate{Config: i.config}
-	pages := i.withStatus(&cobra.Command{}, newAdmin(&p.health, http.NotFoundHandler()), func() *gate.Gate { return g }, p.ready,
-		slog.New(slog.DiscardHandler), event.NewRecent(1))
-	s := web.Serve(l, pages, slog.New(slog.DiscardHandler))
+	s := web.Serve(l, New(h.options(p.Health)), slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { s.Close() })
 	var dialer net.Dialer
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -110,7 +69,7 @@ func TestStatusSaysWhatReadyzSays(t *testing.T) {
 		}
 		return string(text)
 	}
-	if text := ask("/status/"); !strings.Contains(text, i.config.State) || strings.Contains(text, "No mail can be handled") {
+	if text := ask("/status/"); !strings.Contains(text, h.config.State) || strings.Contains(text, "No mail can be handled") {
 		t.Errorf("all is well, and the page says\n%s", text)
 	}
 	p.write = errors.New("no space left")

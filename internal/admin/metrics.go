@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"cmp"
@@ -15,9 +15,11 @@ import (
 	"sealmilter/milter"
 )
 
-// metrics are what /metrics shows; docs/monitoring.md has the list. No label has an address, a login or anything of a
+// Metrics are what /metrics shows; docs/monitoring.md has the list. No label has an address, a login or anything of a
 // message: each has one of a few words, but for the fingerprints of mostDaysLeft keys.
-type metrics struct {
+//
+// They count from the start, and are safe for concurrent use once [Metrics.Watch] has returned.
+type Metrics struct {
 	registry *prometheus.Registry
 	all      []prometheus.Collector
 
@@ -43,14 +45,14 @@ type metrics struct {
 
 	reloads *prometheus.CounterVec
 	config  inForceMetrics
-	// health is told of copies, configurations and care as well; it is set by watch.
-	health *health
+	// health is told of copies, configurations and care as well; it is set by Watch.
+	health *Health
 }
 
 var (
-	_ milter.Observer = (*metrics)(nil)
-	_ gate.Observer   = (*metrics)(nil)
-	_ outbox.Observer = (*metrics)(nil)
+	_ milter.Observer = (*Metrics)(nil)
+	_ gate.Observer   = (*Metrics)(nil)
+	_ outbox.Observer = (*Metrics)(nil)
 )
 
 // Upper bounds of histograms, in seconds: of what waits for nobody else as a rule, and of what may wait for other hosts.
@@ -59,8 +61,9 @@ var (
 	longTimes  = []float64{.01, .03, .1, .3, 1, 3, 10, 30, 100, 300}
 )
 
-func newMetrics() *metrics {
-	m := &metrics{registry: prometheus.NewRegistry()}
+// NewMetrics returns the metrics of a daemon of some version, which has done nothing yet.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
 	m.connections = m.counter("sealmilter_connections_total", "Connections that have come to the milter's listener.")
 	m.refused = m.counters("sealmilter_connections_refused_total",
 		"Connections that were closed at once: limit, or user for a program that is no mail server.", "why", string(milter.NoPlace), string(milter.Stranger))
@@ -96,7 +99,7 @@ func newMetrics() *metrics {
 		"done", "failed")
 	m.reloads = m.counters("sealmilter_config_reloads_total", "Configurations that were read anew, by result (done, refused).", "result", "done", "refused")
 	m.register(&m.config)
-	m.register(buildMetrics{})
+	m.register(buildMetrics{version})
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -108,23 +111,24 @@ var usualDecisions = [][2]string{
 	{"defer", "lookup-failed"}, {"defer", "key-lost"}, {"defer", "author-key-unusable"}, {"defer", "archive-unusable"},
 }
 
-func (m *metrics) handler() http.Handler {
+// Handler answers a scrape.
+func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
 
-func (m *metrics) register(c prometheus.Collector) {
+func (m *Metrics) register(c prometheus.Collector) {
 	m.registry.MustRegister(c)
 	m.all = append(m.all, c)
 }
 
-func (m *metrics) counter(name, help string) prometheus.Counter {
+func (m *Metrics) counter(name, help string) prometheus.Counter {
 	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	m.register(c)
 	return c
 }
 
 // counters are shown from the start, for the words of their label that are known.
-func (m *metrics) counters(name, help, label string, words ...string) *prometheus.CounterVec {
+func (m *Metrics) counters(name, help, label string, words ...string) *prometheus.CounterVec {
 	c := m.vec(prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label}))
 	for _, word := range words {
 		c.WithLabelValues(word)
@@ -132,18 +136,18 @@ func (m *metrics) counters(name, help, label string, words ...string) *prometheu
 	return c
 }
 
-func (m *metrics) vec(c *prometheus.CounterVec) *prometheus.CounterVec {
+func (m *Metrics) vec(c *prometheus.CounterVec) *prometheus.CounterVec {
 	m.register(c)
 	return c
 }
 
-func (m *metrics) histogram(name, help string, buckets []float64) prometheus.Histogram {
+func (m *Metrics) histogram(name, help string, buckets []float64) prometheus.Histogram {
 	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
 	m.register(h)
 	return h
 }
 
-func (m *metrics) histograms(name, help string, buckets []float64, label string, words ...string) *prometheus.HistogramVec {
+func (m *Metrics) histograms(name, help string, buckets []float64, label string, words ...string) *prometheus.HistogramVec {
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{label})
 	m.register(h)
 	for _, word := range words {
@@ -153,19 +157,19 @@ func (m *metrics) histograms(name, help string, buckets []float64, label string,
 }
 
 // Connected implements [milter.Observer].
-func (m *metrics) Connected() { m.connections.Inc() }
+func (m *Metrics) Connected() { m.connections.Inc() }
 
 // Refused implements [milter.Observer].
-func (m *metrics) Refused(why milter.Refusal) { m.refused.WithLabelValues(string(why)).Inc() }
+func (m *Metrics) Refused(why milter.Refusal) { m.refused.WithLabelValues(string(why)).Inc() }
 
 // Recipient implements [milter.Observer].
-func (m *metrics) Recipient(outcome milter.Outcome, took time.Duration) {
+func (m *Metrics) Recipient(outcome milter.Outcome, took time.Duration) {
 	m.recipients.WithLabelValues(string(outcome)).Inc()
 	m.answers.Observe(took.Seconds())
 }
 
 // Message implements [milter.Observer].
-func (m *metrics) Message(outcome milter.Outcome, took time.Duration) {
+func (m *Metrics) Message(outcome milter.Outcome, took time.Duration) {
 	m.messages.WithLabelValues(string(cmp.Or(outcome, milter.Abandoned))).Inc()
 	if took > 0 {
 		m.ends.Observe(took.Seconds())
@@ -173,17 +177,17 @@ func (m *metrics) Message(outcome milter.Outcome, took time.Duration) {
 }
 
 // LookedUp implements [gate.Observer].
-func (m *metrics) LookedUp(found keys.Status, took time.Duration) {
+func (m *Metrics) LookedUp(found keys.Status, took time.Duration) {
 	m.recipientLookups.WithLabelValues(found.String()).Observe(took.Seconds())
 }
 
 // Decided implements [gate.Observer].
-func (m *metrics) Decided(do gate.Action, row string) {
+func (m *Metrics) Decided(do gate.Action, row string) {
 	m.decisions.WithLabelValues(do.String(), row).Inc()
 }
 
 // Sealed implements [gate.Observer].
-func (m *metrics) Sealed(took time.Duration, err error) {
+func (m *Metrics) Sealed(took time.Duration, err error) {
 	if err != nil {
 		m.sealFailures.Inc()
 		return
@@ -192,10 +196,10 @@ func (m *metrics) Sealed(took time.Duration, err error) {
 }
 
 // Unsigned implements [gate.Observer].
-func (m *metrics) Unsigned() { m.unsigned.Inc() }
+func (m *Metrics) Unsigned() { m.unsigned.Inc() }
 
 // Copied implements [outbox.Observer].
-func (m *metrics) Copied(result outbox.Result, took time.Duration) {
+func (m *Metrics) Copied(result outbox.Result, took time.Duration) {
 	m.copies.WithLabelValues(string(result)).Inc()
 	if m.health != nil {
 		m.health.copied(result)
@@ -203,4 +207,13 @@ func (m *metrics) Copied(result outbox.Result, took time.Duration) {
 	if result == outbox.Sent {
 		m.deliveries.Observe(took.Seconds())
 	}
+}
+
+// Extended notes how it went to extend a sender's key that was due.
+func (m *Metrics) Extended(err error) {
+	if err != nil {
+		m.extended.WithLabelValues("failed").Inc()
+		return
+	}
+	m.extended.WithLabelValues("done").Inc()
 }

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"cmp"
@@ -25,14 +25,10 @@ const (
 	mostDaysLeft = 20
 )
 
-// observe adds what is counted in the installation when somebody asks. Keys are named as in the log.
-func (m *metrics) observe(i *installation) error {
-	hide, err := logTokens(i.config)
-	if err != nil {
-		return err
-	}
-	m.register(&stock{store: i.store, senders: i.senders, hide: hide, now: time.Now})
-	return nil
+// Observe adds what is counted in the store when somebody asks. Keys are named by what hide makes of their fingerprints, as in
+// the log; nil for the fingerprints themselves.
+func (m *Metrics) Observe(s *store.Store, senders *keys.Senders, hide *event.Hider) {
+	m.register(&stock{store: s, senders: senders, hide: hide, now: time.Now})
 }
 
 // stock counts what lies in the store. Keys are counted anew when they have changed, and not for each scrape.

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"encoding/json"
@@ -27,14 +27,14 @@ func TestInForce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := httptest.NewRecorder()
-	withInForce(http.NotFoundHandler(), func() *config.Config { return c }).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/inforce", nil))
-	var told struct {
-		Version string
-		Changed time.Time
-	}
+	h := newHost(t)
+	h.config = c
+	answer, request := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, InForcePath, nil)
+	request.Host = "127.0.0.1:8895"
+	New(h.options(nil)).ServeHTTP(answer, request)
+	var told InForce
 	text := answer.Body.String()
-	if err := json.Unmarshal([]byte(text), &told); err != nil || told.Version != version() || !told.Changed.Equal(changed) || strings.Contains(text, "secret") {
+	if err := json.Unmarshal([]byte(text), &told); err != nil || told.Version != "v1.2.3" || !told.Changed.Equal(changed) || strings.Contains(text, "secret") {
 		t.Errorf("%v: %s", err, text)
 	}
 }
