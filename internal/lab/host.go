@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,17 +23,21 @@ type HostConfig struct {
 	Name string
 	// Packages are installed on it, such as "postfix".
 	Packages []string
+	// Systemd boots the host: systemd is its first process, and has started all services when [StartHost] returns. Without
+	// it nothing runs that the caller does not start.
+	Systemd bool
 	// Progress gets a line for each step that may take long; nil discards them.
 	Progress io.Writer
 }
 
 // Host is a throw-away host with a Debian of its own: root file system, network (loopback alone), host name and
-// processes, which end with it. What the machine's own packages would do by systemd is left to the caller. Its methods
-// are safe for concurrent use.
+// processes, which end with it. Its methods are safe for concurrent use, but for [Host.Reboot] and [Host.Close].
 type Host struct {
-	dir  string // what was written, over the cached file system
-	init *Process
-	pid  int // of its first process, as this machine sees it
+	config HostConfig
+	lower  string // the cached file system
+	dir    string // what was written over it
+	init   *Process
+	pid    int // of its first process, as this machine sees it
 }
 
 // StartHost starts a host. The caller closes it. Root is needed.
@@ -43,13 +48,19 @@ func StartHost(ctx context.Context, config HostConfig) (*Host, error) {
 	if config.Progress == nil {
 		config.Progress = io.Discard
 	}
+	if config.Systemd {
+		config.Packages = append(slices.Clone(config.Packages), "systemd-sysv", "dbus")
+	}
 	lower, err := rootFS(ctx, config.Progress, config.Packages)
 	if err != nil {
 		return nil, fmt.Errorf("start a host: %w", err)
 	}
-	h := &Host{}
+	h := &Host{config: config, lower: lower}
 	if h.dir, err = os.MkdirTemp("", "sealmilter-host-"); err == nil {
-		err = h.start(ctx, lower, config.Name)
+		err = h.furnish()
+	}
+	if err == nil {
+		err = h.start(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start a host: %w", errors.Join(err, h.Close()))
@@ -57,24 +68,55 @@ func StartHost(ctx context.Context, config HostConfig) (*Host, error) {
 	return h, nil
 }
 
-// begin is run by the first process: it makes the file system and the network, and then collects orphans.
-const begin = `
-mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root" &&
-mount -t proc proc "$2/root/proc" && hostname "$3" && chroot "$2/root" ip link set lo up && echo ready &&
-while :; do sleep 1000; done
-`
-
-func (h *Host) start(ctx context.Context, lower, name string) (err error) {
-	for _, folder := range []string{"upper", "work", "root"} {
-		if err := os.Mkdir(filepath.Join(h.dir, folder), 0o755); err != nil {
-			return err
-		}
-	}
+// furnish lays out the file system, and names the host in it.
+func (h *Host) furnish() error {
 	if err := os.Chmod(h.dir, 0o755); err != nil {
 		return err
 	}
-	h.init, err = StartProcess(exec.Command("unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child",
-		"sh", "-c", begin, "sh", lower, h.dir, name))
+	for _, folder := range []string{"upper/etc", "work", "root"} {
+		if err := os.MkdirAll(filepath.Join(h.dir, folder), 0o755); err != nil {
+			return err
+		}
+	}
+	name := h.config.Name
+	short, _, _ := strings.Cut(name, ".")
+	for file, text := range map[string]string{
+		"hosts":       "127.0.0.1 localhost\n127.0.1.1 " + name + " " + short + "\n",
+		"hostname":    name + "\n",
+		"resolv.conf": "nameserver 127.0.0.1\n",
+		"machine-id":  "", // systemd makes one of the host's own
+	} {
+		if err := os.WriteFile(filepath.Join(h.dir, "upper/etc", file), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin is run by the first process: it makes the file system and the network, and becomes what the host begins with.
+const begin = `set -e
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
+cd "$2/root"
+mount -t proc proc proc
+hostname "$3"
+chroot . ip link set lo up
+`
+
+// beginQuietly collects orphans, and starts nothing.
+const beginQuietly = begin + `
+pivot_root . mnt
+umount -l /mnt
+echo ready
+while :; do sleep 1000; done
+`
+
+func (h *Host) start(ctx context.Context) (err error) {
+	script := beginQuietly
+	if h.config.Systemd {
+		script = beginSystemd
+	}
+	h.init, err = StartProcess(exec.Command("unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child",
+		"sh", "-c", script, "sh", h.lower, h.dir, h.config.Name, h.control()))
 	if err != nil {
 		return err
 	}
@@ -89,23 +131,21 @@ func (h *Host) start(ctx context.Context, lower, name string) (err error) {
 	if h.pid, err = strconv.Atoi(strings.TrimSpace(string(children))); err != nil {
 		return err
 	}
-	hosts := "127.0.0.1 localhost\n127.0.1.1 " + name + " " + strings.SplitN(name, ".", 2)[0] + "\n"
-	return errors.Join(
-		os.WriteFile(h.Path("/etc/hosts"), []byte(hosts), 0o644),
-		os.WriteFile(h.Path("/etc/hostname"), []byte(name+"\n"), 0o644),
-		os.WriteFile(h.Path("/etc/resolv.conf"), []byte("nameserver 127.0.0.1\n"), 0o644))
+	if h.config.Systemd {
+		return h.waitBooted(ctx)
+	}
+	return nil
 }
 
 // Path returns where a file of the host can be had by this process, as long as the host runs. Links in it lead to
 // places of this machine.
 func (h *Host) Path(path string) string {
-	return filepath.Join(fmt.Sprintf("/proc/%d/root", h.pid), h.dir, "root", path)
+	return filepath.Join(fmt.Sprintf("/proc/%d/root", h.pid), path)
 }
 
 // Command prepares a command on the host, to be run by root. Its environment is that of a login.
 func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	inside := []string{"--target", strconv.Itoa(h.pid), "--net", "--mount", "--uts", "--pid",
-		"chroot", filepath.Join(h.dir, "root"), name}
+	inside := []string{"--target", strconv.Itoa(h.pid), "--net", "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--root", "--wd", name}
 	cmd := exec.CommandContext(ctx, "nsenter", append(inside, args...)...)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "HOME=/root"}
 	return cmd
@@ -157,10 +197,18 @@ func (h *Host) enter(work func() error) error {
 
 // Close ends all processes of the host and removes its files. It may be called again.
 func (h *Host) Close() error {
-	var ended error
-	if h.init != nil {
-		ended = h.init.Kill()
-		h.init = nil
+	return errors.Join(h.end(), os.RemoveAll(h.dir))
+}
+
+// end ends all processes of the host.
+func (h *Host) end() error {
+	if h.init == nil {
+		return nil
 	}
-	return errors.Join(ended, os.RemoveAll(h.dir))
+	ended := h.init.Kill()
+	h.init = nil
+	if h.config.Systemd {
+		ended = errors.Join(ended, h.removeControl())
+	}
+	return ended
 }

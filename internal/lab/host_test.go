@@ -62,3 +62,48 @@ func TestHost(t *testing.T) {
 		t.Errorf("%v, %+v", err, sink.Deliveries())
 	}
 }
+
+// TestHostBoots boots systemd, and boots it again: what was written stays, and what was enabled runs.
+func TestHostBoots(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	h, err := lab.StartHost(ctx, lab.HostConfig{Name: "mail.lab.test", Packages: []string{"postfix"}, Systemd: true, Progress: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ids := make(map[string]bool)
+	for range 2 {
+		for command, want := range map[string]string{
+			"hostname -f":                       "mail.lab.test\n",
+			"cat /proc/1/comm":                  "systemd\n",
+			"grep ^0: /proc/1/cgroup":           "0::/init.scope\n",
+			"systemctl is-active postfix":       "active\n",
+			"stat -f -c %T /dev /sys/fs/cgroup": "tmpfs\ncgroup2fs\n",
+			// The kernel is the machine's.
+			"echo 1 2>&1 >/proc/sys/kernel/core_uses_pid || echo": "Read-only file system\n\n",
+			// What a unit is given by mounts arrives.
+			"systemd-run -q --wait -p User=nobody -p LoadCredential=word:/etc/hostname -P sh -c 'cat $CREDENTIALS_DIRECTORY/word'": "mail.lab.test\n",
+		} {
+			if got, err := h.Run(ctx, "sh", "-c", command); err != nil || !strings.HasSuffix(got, want) {
+				t.Errorf("%s: %q, %v", command, got, err)
+			}
+		}
+		id, err := h.Run(ctx, "cat", "/etc/machine-id")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[id] = true
+		if err := h.Reboot(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(ids) != 1 || ids[""] {
+		t.Errorf("the host has become another one: %v", ids)
+	}
+}
