@@ -9,7 +9,8 @@
 #             docs/performance.md)
 # make deb    a Debian package of this machine's architecture in bin/
 # make release   static programs and Debian packages for amd64 and arm64 in bin/release, with what they are made of and checksums
-# make deb-test  packages are installed, upgraded and purged on a real Debian; a release is built twice and compared, octet for octet
+# make deb-test  packages are installed, upgraded and purged on a real Debian, and live under its systemd; a release is built twice and
+#             compared, octet for octet
 # make lint   gofmt, vet, staticcheck, govulncheck
 
 GO          ?= go
@@ -71,6 +72,7 @@ release:
 	@$(GO) run ./deploy/release/run -o bin/release -arch amd64,arm64 $(if $(MAINTAINER),-maintainer "$(MAINTAINER)")
 
 deb-test: tools
+	SEALMILTER_TEST_RELEASE=1 $(GO) test -count=1 -timeout 30m -run '^TestHostBoots$$' ./internal/lab
 	SEALMILTER_TEST_RELEASE=1 $(GO) test -count=1 -timeout 30m ./deploy/bom ./deploy/debian ./deploy/release
 
 lint:

@@ -37,7 +37,8 @@ type Host struct {
 	lower  string // the cached file system
 	dir    string // what was written over it
 	init   *Process
-	pid    int // of its first process, as this machine sees it
+	pid    int      // of its first process, as this machine sees it
+	net    *os.File // the network, which outlives a boot
 }
 
 // StartHost starts a host. The caller closes it. Root is needed.
@@ -115,8 +116,13 @@ func (h *Host) start(ctx context.Context) (err error) {
 	if h.config.Systemd {
 		script = beginSystemd
 	}
-	h.init, err = StartProcess(exec.Command("unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child",
-		"sh", "-c", script, "sh", h.lower, h.dir, h.config.Name, h.control()))
+	network := []string{"unshare", "--net"}
+	if h.net != nil {
+		network = []string{"nsenter", fmt.Sprintf("--net=/proc/%d/fd/%d", os.Getpid(), h.net.Fd()), "unshare"}
+	}
+	command := append(network, "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child",
+		"sh", "-c", script, "sh", h.lower, h.dir, h.config.Name, h.control())
+	h.init, err = StartProcess(exec.Command(command[0], command[1:]...))
 	if err != nil {
 		return err
 	}
@@ -130,6 +136,11 @@ func (h *Host) start(ctx context.Context) (err error) {
 	}
 	if h.pid, err = strconv.Atoi(strings.TrimSpace(string(children))); err != nil {
 		return err
+	}
+	if h.net == nil {
+		if h.net, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", h.pid)); err != nil {
+			return err
+		}
 	}
 	if h.config.Systemd {
 		return h.waitBooted(ctx)
@@ -184,12 +195,7 @@ func (h *Host) Inside(work func() error) error {
 }
 
 func (h *Host) enter(work func() error) error {
-	network, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", h.pid))
-	if err != nil {
-		return err
-	}
-	defer network.Close()
-	if err := unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err != nil {
+	if err := unix.Setns(int(h.net.Fd()), unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("enter the network of a host: %w", err)
 	}
 	return work()
@@ -197,7 +203,12 @@ func (h *Host) enter(work func() error) error {
 
 // Close ends all processes of the host and removes its files. It may be called again.
 func (h *Host) Close() error {
-	return errors.Join(h.end(), os.RemoveAll(h.dir))
+	err := h.end()
+	if h.net != nil {
+		err = errors.Join(err, h.net.Close())
+		h.net = nil
+	}
+	return errors.Join(err, os.RemoveAll(h.dir))
 }
 
 // end ends all processes of the host.

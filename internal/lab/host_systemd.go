@@ -62,7 +62,8 @@ func (h *Host) waitBooted(ctx context.Context) error {
 	return nil
 }
 
-// Reboot has systemd stop all services and boots the host again, with its files as they are. Its network is a new one.
+// Reboot has systemd stop all services and boots the host again, with its files as they are. Its network stays
+// up.
 func (h *Host) Reboot(ctx context.Context) error {
 	// It has done its work when it is killed with all others.
 	out, err := h.Command(ctx, "systemctl", "reboot").CombinedOutput()

@@ -12,7 +12,19 @@ import (
 // StartHost starts a throw-away Debian, mail.example.org, on which packages are installed. It is gone when the test ends.
 func StartHost(ctx context.Context, t testing.TB, packages ...string) *lab.Host {
 	t.Helper()
-	h, err := lab.StartHost(ctx, lab.HostConfig{Name: "mail.example.org", Packages: packages, Progress: os.Stderr})
+	return startHost(ctx, t, lab.HostConfig{Packages: packages})
+}
+
+// BootHost starts one that is run by systemd, with its services.
+func BootHost(ctx context.Context, t testing.TB, packages ...string) *lab.Host {
+	t.Helper()
+	return startHost(ctx, t, lab.HostConfig{Packages: packages, Systemd: true})
+}
+
+func startHost(ctx context.Context, t testing.TB, config lab.HostConfig) *lab.Host {
+	t.Helper()
+	config.Name, config.Progress = "mail.example.org", os.Stderr
+	h, err := lab.StartHost(ctx, config)
 	if err != nil {
 		t.Fatal(err)
 	}
