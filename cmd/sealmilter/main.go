@@ -73,7 +73,7 @@ func newRoot() (*cobra.Command, *bool) {
 	}
 	root.PersistentFlags().StringP("config", "c", "", "configuration `FILE` (default \""+config.DefaultFile+"\", or the built-in defaults where that is missing)")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(), newCheck(), newExplain(), newKeys(), newSetup(), newStore(), newLog(), newDemo(), newVersion(), newMan(),
+	root.AddCommand(newServe(), newCheck(), newExplain(), newKeys(), newSetup(), newStore(), newLog(), newDemo(), newHealth(), newVersion(), newMan(),
 		newWitness())
 	begun(root, &started)
 	return root, &started
