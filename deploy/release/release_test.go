@@ -196,7 +196,7 @@ func copySources(t *testing.T, from, to string) {
 	}
 }
 
-// TestContainerfile holds the container file to what it promises. That it can be built needs a container engine.
+// TestContainerfile holds the container file to what it promises. A test of deploy/container builds it.
 func TestContainerfile(t *testing.T) {
 	text, err := os.ReadFile(sources + "/deploy/container/Containerfile")
 	if err != nil {
@@ -219,6 +219,7 @@ func TestContainerfile(t *testing.T) {
 	want := []string{"FROM scratch",
 		"COPY --from=build /out/root/ /",
 		"COPY --from=build --chown=65532:65532 /out/state/ /var/lib/", "VOLUME /var/lib/sealmilter", "USER 65532:65532",
+		`HEALTHCHECK --interval=30s --timeout=15s --start-period=2m CMD ["/usr/bin/sealmilter", "health"]`,
 		`ENTRYPOINT ["/usr/bin/sealmilter"]`, `CMD ["serve"]`}
 	if len(stages) != 2 || !slices.Equal(stages[1], want) {
 		t.Errorf("the stages are %q; the last is to be %q", stages, want)

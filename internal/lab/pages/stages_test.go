@@ -117,7 +117,7 @@ var exceptions = []exception{
 	{page: "docs/packages.md", command: "dpkg --verify*", why: "the same"},
 	{page: "docs/packages.md", command: "sha256sum*", why: "it is about the files of a release"},
 	{page: "docs/packages.md", command: "install -m 0755 sealmilter-VERSION*", why: "the same"},
-	{page: "deploy/container/README.md", command: "podman*", why: "there are no containers on the host"},
+	{page: "deploy/container/README.md", command: "podman*", why: "a test of deploy/container types them beside an engine"},
 	{page: "docs/events.md", command: "journalctl -u sealmilter -g*", status: 1, why: "nothing in the log has these examples"},
 	{page: "docs/events.md", command: "sealmilter log token*", why: "the token is made with a secret of the host"},
 	{page: "docs/filters.md", command: "INPUT_MAIL_FILTER*", data: true, why: "lines of sendmail.mc, which a test of deploy/sendmail takes from the page"},
