@@ -13,6 +13,7 @@ import (
 	"sealmilter/internal/event"
 	"sealmilter/internal/gate"
 	"sealmilter/internal/premises"
+	"sealmilter/internal/shell"
 	"sealmilter/internal/status"
 	"sealmilter/keys"
 	"sealmilter/milter"
@@ -40,7 +41,7 @@ func (i *installation) adminPages(cmd *cobra.Command, current func() *gate.Gate,
 	log *slog.Logger, recent *event.Recent) http.Handler {
 	program := "sealmilter"
 	if file, err := cmd.Flags().GetString("config"); err == nil && file != "" {
-		program += " -c " + status.Quote(file)
+		program += " -c " + shell.Quote(file)
 	}
 	return admin.New(admin.Options{
 		Version:      version(),

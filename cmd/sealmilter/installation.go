@@ -46,7 +46,7 @@ func configFile(cmd *cobra.Command) string {
 }
 
 // openInstallation opens the state directory that cmd's configuration names. The caller closes it.
-func openInstallation(cmd *cobra.Command) (*installation, error) {
+func openInstallation(cmd *cobra.Command, e effect) (*installation, error) {
 	c, err := loadConfig(cmd)
 	if err != nil {
 		return nil, err
@@ -54,16 +54,23 @@ func openInstallation(cmd *cobra.Command) (*installation, error) {
 	if err := premises.Lost(c); err != nil && cmd.Annotations[beginsAnew] == "" {
 		return nil, err
 	}
+	if e == looks {
+		return installed(premises.OpenCurrent(cmd.Context(), c))
+	}
 	return openState(cmd.Context(), c)
 }
 
 // openState opens the state directory of a configuration, making it if it is missing.
 func openState(ctx context.Context, c *config.Config) (*installation, error) {
-	s, err := premises.Open(ctx, c)
+	return installed(premises.Open(ctx, c))
+}
+
+// installed returns the installation with an open state directory, unless that failed.
+func installed(s *premises.State, err error) (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &installation{config: c, store: s.Store, local: s.Local, senders: s.Senders, close: s.Close}, nil
+	return &installation{config: s.Config, store: s.Store, local: s.Local, senders: s.Senders, close: s.Close}, nil
 }
 
 // directory returns the key directory of a configuration, which may be newer than that of the installation. Peek is for

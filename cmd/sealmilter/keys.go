@@ -26,8 +26,13 @@ func newKeys() *cobra.Command {
 }
 
 // withInstallation runs work between opening and closing the installation of the command's configuration.
-func withInstallation(cmd *cobra.Command, work func(*installation) error) (err error) {
-	i, err := openInstallation(cmd)
+func withInstallation(cmd *cobra.Command, work func(*installation) error) error {
+	return withInstallationFor(cmd, changes, work)
+}
+
+// withInstallationFor is withInstallation for a command that perhaps only looks.
+func withInstallationFor(cmd *cobra.Command, e effect, work func(*installation) error) (err error) {
+	i, err := openInstallation(cmd, e)
 	if err != nil {
 		return err
 	}
@@ -35,7 +40,7 @@ func withInstallation(cmd *cobra.Command, work func(*installation) error) (err e
 	return work(i)
 }
 
-// effect says whether a command may pin certificates and record conflicts.
+// effect says whether a command may pin certificates, record conflicts, and bring an older database up to date.
 type effect bool
 
 const (
@@ -45,7 +50,7 @@ const (
 
 // withDirectory runs work with the key directory of the command's configuration.
 func withDirectory(cmd *cobra.Command, e effect, work func(*installation, *keys.Directory) error) error {
-	return withInstallation(cmd, func(i *installation) (err error) {
+	return withInstallationFor(cmd, e, func(i *installation) (err error) {
 		sources, err := premises.OpenSources(i.config, i.local)
 		if err != nil {
 			return err

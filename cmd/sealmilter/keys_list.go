@@ -32,7 +32,7 @@ give for an address beside the one in use, and that only you can put in its plac
 		if *conflicts {
 			return withDirectory(cmd, looks, func(_ *installation, d *keys.Directory) error { return printConflicts(cmd, d, *asJSON) })
 		}
-		return withInstallation(cmd, func(i *installation) error {
+		return withInstallationFor(cmd, looks, func(i *installation) error {
 			list := i.certificateLines
 			if *secret {
 				list = i.secretLines

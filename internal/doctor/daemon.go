@@ -18,7 +18,7 @@ import (
 	"sealmilter/internal/admin"
 	"sealmilter/internal/config"
 	"sealmilter/internal/premises"
-	"sealmilter/internal/status"
+	"sealmilter/internal/shell"
 	"sealmilter/internal/systemd"
 	"sealmilter/internal/wiring"
 )
@@ -136,7 +136,7 @@ func daemonFindings(all []daemonProcess, file string, c *config.Config) []wiring
 	mine := slices.DeleteFunc(slices.Clone(all), func(p daemonProcess) bool { return !sameFile(p.file, file) })
 	if len(mine) == 0 {
 		if len(all) == 1 {
-			warn(fmt.Sprintf("process %d serves with the configuration %s, and %s was checked", all[0].pid, all[0].file, file), "sealmilter check -c "+status.Quote(all[0].file))
+			warn(fmt.Sprintf("process %d serves with the configuration %s, and %s was checked", all[0].pid, all[0].file, file), "sealmilter check -c "+shell.Quote(all[0].file))
 		}
 		return found
 	}

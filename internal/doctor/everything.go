@@ -4,12 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
-	"os"
-	"time"
 
 	"sealmilter/internal/config"
-	"sealmilter/internal/premises"
 )
 
 // Options say what Everything may do beside looking.
@@ -49,29 +45,4 @@ func (r *Report) Everything(ctx context.Context, c *config.Config, file string, 
 	if i != nil {
 		r.err = errors.Join(r.err, i.Close())
 	}
-}
-
-// state opens the state directory, and says why it cannot; nil if there is none.
-func (r *Report) state(ctx context.Context, c *config.Config) *premises.State {
-	const topic = "state"
-	if _, err := os.Stat(c.State); errors.Is(err, fs.ErrNotExist) {
-		// Made here, it would belong to whoever checks.
-		r.add("warning", topic, c.State+" does not exist yet",
-			"sealmilter setup makes it; by hand: install -d -m 0700 -o USER "+c.State+", with the user that runs serve")
-		return nil
-	}
-	r.owner(c.State)
-	r.private(c.State)
-	r.space(topic, c.State)
-	if r.lost(ctx, c) {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	i, err := premises.Open(ctx, c)
-	if err != nil {
-		r.fail("error", databaseTopic, err, "give "+c.State+" to the user that runs sealmilter serve")
-		return nil
-	}
-	return i
 }

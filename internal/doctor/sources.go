@@ -35,10 +35,15 @@ func (r *Report) conflicts(ctx context.Context, i *premises.State) {
 
 // recipients says so if nobody can have a key by a policy that demands one.
 func (r *Report) recipients(ctx context.Context, i *premises.State) {
-	if !slices.Contains(modes(i.Config), config.Require) || len(i.Config.Keys.Sources) != 1 || i.Config.Keys.Sources[0] != "local" {
+	for range i.Store.Certificates(ctx) {
 		return
 	}
-	for range i.Store.Certificates(ctx) {
+	r.noRecipient(i.Config)
+}
+
+// noRecipient says what it means that the database has no certificate.
+func (r *Report) noRecipient(c *config.Config) {
+	if !slices.Contains(modes(c), config.Require) || !slices.Equal(c.Keys.Sources, []string{"local"}) {
 		return
 	}
 	r.add("warning", keysTopic, "mode require wants a key, the only source is local, and it holds no certificate: all such mail is refused",

@@ -11,13 +11,8 @@ import (
 // ensurePrivate creates file with mode 0600 if it is missing, and checks that nobody else can read the addresses in
 // it or put a database of their own in its place. SQLite gives its -wal and -shm files the mode of the database.
 func ensurePrivate(file string) error {
-	dir := filepath.Dir(file)
-	info, err := os.Stat(dir)
-	if err != nil {
-		return fmt.Errorf("%w; create the directory for the user that runs sealmilter, with mode 0700", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o022 != 0 {
-		return fmt.Errorf("others may write to %s (mode %04o); chmod 0700 %[1]s", dir, mode)
+	if err := checkFolder(filepath.Dir(file)); err != nil {
+		return err
 	}
 
 	// An existing file is never opened here: closing it would drop the POSIX locks that SQLite holds on it elsewhere
@@ -30,6 +25,18 @@ func ensurePrivate(file string) error {
 		return err
 	}
 	return checkPrivate(file)
+}
+
+// checkFolder refuses a folder that others may write to.
+func checkFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("%w; create the directory for the user that runs sealmilter, with mode 0700", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o022 != 0 {
+		return fmt.Errorf("others may write to %s (mode %04o); chmod 0700 %[1]s", dir, mode)
+	}
+	return nil
 }
 
 // checkPrivate refuses a file that others may use.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // OlderSchema is the error of a database that was not brought up to date. It can be backed up as it is.
@@ -91,4 +92,12 @@ func lookingMode(file string) string {
 		return "ro"
 	}
 	return "rw"
+}
+
+// checkAllPrivate is [ensurePrivate] for a file that has to be there.
+func checkAllPrivate(file string) error {
+	if err := checkFolder(filepath.Dir(file)); err != nil {
+		return err
+	}
+	return checkPrivate(file)
 }

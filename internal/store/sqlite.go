@@ -16,12 +16,11 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	private := ensurePrivate
 	if as.upgrade == looks {
-		err = checkPrivate(file)
-	} else {
-		err = ensurePrivate(file)
+		private = checkAllPrivate
 	}
-	if err != nil {
+	if err := private(file); err != nil {
 		return nil, err
 	}
 	steps, err := migrationSteps(as.migrations)
