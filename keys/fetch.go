@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -37,6 +39,9 @@ type FetcherOptions struct {
 	UserAgent string
 	// Now is the clock by which certificates expire and hosts may be asked again; nil is [time.Now].
 	Now func() time.Time
+	// Dated is called with what each answer says of the time, by the clock of its host; it may be called by several goroutines at
+	// a time. It is nil if nobody wants to know.
+	Dated func(host string, at time.Time)
 }
 
 // Fetcher gets what other hosts serve over HTTPS. Where to is chosen by the addresses that users write to, so nothing
@@ -50,6 +55,7 @@ type Fetcher struct {
 	roots     *x509.CertPool
 	userAgent string
 	now       func() time.Time
+	dated     func(host string, at time.Time)
 	pauses    pauses
 }
 
@@ -90,6 +96,7 @@ func NewFetcher(o FetcherOptions) *Fetcher {
 		roots:     o.RootCAs,
 		userAgent: o.UserAgent,
 		now:       o.Now,
+		dated:     o.Dated,
 	}
 }
 
@@ -143,6 +150,9 @@ func (f *Fetcher) ask(ctx context.Context, target *url.URL) (body []byte, next *
 		return nil, nil, f.unreachable(host, err)
 	}
 	defer resp.Body.Close()
+	if at := dateOf(resp.Header); f.dated != nil && !at.IsZero() {
+		f.dated(host, at)
+	}
 	switch resp.StatusCode {
 	case http.StatusOK:
 		body, failure = readBody(ctx, host, resp)
@@ -159,6 +169,20 @@ func (f *Fetcher) ask(ctx context.Context, target *url.URL) (body []byte, next *
 		return nil, nil, paused(host, until)
 	}
 	return nil, nil, refusal(host, resp.StatusCode)
+}
+
+// dateOf returns the time at which an answer was sent by the clock of its server (RFC 9110, section 6.6.1), also if it has been in a
+// cache since (RFC 9111, section 5.1); the zero time if it does not say.
+func dateOf(h http.Header) time.Time {
+	at, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	age, err := strconv.ParseUint(cmp.Or(h.Get("Age"), "0"), 10, 31)
+	if err != nil {
+		return time.Time{}
+	}
+	return at.Add(time.Duration(age) * time.Second)
 }
 
 // readBody reads the whole body or fails: what is cut off may be a revocation.

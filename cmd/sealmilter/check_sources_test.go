@@ -72,6 +72,7 @@ hkp.server = %q
 		"ok       key source vks: " + server.BaseURL() + " answers in ",
 		"ok       key source hkp: " + server.BaseURL() + " answers in ",
 		"ok       key source wkd: the senders' domain example.org answers in ",
+		"ok       clock: it agrees with the hosts that were asked for keys, 2 of them\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)

@@ -12,6 +12,9 @@ import (
 
 const clockTopic = "clock"
 
+// setClock is what to do about a clock that is wrong.
+const setClock = "timedatectl set-ntp true, or date -s 'YYYY-MM-DD HH:MM:SS'; in a container, on its host"
+
 // clockSlack is how far the clocks of hosts that share a database may be apart.
 const clockSlack = 5 * time.Minute
 
@@ -51,16 +54,15 @@ func clockDisciplined() discipline {
 
 // clockFindings compares now with what must have been before it.
 func clockFindings(now, built, newest time.Time, kernel discipline) []wiring.Finding {
-	const set = "set the clock: timedatectl set-ntp true, or date -s 'YYYY-MM-DD HH:MM:SS'"
 	finding := func(state wiring.State, detail, mend string) []wiring.Finding {
 		return []wiring.Finding{{State: state, Topic: clockTopic, Detail: detail, Mend: mend}}
 	}
 	text := now.UTC().Format(time.DateTime) + " UTC"
 	switch {
 	case now.Before(built):
-		return finding(wiring.Error, fmt.Sprintf("it is %s, and this program was made on %s: new keys and certificates count as not valid yet", text, built.UTC().Format(time.DateOnly)), set)
+		return finding(wiring.Error, fmt.Sprintf("it is %s, and this program was made on %s: new keys and certificates count as not valid yet", text, built.UTC().Format(time.DateOnly)), setClock)
 	case now.Add(clockSlack).Before(newest):
-		return finding(wiring.Error, fmt.Sprintf("it is %s, and the database has a record of %s UTC: the clock is behind now, or was ahead then", text, newest.UTC().Format(time.DateTime)), set)
+		return finding(wiring.Error, fmt.Sprintf("it is %s, and the database has a record of %s UTC: the clock is behind now, or was ahead then", text, newest.UTC().Format(time.DateTime)), setClock)
 	case kernel == undisciplined:
 		return finding(wiring.Warning, "it is "+text+", and nobody keeps the clock in step: when it drifts, fresh signatures and keys count as not valid yet elsewhere",
 			"timedatectl set-ntp true, or apt install chrony; in a container, on its host")

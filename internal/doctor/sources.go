@@ -56,7 +56,8 @@ func (r *Report) sources(ctx context.Context, i *premises.State, c *config.Confi
 	if i != nil {
 		local = i.Local
 	}
-	sources, err := premises.OpenSources(c, local)
+	var times serverTimes
+	sources, err := premises.WatchSources(c, local, func(host string, at time.Time) { times.note(host, at, time.Now()) })
 	if err != nil {
 		r.fail("error", keysTopic, err, "correct [keys] in the configuration")
 		return
@@ -78,6 +79,8 @@ func (r *Report) sources(ctx context.Context, i *premises.State, c *config.Confi
 		return
 	}
 	r.Findings(askAll(ctx, c, sources, senderDomains(ctx, i)))
+	ahead, hosts := times.nearest()
+	r.Findings(serverTimeFindings(time.Now(), ahead, hosts, spans(ctx, i, time.Now())))
 }
 
 // authorities looks for the certificates without which no HTTPS server can be believed.

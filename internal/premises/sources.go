@@ -24,8 +24,14 @@ type Sources struct {
 
 // OpenSources prepares the sources that a configuration names. Nothing is asked yet. The caller closes them.
 func OpenSources(c *config.Config, local *keys.Local) (*Sources, error) {
+	return WatchSources(c, local, nil)
+}
+
+// WatchSources is like [OpenSources] for somebody who wants to know what hosts that answer say of the time, see
+// [keys.FetcherOptions].
+func WatchSources(c *config.Config, local *keys.Local, dated func(host string, at time.Time)) (*Sources, error) {
 	s := &Sources{}
-	network, err := newNetwork(c.Keys)
+	network, err := newNetwork(c.Keys, dated)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +92,7 @@ type network struct {
 	fetcher  *keys.Fetcher
 }
 
-func newNetwork(c config.Keys) (*network, error) {
+func newNetwork(c config.Keys, dated func(host string, at time.Time)) (*network, error) {
 	n := &network{}
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
@@ -110,7 +116,7 @@ func newNetwork(c config.Keys) (*network, error) {
 		}
 		break
 	}
-	options := keys.FetcherOptions{Allow: c.Private, RootCAs: n.roots, Now: time.Now}
+	options := keys.FetcherOptions{Allow: c.Private, RootCAs: n.roots, Now: time.Now, Dated: dated}
 	if n.resolver != nil {
 		options.Hosts = n.resolver
 	}
