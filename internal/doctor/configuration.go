@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 
@@ -210,13 +209,4 @@ func unknownMeans(c *config.Config) string {
 		return "no mode of the policy asks for keys, so mail goes on"
 	}
 	return strings.Join(all, "; ")
-}
-
-// fileMode returns the permissions of a file, and whether it is there.
-func fileMode(path string) (mode os.FileMode, there bool) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0, false
-	}
-	return info.Mode().Perm(), true
 }

@@ -151,7 +151,7 @@ func daemonFindings(all []daemonProcess, file string, c *config.Config) []wiring
 		}
 		if info, err := os.Stat(c.State); err == nil {
 			if its, known := premises.OwnerOf(info); known && p.uid != 0 && its.UID != p.uid {
-				warn(fmt.Sprintf("%s runs as %s, and %s belongs to %s", who, nameOf(p.uid), c.State, nameOf(its.UID)), fmt.Sprintf("chown -R %s: %s", nameOf(p.uid), c.State))
+				warn(fmt.Sprintf("%s runs as %s, and %s belongs to %s", who, nameOf(p.uid), c.State, nameOf(its.UID)), chownAll(nameOf(p.uid), c.State))
 			}
 		}
 		if needed := uint64(4*c.Limits.Connections + 300); p.files > 0 && p.files < needed {

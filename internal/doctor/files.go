@@ -1,43 +1,45 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
+	"slices"
 
+	"sealmilter/deploy"
 	"sealmilter/internal/config"
 	"sealmilter/internal/premises"
+	"sealmilter/internal/shell"
 	"sealmilter/internal/status"
+	"sealmilter/internal/systemd"
 )
 
 const filesTopic = "files"
 
 // configFile looks at who may read and write the configuration.
 func (r *Report) configFile(ctx context.Context, file string, c *config.Config) {
-	mode, there := fileMode(file)
+	its, there := accessOf(file)
 	if !there {
 		return
 	}
-	if mode&0o022 != 0 {
-		r.add("error", filesTopic, fmt.Sprintf("others may write %s (mode %04o), and whoever does decides what leaves in clear text", file, mode), "chmod go-w "+file)
+	const decides = "and whoever does decides what leaves in clear text"
+	if its.mode&0o022 != 0 {
+		r.add("error", filesTopic, fmt.Sprintf("others may write %s (mode %04o), %s", file, its.mode, decides), shell.Quote("chmod", "go-w", file))
 	}
-	if mode&0o004 != 0 && databasePassword(c.Database) {
-		r.add("error", filesTopic, fmt.Sprintf("others may read %s (mode %04o), and the password of the database is in it", file, mode),
-			"chmod o-r "+file+", and change the password; a passfile keeps it elsewhere: docs/database.md")
+	if its.isAnothers(c.State) {
+		r.add("error", filesTopic, fmt.Sprintf("the user %s may write %s, %s", nameOf(its.owner.UID), file, decides), shell.Quote("chown", "root", file))
 	}
-	closed, err := closedToDaemon(ctx, c.State, file)
-	if err != nil {
-		r.fail("warning", filesTopic, err, "see by hand whether the daemon can read "+file)
+	if databasePassword(c.Database) {
+		if its.mode&0o004 != 0 {
+			r.add("error", filesTopic, fmt.Sprintf("others may read %s (mode %04o), and the password of the database is in it", file, its.mode),
+				shell.Quote("chmod", "o-r", file)+", and change the password; a passfile keeps it elsewhere: docs/database.md")
+		}
+		r.otherGroup(c.State, file, its, "the password of the database")
 	}
-	for range closed {
-		r.add("error", filesTopic, file+" cannot be read by the user that owns "+c.State+", as whom the daemon runs: it does not start, and does not reload",
-			fmt.Sprintf("chgrp %s %s && chmod 0640 %[2]s; the folders above it must let the user in, too", groupOf(c.State), file))
-	}
+	r.daemonReads(ctx, c.State, file, "it does not start, and does not reload")
 }
 
 // databasePassword reports whether the URL of a database has a password in it.
@@ -47,34 +49,127 @@ func databasePassword(database string) bool {
 		return false
 	}
 	_, set := u.User.Password()
-	return set || u.Query().Has("password")
+	return set || u.Query().Has("password") || u.Query().Has("sslpassword")
 }
 
-// secretFiles looks at the files with passwords that the configuration names.
-func (r *Report) secretFiles(ctx context.Context, c *config.Config) {
-	passfile := ""
-	if u, err := url.Parse(c.Database); err == nil && c.Database != "" {
-		passfile = u.Query().Get("passfile")
+// namedFile is a file that the configuration names, which the daemon reads.
+type namedFile struct {
+	path string
+	// holds says what is in it.
+	holds string
+	// secret says that nobody else may read it. What is not secret nobody else may write.
+	secret bool
+	// without says what becomes of a daemon that cannot read it.
+	without string
+}
+
+// namedFiles returns the files that a configuration names, but for those that have lines of their own.
+func namedFiles(c *config.Config) []namedFile {
+	const noStart, noDatabase = "it does not start, and does not reload", "it cannot use the database"
+	all := []namedFile{
+		{c.Keys.LDAP.PasswordFile, "the password for the LDAP server", true, noStart},
+		{c.Keys.CAFile, "the authorities that key servers are believed by", false, noStart},
 	}
-	for _, f := range []struct{ file, what string }{
-		{c.Senders.PassphraseFile, "the passphrase of the senders' secret keys"},
-		{c.Keys.LDAP.PasswordFile, "the password for the LDAP server"},
-		{passfile, "the password of the database"},
-	} {
-		if f.file == "" {
-			continue
+	if u, err := url.Parse(c.Database); err == nil && c.Database != "" {
+		options := u.Query()
+		root := options.Get("sslrootcert")
+		if root == "system" { // those of this host, and no file
+			root = ""
 		}
-		switch mode, there := fileMode(f.file); {
-		case !there:
-			r.add("error", filesTopic, fmt.Sprintf("%s cannot be found; it should hold %s", f.file, f.what),
-				"put it back from your backup, or correct the path in the configuration")
-		case mode&0o007 != 0:
-			r.add("error", filesTopic, fmt.Sprintf("others may read or write %s (mode %04o), which holds %s", f.file, mode, f.what), "chmod o= "+f.file)
-		default:
-			r.add("ok", filesTopic, f.file+" is closed to others", "")
+		all = append(all,
+			namedFile{options.Get("passfile"), "the password of the database", true, noDatabase},
+			namedFile{options.Get("servicefile"), "how the database is reached, perhaps with a password", true, noDatabase},
+			namedFile{options.Get("sslkey"), "the secret key of this host for the database", true, noDatabase},
+			namedFile{options.Get("sslcert"), "the certificate of this host for the database", false, noDatabase},
+			namedFile{root, "the authority that the database's server is believed by", false, noDatabase})
+	}
+	return slices.DeleteFunc(all, func(f namedFile) bool { return f.path == "" })
+}
+
+// secretFiles looks at the files that the configuration names.
+func (r *Report) secretFiles(ctx context.Context, c *config.Config) {
+	if file := c.Senders.PassphraseFile; file != "" {
+		f := namedFile{file, "the passphrase of the senders' secret keys", true, "it cannot sign"}
+		if ofCredential() {
+			f.without = "" // systemd reads it as root, and hands it to the daemon
 		}
+		r.named(ctx, c.State, f)
+	}
+	for _, f := range namedFiles(c) {
+		r.named(ctx, c.State, f)
 	}
 	r.token(ctx, c)
+}
+
+// named looks at who may read and write a file that the configuration names, and whether the daemon can read it.
+func (r *Report) named(ctx context.Context, state string, f namedFile) {
+	its, there := accessOf(f.path)
+	before, quoted := r.lines, shell.Quote(f.path)
+	switch {
+	case !there:
+		r.add("error", filesTopic, fmt.Sprintf("%s cannot be found; it should hold %s", f.path, f.holds),
+			"put it back from your backup, or correct the path in the configuration")
+		return
+	case f.secret && its.mode&0o007 != 0:
+		r.add("error", filesTopic, fmt.Sprintf("others may read or write %s (mode %04o), which holds %s", f.path, its.mode, f.holds), "chmod o= "+quoted)
+	case its.mode&0o022 != 0:
+		r.add("error", filesTopic, fmt.Sprintf("others may write %s (mode %04o), which holds %s", f.path, its.mode, f.holds), "chmod go-w "+quoted)
+	}
+	if its.isAnothers(state) {
+		r.add("error", filesTopic, fmt.Sprintf("%s belongs to the user %s, who may change it; it holds %s", f.path, nameOf(its.owner.UID), f.holds), "chown root "+quoted)
+	}
+	if f.secret {
+		r.otherGroup(state, f.path, its, f.holds)
+	}
+	if f.without != "" {
+		r.daemonReads(ctx, state, f.path, f.without)
+	}
+	if r.lines == before && f.secret {
+		r.add("ok", filesTopic, f.path+" is closed to others", "")
+	}
+}
+
+// otherGroup says so if members of a group may read a secret that is not the daemon's own.
+func (r *Report) otherGroup(state, file string, its access, holds string) {
+	if daemon, there := accessOf(state); there && daemon.known && its.mode&0o040 != 0 && its.owner.GID != 0 && its.owner.GID != daemon.owner.GID {
+		r.add("warning", filesTopic, fmt.Sprintf("members of the group %s may read %s (mode %04o), which holds %s", groupName(its.owner.GID), file, its.mode, holds),
+			shell.Quote("chgrp", groupOf(state), file))
+	}
+}
+
+// daemonReads says so if the daemon cannot read a file.
+func (r *Report) daemonReads(ctx context.Context, state, file, without string) {
+	closed, err := closedToDaemon(ctx, state, file)
+	if err != nil {
+		r.fail("warning", filesTopic, err, "see by hand whether the daemon can read "+file)
+	}
+	for range closed {
+		r.add("error", filesTopic, fmt.Sprintf("%s cannot be read by the user that owns %s, as whom the daemon runs: %s", file, state, without), letRead(state, file))
+	}
+}
+
+// letRead is what lets the daemon, and nobody else, read a file of root's.
+func letRead(state, file string) string {
+	return shell.Quote("chgrp", groupOf(state), file) + " && " + shell.Quote("chmod", "0640", file) + "; the folders above it must let the user in, too"
+}
+
+// ofCredential reports whether the unit of the daemon loads the passphrase, which systemd reads as root.
+func ofCredential() bool {
+	if !systemd.Booted() {
+		return false
+	}
+	units := []string{deploy.UnitFile, premises.PackagedUnit()}
+	more, err := filepath.Glob(deploy.UnitFile + ".d/*.conf")
+	if err != nil {
+		return false
+	}
+	for _, unit := range append(units, more...) {
+		text, err := os.ReadFile(unit)
+		if err == nil && bytes.Contains(text, []byte("\nLoadCredential=sealmilter-passphrase:")) {
+			return true
+		}
+	}
+	return false
 }
 
 // token looks at the file that opens the status page, which the daemon reads by itself, as its own user.
@@ -84,9 +179,9 @@ func (r *Report) token(ctx context.Context, c *config.Config) {
 		return
 	}
 	const lost = "nobody can log in to the status page: "
-	if mode, there := fileMode(file); there && mode&0o007 != 0 {
-		r.add("error", filesTopic, fmt.Sprintf("others may read or write %s (mode %04o), which opens the status page; the page refuses it", file, mode),
-			"chmod o= "+file+", and write another token into it, for this one may be known: head -c 24 /dev/urandom | base64")
+	if its, there := accessOf(file); there && its.mode&0o007 != 0 {
+		r.add("error", filesTopic, fmt.Sprintf("others may read or write %s (mode %04o), which opens the status page; the page refuses it", file, its.mode),
+			shell.Quote("chmod", "o=", file)+", and write another token into it, for this one may be known: head -c 24 /dev/urandom | base64")
 		return
 	}
 	if _, err := status.ReadToken(file); err != nil {
@@ -99,90 +194,8 @@ func (r *Report) token(ctx context.Context, c *config.Config) {
 		r.fail("warning", filesTopic, err, "see by hand whether the daemon can read "+file)
 	case len(closed) > 0:
 		r.add("warning", filesTopic, lost+file+" cannot be read by the user that owns "+c.State+", as whom the daemon runs",
-			fmt.Sprintf("chgrp %s %s && chmod 0640 %[2]s; the folders above it must let the user in, too", groupOf(c.State), file))
+			letRead(c.State, file))
 	default:
 		r.add("ok", filesTopic, file+" is closed to others, and the daemon can read it", "")
 	}
-}
-
-// private looks at the permissions and owners of the state directory and what is in it.
-func (r *Report) private(state string) {
-	const topic = "state"
-	info, err := os.Stat(state)
-	if err != nil {
-		r.fail("error", topic, err, "run check as root")
-		return
-	}
-	its, _ := premises.OwnerOf(info)
-	open, others, shut := "", "", ""
-	err = filepath.WalkDir(state, premises.WhatStays(func(path string, info fs.FileInfo) error {
-		if info.Mode().Perm()&0o077 != 0 && open == "" && info.Mode().Type()&fs.ModeSymlink == 0 {
-			open = fmt.Sprintf("%s (mode %04o)", path, info.Mode().Perm())
-		}
-		needed := fs.FileMode(0o600)
-		if info.IsDir() {
-			needed = 0o700
-		}
-		if info.Mode().Perm()&needed != needed && shut == "" {
-			shut = fmt.Sprintf("%s (mode %04o)", path, info.Mode().Perm())
-		}
-		if owner, known := premises.OwnerOf(info); known && owner.UID != its.UID && others == "" {
-			others = path
-		}
-		return nil
-	}))
-	switch {
-	case err != nil:
-		r.fail("error", topic, err, "run check as root")
-	case open != "" && info.Mode().Perm()&0o077 == 0:
-		r.add("warning", topic, "nothing but the folder keeps others from "+open+": secret keys and who writes to whom are there", "chmod -R go= "+state)
-	case open != "":
-		r.add("error", topic, "others may use "+open+": secret keys and who writes to whom are there", "chmod -R go= "+state)
-	}
-	if others != "" {
-		r.add("error", topic, fmt.Sprintf("%s does not belong to the user %s, who owns %s, so the daemon cannot use it", others, nameOf(its.UID), state),
-			fmt.Sprintf("chown -R %s: %s", nameOf(its.UID), state))
-	}
-	if shut != "" {
-		r.add("error", topic, fmt.Sprintf("%s is closed to %s, as whom the daemon runs, so it cannot use it", shut, nameOf(its.UID)), "chmod -R u+rwX "+state)
-	}
-	if err == nil && open == "" && others == "" && shut == "" {
-		r.add("ok", topic, fmt.Sprintf("%s belongs to %s and is closed to others", state, nameOf(its.UID)), "")
-	}
-}
-
-// owner says so if the daemon cannot use a state directory that root can.
-func (r *Report) owner(state string) {
-	if _, err := user.Lookup(premises.ServiceUser); err != nil {
-		return
-	}
-	info, err := os.Stat(state)
-	if err != nil {
-		return
-	}
-	if its, known := premises.OwnerOf(info); known && its.UID == 0 {
-		r.add("warning", "state", fmt.Sprintf("%s belongs to root: a daemon that runs as the user %s cannot use it", state, premises.ServiceUser),
-			fmt.Sprintf("chown -R %s: %s", premises.ServiceUser, state))
-	}
-}
-
-// nameOf returns the name of a user, or the number.
-func nameOf(uid int) string {
-	if account, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		return account.Username
-	}
-	return strconv.Itoa(uid)
-}
-
-// groupOf returns the group of a file by name, or by number.
-func groupOf(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return premises.ServiceUser
-	}
-	its, _ := premises.OwnerOf(info)
-	if group, err := user.LookupGroupId(strconv.Itoa(its.GID)); err == nil {
-		return group.Name
-	}
-	return strconv.Itoa(its.GID)
 }

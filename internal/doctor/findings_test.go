@@ -259,7 +259,7 @@ func TestServerFindings(t *testing.T) {
 func TestDatabasePassword(t *testing.T) {
 	for database, want := range map[string]bool{
 		"": false, "postgres://a@db/x": false, "postgres://a@db/x?passfile=/y": false,
-		"postgres://a:b@db/x": true, "postgres://a@db/x?password=b": true,
+		"postgres://a:b@db/x": true, "postgres://a@db/x?password=b": true, "postgres://a@db/x?sslpassword=b": true,
 	} {
 		if got := databasePassword(database); got != want {
 			t.Errorf("%q: %t", database, got)

@@ -21,6 +21,7 @@ type Report struct {
 	program Program
 	say     func(wiring.Finding) error
 	errors  int
+	lines   int   // findings of any kind
 	err     error // of saying, and of closing what was opened
 }
 
@@ -35,6 +36,7 @@ func (r *Report) Findings(all []wiring.Finding) {
 		if f.State == wiring.Error {
 			r.errors++
 		}
+		r.lines++
 		r.err = errors.Join(r.err, r.say(f))
 	}
 }

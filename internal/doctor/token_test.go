@@ -11,19 +11,8 @@ import (
 
 // TestCheckToken needs root, as check does to see what the daemon's user cannot read.
 func TestCheckToken(t *testing.T) {
-	dir := t.TempDir()
-	for _, d := range []string{filepath.Dir(dir), dir} {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	file, state := filepath.Join(dir, "token"), filepath.Join(dir, "state")
-	if err := os.Mkdir(state, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chown(state, 65534, 65534); err != nil {
-		t.Fatal(err)
-	}
+	dir, state := daemonsHost(t)
+	file := filepath.Join(dir, "token")
 	for _, tc := range []struct {
 		name, token string
 		mode        os.FileMode
@@ -39,15 +28,7 @@ func TestCheckToken(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.token != "" {
-				if err := os.WriteFile(file, []byte(tc.token), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.Chown(file, 0, tc.group); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.Chmod(file, tc.mode); err != nil {
-					t.Fatal(err)
-				}
+				placed(t, file, tc.token, 0, tc.group, tc.mode)
 			}
 			r, found := collected()
 			c := &config.Config{State: state}
