@@ -30,6 +30,21 @@ func (s *Server) Alive(ctx context.Context) error {
 	return nil
 }
 
+// Serving returns a channel that is closed when Serve has its first listener: from then on, Alive asks it.
+func (s *Server) Serving() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.beginning()
+}
+
+// beginning is for those who hold mu.
+func (s *Server) beginning() chan struct{} {
+	if s.begun == nil {
+		s.begun = make(chan struct{})
+	}
+	return s.begun
+}
+
 // wake wakes the goroutines that accept connections, and returns where each tells that it has come round.
 func (s *Server) wake() ([]<-chan struct{}, error) {
 	s.mu.Lock()

@@ -24,7 +24,17 @@ func TestAlive(t *testing.T) {
 	if err := server.Alive(t.Context()); err == nil {
 		t.Error("it is alive before it serves")
 	}
+	select {
+	case <-server.Serving():
+		t.Error("it serves before it does")
+	default:
+	}
 	path := serve(t, server)
+	select {
+	case <-server.Serving():
+	case <-t.Context().Done():
+		t.Fatal("it never serves")
+	}
 	looks := func(working int) {
 		t.Helper()
 		for range 2 {

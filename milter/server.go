@@ -93,6 +93,7 @@ type Server struct {
 	closing   bool // no message begins
 	closed    bool // no connection does
 	listeners []net.Listener
+	begun     chan struct{}                      // closed when there is one; see Serving
 	asked     map[net.Listener][]chan<- struct{} // who waits for a goroutine to come round; see Alive
 	conns     map[*conn]bool
 	places    places
@@ -231,6 +232,9 @@ func (s *Server) track(l net.Listener) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listeners = append(s.listeners, l)
+	if begun := s.beginning(); len(s.listeners) == 1 {
+		close(begun)
+	}
 	return !s.closing
 }
 

@@ -32,8 +32,8 @@ func (i *installation) newMetrics() (*admin.Metrics, error) {
 
 // health is that of a daemon. The server does not serve yet.
 func (i *installation) health(server *milter.Server, standby interface{ State() (bool, int64) }) *admin.Health {
-	return admin.NewHealth(admin.Parts{Ping: i.store.Ping, Probe: i.store.Probe, Passphrase: i.senders.TryPassphrase,
-		Server: server, Witness: standby, Now: time.Now})
+	return admin.NewHealth(admin.Parts{Ping: i.store.Ping, Probe: i.store.Probe, WriteFailures: i.store.WriteFailures,
+		Passphrase: i.senders.TryPassphrase, Server: server, Witness: standby, Now: time.Now})
 }
 
 // adminPages returns what the admin listener shows. Current returns the gate of the configuration in force.

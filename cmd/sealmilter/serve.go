@@ -71,7 +71,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	if err := i.ready(cmd.Context()); err != nil {
+	if err := i.store.Ping(cmd.Context()); err != nil { // nothing can be done without it
 		return err
 	}
 	if err := i.store.Serve(); err != nil {
@@ -136,7 +136,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	caring, stopCaring := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	var cared sync.WaitGroup
 	cared.Go(func() { newCare(i, counts, log, current.Load).run(caring) })
-	supervised := &supervisor{manager: manager, log: log, server: server, ready: i.ready}
+	supervised := &supervisor{manager: manager, log: log, server: server, ping: i.store.Ping, ready: sound.Ready}
 	cared.Go(func() { supervised.run(caring) })
 	defer func() {
 		stopCaring()
@@ -145,6 +145,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(open.mail) }()
+	<-server.Serving()
 	event.Serving.Log(log, event.Version(version()), event.Listen(i.config.Listen.String()), event.Reinject(i.config.Reinject),
 		event.Mode(string(i.config.Policy.Mode)))
 	supervised.inForce(i.config.Policy.Mode)
@@ -179,9 +180,4 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 			return nil
 		}
 	}
-}
-
-// ready reads from the database, without which nothing can be done. [admin.Health.Ready] looks at all that a message needs.
-func (i *installation) ready(ctx context.Context) error {
-	return i.store.Ping(ctx)
 }

@@ -43,7 +43,9 @@ type supervisor struct {
 		Load() milter.Load
 		Alive(context.Context) error
 	}
-	// ready says why no mail can be handled, nil if it can.
+	// ping asks the database something.
+	ping func(context.Context) error
+	// ready says why no mail can be handled, nil if it can: what /readyz says.
 	ready func(context.Context) error
 
 	mu      sync.Mutex
@@ -146,7 +148,7 @@ func (s *supervisor) alive(ctx context.Context, within time.Duration) error {
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		_ = s.ready(ctx) // any answer will do
+		_ = s.ping(ctx) // any answer will do
 	}()
 	select {
 	case <-answered:
@@ -174,10 +176,13 @@ func (s *supervisor) tell(ctx context.Context) {
 func (s *supervisor) status(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	away := s.ready(ctx)
 	s.mu.Lock()
 	mode, refused, ending := s.mode, s.refused, s.ending
 	s.mu.Unlock()
+	var away error
+	if !ending {
+		away = s.ready(ctx)
+	}
 	parts := []string{"policy " + string(mode)}
 	if n := s.server.Load().Working; n == 1 {
 		parts = append(parts, "1 message in work")
@@ -193,7 +198,7 @@ func (s *supervisor) status(ctx context.Context) string {
 	if refused != nil {
 		parts = append(parts, "the latest configuration was refused and is not in force: "+placeOf(refused))
 	}
-	return strings.ReplaceAll(strings.Join(parts, "; "), "\n", " ")
+	return strings.ReplaceAll(strings.Join(parts, "; "), "\n", "; ")
 }
 
 // placeOf says where the reason of a refusal is. All users of the host can read the status, and the reason may have a part of the

@@ -79,7 +79,7 @@ func TestSupervisorTells(t *testing.T) {
 		manager, server := &listening{}, &busy{alive: forever}
 		var away atomic.Value
 		away.Store("")
-		s := &supervisor{manager: manager, log: slog.New(slog.DiscardHandler), server: server, ready: func(context.Context) error {
+		s := &supervisor{manager: manager, log: slog.New(slog.DiscardHandler), server: server, ping: forever, ready: func(context.Context) error {
 			if why := away.Load().(string); why != "" {
 				return errors.New(why)
 			}
@@ -101,7 +101,7 @@ func TestSupervisorTells(t *testing.T) {
 		wants(t, manager, "policy prefer; 1 message in work")
 		away.Store("no\ndatabase")
 		later()
-		wants(t, manager, "policy prefer; 1 message in work; mail is put off: no database")
+		wants(t, manager, "policy prefer; 1 message in work; mail is put off: no; database")
 		away.Store("")
 		s.reloading()
 		_, err := config.Parse("x.toml", []byte("senders.logins = { alice = [\"alice@example.org@\"] }"))
@@ -128,9 +128,9 @@ func TestSupervisorTells(t *testing.T) {
 func TestWatchdog(t *testing.T) {
 	fine := func(context.Context) error { return nil }
 	for name, tc := range map[string]struct {
-		alive, ready func(context.Context) error
-		lives        bool
-		log          string
+		alive, ping func(context.Context) error
+		lives       bool
+		log         string
 	}{
 		"all is well":                    {fine, fine, true, ""},
 		"the database server is away":    {fine, func(context.Context) error { return errors.New("away") }, true, ""},
@@ -142,13 +142,14 @@ func TestWatchdog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if name == "a query never comes to its end" {
 				// It would hold up the false clock's bubble, so that the clock is a real one with short times.
-				stuck(t, tc.alive, tc.ready, tc.log)
+				stuck(t, tc.alive, tc.ping, tc.log)
 				return
 			}
 			synctest.Test(t, func(t *testing.T) {
 				const limit = time.Minute
 				manager, log := &listening{watchdog: limit}, &bytes.Buffer{}
-				s := &supervisor{manager: manager, log: slog.New(slog.NewTextHandler(log, nil)), server: &busy{alive: tc.alive}, ready: tc.ready}
+				s := &supervisor{manager: manager, log: slog.New(slog.NewTextHandler(log, nil)), server: &busy{alive: tc.alive}, ping: tc.ping,
+					ready: func(context.Context) error { return nil }}
 				ctx, cancel := context.WithCancel(t.Context())
 				var running sync.WaitGroup
 				running.Go(func() { s.run(ctx) })
@@ -169,8 +170,8 @@ func TestWatchdog(t *testing.T) {
 	}
 }
 
-func stuck(t *testing.T, alive, ready func(context.Context) error, want string) {
-	s := &supervisor{server: &busy{alive: alive}, ready: ready}
+func stuck(t *testing.T, alive, ping func(context.Context) error, want string) {
+	s := &supervisor{server: &busy{alive: alive}, ping: ping}
 	if err := s.alive(t.Context(), time.Millisecond); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v", err)
 	}

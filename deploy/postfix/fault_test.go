@@ -282,7 +282,7 @@ func flat(r lab.Reply) string {
 // looksReady compares what the milter says at /readyz, which may remember for a moment that a record could be written.
 func (s *sufferer) looksReady(t *testing.T, want string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(s.ctx, 30*time.Second)
 	defer cancel()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()

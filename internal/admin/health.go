@@ -14,19 +14,18 @@ import (
 	"sealmilter/milter"
 )
 
-// probedFor is how long a write to the database counts that went well: whoever asks often has it write little more often.
-const probedFor = 100 * time.Millisecond
-
 // slowRound is how long the care for keys and old records may take before it counts as stuck.
 const slowRound = time.Hour
 
 // Parts are what the health of a daemon depends on.
 type Parts struct {
 	// Ping reads from the database, Probe writes as well, and Passphrase tries the one of the senders' keys.
-	Ping       func(context.Context) error
-	Probe      func(context.Context) (read, write error)
-	Passphrase func(context.Context) error
-	Server     interface {
+	Ping  func(context.Context) error
+	Probe func(context.Context) (read, write error)
+	// WriteFailures counts the writes to the database that have failed, whoever made them.
+	WriteFailures func() int64
+	Passphrase    func(context.Context) error
+	Server        interface {
 		Load() milter.Load
 		Alive(context.Context) error
 	}
@@ -50,18 +49,15 @@ type Health struct {
 	refused atomic.Bool
 
 	mu     sync.Mutex
-	probed probed
+	asking *question // the one that the database is asked now, nil for none
+	// written is when a probe has last been written, and failures how many writes had failed before.
+	written  time.Time
+	failures int64
 }
 
 type delivered struct {
 	result outbox.Result
 	at     time.Time
-}
-
-// probed is what the database said last.
-type probed struct {
-	at          time.Time
-	read, write error
 }
 
 // check is one thing that a daemon needs.
@@ -145,30 +141,6 @@ func (h *Health) alive(ctx context.Context) error {
 		return nil
 	}
 	return h.Server.Alive(ctx)
-}
-
-// database asks the database. Those who ask at the same time wait for each other.
-func (h *Health) database(ctx context.Context) (read, write error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	age := h.Now().Sub(h.probed.at)
-	lately := h.probed.write == nil && age >= 0 && age < probedFor
-	last := h.probed.at
-	answered := make(chan probed, 1)
-	go func() {
-		if lately {
-			answered <- probed{last, h.Ping(ctx), nil}
-			return
-		}
-		read, write := h.Probe(ctx)
-		answered <- probed{h.Now(), read, write}
-	}()
-	select {
-	case h.probed = <-answered:
-	case <-ctx.Done(): // the store may watch no context
-		h.probed = probed{h.Now(), ErrHangs, ErrHangs}
-	}
-	return h.probed.read, h.probed.write
 }
 
 // unlocks tries the passphrase. That a file more cannot be opened says nothing of it, and a moment later one may be.

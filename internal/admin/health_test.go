@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sealmilter/internal/outbox"
@@ -21,6 +23,7 @@ type patient struct {
 	noWitness         bool
 	locked            error
 	probes            int
+	failures          int64
 	clock             time.Time
 }
 
@@ -37,10 +40,11 @@ func newPatient() *patient {
 			p.probes++
 			return p.read, p.write
 		},
-		Passphrase: func(context.Context) error { return p.locked },
-		Server:     p,
-		Witness:    p,
-		Now:        func() time.Time { return p.clock },
+		WriteFailures: func() int64 { return p.failures },
+		Passphrase:    func(context.Context) error { return p.locked },
+		Server:        p,
+		Witness:       p,
+		Now:           func() time.Time { return p.clock },
 	})
 	return p
 }
@@ -109,28 +113,78 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// TestProbeIsRemembered has many ask at once, which makes one write to the database.
+// TestProbeIsRemembered: whoever asks often does not have the database write often, and a write that fails shows at once.
 func TestProbeIsRemembered(t *testing.T) {
 	p := newPatient()
-	for range 5 {
-		askHealth(t, p, "/readyz")
+	asked := func(want error, probes int) {
+		t.Helper()
+		for range 5 {
+			p.probes = 0
+			if _, err := p.database(t.Context()); !errors.Is(err, want) || p.probes != probes {
+				t.Errorf("%v after %d probes, want %v after %d", err, p.probes, want, probes)
+			}
+			if want == nil {
+				probes = 0
+			}
+		}
 	}
-	if p.probes != 1 {
-		t.Errorf("the database was asked %d times", p.probes)
-	}
-	p.write, p.clock = errors.New("the disk is full"), p.clock.Add(probedFor)
-	if status, _ := askHealth(t, p, "/readyz"); status != 503 || p.probes != 2 {
-		t.Errorf("%d after %d probes", status, p.probes)
-	}
+	full := errors.New("the disk is full")
+	asked(nil, 1)
+	p.clock = p.clock.Add(probedFor - 1)
+	asked(nil, 0)
+	p.failures++ // that of a message
+	p.write = full
+	asked(full, 1)
+	p.write = nil
+	asked(nil, 1)
+	p.clock = p.clock.Add(-time.Second) // the clock was set
+	asked(nil, 1)
+	p.clock = p.clock.Add(probedFor)
+	p.write = full
+	asked(full, 1)
 }
 
-// TestHangingDatabase has a database that does not answer at all.
+// TestOneQuestionAtATime has many ask at once, whom one answer serves.
+func TestOneQuestionAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		answer, probes := make(chan error), 0
+		p.Probe = func(context.Context) (error, error) {
+			probes++
+			return nil, <-answer
+		}
+		var said atomic.Int64
+		full := errors.New("the disk is full")
+		for range 100 {
+			go func() {
+				if _, err := p.database(t.Context()); err == full {
+					said.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		answer <- full
+		synctest.Wait()
+		if probes != 1 || said.Load() != 100 {
+			t.Errorf("%d heard the answer to %d questions", said.Load(), probes)
+		}
+	})
+}
+
+// TestHangingDatabase has a database that does not answer at all. Nobody waits for it but one.
 func TestHangingDatabase(t *testing.T) {
 	p := newPatient()
-	p.Probe = func(context.Context) (error, error) { select {} }
+	begun := make(chan struct{}, 10)
+	p.Probe = func(context.Context) (error, error) { begun <- struct{}{}; select {} }
 	ctx, end := context.WithCancel(t.Context())
 	end()
-	if err := p.Ready(ctx); err == nil || !strings.Contains(err.Error(), ErrHangs.Error()) {
-		t.Error(err)
+	for range 3 {
+		if err := p.Ready(ctx); err == nil || !strings.Contains(err.Error(), ErrHangs.Error()) {
+			t.Error(err)
+		}
+	}
+	<-begun
+	if len(begun) > 0 {
+		t.Error("it was asked again")
 	}
 }

@@ -49,7 +49,7 @@ func newHost(t *testing.T) *host {
 	h.metrics = NewMetrics("v1.2.3")
 	h.metrics.Observe(h.store, h.senders, nil)
 	server, standby := &milter.Server{}, &witness.Witness{}
-	h.metrics.Watch(server, outbox.New("127.0.0.1:1", h.store, time.Now), standby, NewHealth(Parts{Ping: h.store.Ping, Probe: h.store.Probe,
+	h.metrics.Watch(server, outbox.New("127.0.0.1:1", h.store, time.Now), standby, NewHealth(Parts{Ping: h.store.Ping, Probe: h.store.Probe, WriteFailures: h.store.WriteFailures,
 		Passphrase: h.senders.TryPassphrase, Server: server, Witness: standby, Now: time.Now}))
 	h.metrics.InForce(&gate.Gate{Config: h.config})
 	return h

@@ -53,10 +53,15 @@ func (s *Store) Written() time.Time {
 	return time.Unix(0, at)
 }
 
+// WriteFailures returns how many writes of this process have failed, for whatever reason.
+func (s *Store) WriteFailures() int64 { return s.failures.Load() }
+
 // wrote notes a write that has an error or none, which it returns.
 func (s *Store) wrote(err error) error {
 	if err == nil {
 		s.written.Store(time.Now().UnixNano())
+	} else {
+		s.failures.Add(1)
 	}
 	return err
 }

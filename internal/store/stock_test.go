@@ -58,5 +58,8 @@ func TestProbeTellsWhatFails(t *testing.T) {
 		if !s.Written().Equal(before) {
 			t.Error("a write that has failed counts as one")
 		}
+		if n := s.WriteFailures(); n != 1 {
+			t.Errorf("%d writes have failed", n)
+		}
 	})
 }

@@ -41,6 +41,7 @@ type Store struct {
 	shared     *sharedClaims
 	generation generations
 	written    atomic.Int64 // see Written
+	failures   atomic.Int64 // see WriteFailures
 	// application is the name that a PostgreSQL server shows for the connections of other programs of ours.
 	application string
 }
