@@ -53,13 +53,15 @@ type Options struct {
 // New returns what serves the admin listener: /healthz (the daemon lives), /readyz (mail can be handled now), /metrics, the
 // program and the configuration in force, and the status page.
 func New(o Options) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", soundness(o.Health))
-	mux.Handle("GET /metrics", o.Metrics.Handler())
-	mux.HandleFunc("GET "+InForcePath, o.tellInForce)
-	mux.Handle(status.Root, o.statusPage())
-	mux.Handle("GET /{$}", http.RedirectHandler(status.Root, http.StatusSeeOther))
-	return mux
+	open := http.NewServeMux()
+	open.Handle("/", soundness(o.Health))
+	open.Handle("GET /metrics", o.Metrics.Handler())
+	open.HandleFunc("GET "+InForcePath, o.tellInForce)
+	open.Handle("GET /{$}", http.RedirectHandler(status.Root, http.StatusSeeOther))
+	all := http.NewServeMux()
+	all.Handle("/", guarded(namesOf(o.Config), open))
+	all.Handle(status.Root, o.statusPage()) // has a guard of its own
+	return all
 }
 
 // soundness answers /healthz and /readyz. With ?verbose, /readyz says in JSON how each check went.
@@ -82,7 +84,6 @@ func answer(well string, ask func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), healthTime)
 		defer cancel()
-		w.Header().Set("Cache-Control", "no-store")
 		if err := ask(ctx); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
@@ -102,7 +103,6 @@ func (h *Health) report(w http.ResponseWriter, r *http.Request) {
 	for _, c := range report.Checks {
 		report.Ready = report.Ready && (c.OK || !c.Needed)
 	}
-	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")
 	if !report.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)

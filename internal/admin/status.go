@@ -21,7 +21,7 @@ func (o *Options) statusPage() http.Handler {
 	started := o.Now()
 	return status.New(status.Options{
 		TokenFile:    o.Config.Status.TokenFile,
-		Hosts:        o.Config.Status.Hosts,
+		Hosts:        namesOf(o.Config),
 		Directory:    func() *keys.Directory { return o.Directory(o.Current()) },
 		Certificates: o.Certificates,
 		Senders:      o.Senders,

@@ -5,10 +5,9 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
-	"slices"
-	"strings"
+
+	"sealmilter/internal/web"
 )
 
 // policy lets the page load its own style sheet and icon, send its own forms, and nothing else.
@@ -28,7 +27,7 @@ func (p *Page) guarded(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		switch {
-		case !p.named(r.Host):
+		case !web.Named(r, p.Hosts):
 			p.refuse(w, r, http.StatusMisdirectedRequest,
 				"The page is not served under this name. Use an IP address or localhost, or put the name into hosts in [status] of the configuration.")
 		case crossing.Check(r) != nil:
@@ -52,19 +51,6 @@ func (p *Page) isOpen(r *http.Request) bool {
 	}
 	info, err := os.Stat(local.Name)
 	return err == nil && info.Mode().Type() == fs.ModeSocket && info.Mode().Perm()&0o007 == 0
-}
-
-// named reports whether the Host header is one of ours. Another site can let its own name lead to this address (DNS
-// rebinding), and would then be this site for the browser; it can do so with no IP address.
-func (p *Page) named(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || host == "localhost" {
-		return true
-	}
-	return slices.ContainsFunc(p.Hosts, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
 // shows lets a page be seen in a session. Without one it leads to the login.

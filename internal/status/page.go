@@ -19,7 +19,7 @@ type Options struct {
 	// TokenFile is a file with the token that opens the page, "" for none. It is read each time. Without a token the page is
 	// served only on a Unix socket that is not everybody's.
 	TokenFile string
-	// Hosts are the names under which browsers may reach the page beside IP addresses and "localhost".
+	// Hosts are the names under which browsers may reach the page beside IP addresses and localhost; see [web.Named].
 	Hosts []string
 
 	// Directory returns the key directory of the configuration in force. It has no remote source and peeks, so that
