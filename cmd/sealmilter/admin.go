@@ -26,7 +26,7 @@ func (i *installation) newMetrics() (*admin.Metrics, error) {
 		return nil, err
 	}
 	m := admin.NewMetrics(version())
-	m.Observe(i.store, i.senders, hide)
+	m.Observe(i.store, i.local, i.senders, hide)
 	return m, nil
 }
 
@@ -79,5 +79,5 @@ func archiveWarnings(g *gate.Gate) []status.Warning {
 	if text == "" {
 		return nil
 	}
-	return []status.Warning{{Text: text, Command: "sealmilter check"}}
+	return []status.Warning{{Text: text, Command: []string{"check"}}}
 }

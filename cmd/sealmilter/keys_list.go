@@ -18,21 +18,26 @@ import (
 func newKeysList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the certificates, those in conflict, or the senders' secret keys",
+		Short: "List the certificates, those near their end or in conflict, or the senders' secret keys",
 		Long: `List the certificates with the addresses that they serve; a star marks an address for which the certificate is in
 use, and FROM says who gave it. With --secret it is the senders' secret keys; with --conflicts, certificates that sources
-give for an address beside the one in use, and that only you can put in its place with "keys pin".`,
+give for an address beside the one in use, and that only you can put in its place with "keys pin". With --expiring it is the
+addresses whose certificate ends within 30 days, or cannot be used any more, those that end first in front.`,
 		Args: cobra.NoArgs,
 	}
 	secret := cmd.Flags().Bool("secret", false, "list the secret keys of senders")
 	conflicts := cmd.Flags().Bool("conflicts", false, "list the certificates that wait for a decision")
+	expiring := cmd.Flags().Bool("expiring", false, "list the addresses whose certificate ends within 30 days or cannot be used")
 	asJSON := jsonFlag(cmd)
-	cmd.MarkFlagsMutuallyExclusive("secret", "conflicts")
+	cmd.MarkFlagsMutuallyExclusive("secret", "conflicts", "expiring")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *conflicts {
 			return withDirectory(cmd, looks, func(_ *installation, d *keys.Directory) error { return printConflicts(cmd, d, *asJSON) })
 		}
 		return withInstallationFor(cmd, looks, func(i *installation) error {
+			if *expiring {
+				return i.printExpiring(cmd, *asJSON)
+			}
 			list := i.certificateLines
 			if *secret {
 				list = i.secretLines

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sealmilter/crypto"
 	"sealmilter/internal/config"
 	"sealmilter/internal/gate"
 )
@@ -20,6 +21,8 @@ type inForceMetrics struct{ state atomic.Pointer[inForceState] }
 type inForceState struct {
 	hash  float64
 	since time.Time
+	// archive is the certificate to which every encrypted copy is encrypted, too; nil for none.
+	archive *crypto.Cert
 	// refused says that another one was refused since.
 	refused bool
 }
@@ -31,6 +34,10 @@ var (
 		"When the configuration in force was read.", nil, nil)
 	configGoodDesc = prometheus.NewDesc("sealmilter_config_last_reload_successful",
 		"1 if the last configuration that was read is in force, 0 if it was refused and an older one stays.", nil, nil)
+	archiveUsableDesc = prometheus.NewDesc("sealmilter_archive_certificate_usable",
+		"1 if something can be encrypted to the certificate of the archive now. Without an archive there is no such metric.", nil, nil)
+	archiveLeftDesc = prometheus.NewDesc("sealmilter_archive_certificate_days_left",
+		"Days until the certificate of the archive expires, negative after that.", nil, nil)
 )
 
 // Describe implements [prometheus.Collector].
@@ -38,6 +45,8 @@ func (m *inForceMetrics) Describe(c chan<- *prometheus.Desc) {
 	c <- configHashDesc
 	c <- configSinceDesc
 	c <- configGoodDesc
+	c <- archiveUsableDesc
+	c <- archiveLeftDesc
 }
 
 // Collect implements [prometheus.Collector].
@@ -49,6 +58,14 @@ func (m *inForceMetrics) Collect(c chan<- prometheus.Metric) {
 	gauge(c, configHashDesc, s.hash)
 	gauge(c, configSinceDesc, float64(s.since.Unix()))
 	gauge(c, configGoodDesc, truth(!s.refused))
+	if s.archive == nil {
+		return
+	}
+	now := time.Now()
+	gauge(c, archiveUsableDesc, truth(s.archive.Check(now) == nil))
+	if end, expires := s.archive.Expires(now); expires {
+		gauge(c, archiveLeftDesc, days(end.Sub(now)))
+	}
 }
 
 // InForce notes that a gate is about to be put in force, and has what it does counted.
@@ -57,7 +74,7 @@ func (m *Metrics) InForce(g *gate.Gate) {
 	if m.config.state.Load() != nil {
 		m.reloads.WithLabelValues("done").Inc()
 	}
-	m.config.state.Store(&inForceState{hash: hashOf(g.Config), since: time.Now()})
+	m.config.state.Store(&inForceState{hash: hashOf(g.Config), since: time.Now(), archive: g.Archive})
 	if m.health != nil {
 		m.health.refused.Store(false)
 	}
@@ -67,7 +84,9 @@ func (m *Metrics) InForce(g *gate.Gate) {
 func (m *Metrics) NotInForce() {
 	m.reloads.WithLabelValues("refused").Inc()
 	if s := m.config.state.Load(); s != nil {
-		m.config.state.Store(&inForceState{hash: s.hash, since: s.since, refused: true})
+		refused := *s
+		refused.refused = true
+		m.config.state.Store(&refused)
 	}
 	if m.health != nil {
 		m.health.refused.Store(true)

@@ -47,7 +47,7 @@ func newHost(t *testing.T) *host {
 	h.senders = keys.NewSenders(h.store, h.local, keys.SendersOptions{Place: keys.InFiles, Dir: filepath.Join(h.config.State, "secret"),
 		Now: time.Now, Rand: rand.Reader})
 	h.metrics = NewMetrics("v1.2.3")
-	h.metrics.Observe(h.store, h.senders, nil)
+	h.metrics.Observe(h.store, h.local, h.senders, nil)
 	server, standby := &milter.Server{}, &witness.Witness{}
 	h.metrics.Watch(server, outbox.New("127.0.0.1:1", h.store, time.Now), standby, NewHealth(Parts{Ping: h.store.Ping, Probe: h.store.Probe, WriteFailures: h.store.WriteFailures,
 		Passphrase: h.senders.TryPassphrase, Server: server, Witness: standby, Now: time.Now}))

@@ -45,6 +45,7 @@ type Metrics struct {
 
 	reloads *prometheus.CounterVec
 	config  inForceMetrics
+	stock   *stock // set by Observe
 	// health is told of copies, configurations and care as well; it is set by Watch.
 	health *Health
 }

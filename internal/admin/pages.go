@@ -58,6 +58,7 @@ func New(o Options) http.Handler {
 	open.Handle("GET /metrics", o.Metrics.Handler())
 	open.HandleFunc("GET "+InForcePath, o.tellInForce)
 	open.Handle("GET /{$}", http.RedirectHandler(status.Root, http.StatusSeeOther))
+	o.Metrics.stock.outlook(context.Background()) // the first who asks shall not wait for it in vain
 	all := http.NewServeMux()
 	all.Handle("/", guarded(namesOf(o.Config), open))
 	all.Handle(status.Root, o.statusPage()) // has a guard of its own

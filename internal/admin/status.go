@@ -45,7 +45,7 @@ func (o *Options) state(ctx context.Context, started time.Time) status.State {
 		Sources:  g.Config.Keys.Sources,
 		Database: "built in, in " + o.Config.State,
 		Ready:    o.Health.Ready(ctx),
-		Warnings: o.Warnings(g),
+		Warnings: append(o.Warnings(g), o.Metrics.stock.outlook(ctx).warnings()...),
 	}
 	if o.Config.Database != "" {
 		s.Database = "PostgreSQL"

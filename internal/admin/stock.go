@@ -27,8 +27,10 @@ const (
 
 // Observe adds what is counted in the store when somebody asks. Keys are named by what hide makes of their fingerprints, as in
 // the log; nil for the fingerprints themselves.
-func (m *Metrics) Observe(s *store.Store, senders *keys.Senders, hide *event.Hider) {
-	m.register(&stock{store: s, senders: senders, hide: hide, now: time.Now})
+func (m *Metrics) Observe(s *store.Store, local *keys.Local, senders *keys.Senders, hide *event.Hider) {
+	m.stock = &stock{store: s, senders: senders, hide: hide, now: time.Now,
+		recipients: recipients{prospects: local.Prospects, now: time.Now, rest: rest}}
+	m.register(m.stock)
 }
 
 // stock counts what lies in the store. Keys are counted anew when they have changed, and not for each scrape.
@@ -37,6 +39,8 @@ type stock struct {
 	senders *keys.Senders
 	hide    *event.Hider // nil to show fingerprints
 	now     func() time.Time
+
+	recipients recipients
 
 	mu      sync.Mutex
 	counted keyStock
@@ -63,6 +67,10 @@ var (
 	conflictsDesc = prometheus.NewDesc("sealmilter_key_conflicts",
 		"Certificates that wait for an administrator's decision: sealmilter keys list --conflicts.", nil, nil)
 	pinsDesc       = prometheus.NewDesc("sealmilter_pinned_addresses", "Addresses whose certificate is pinned.", nil, nil)
+	recipientsDesc = prometheus.NewDesc("sealmilter_recipient_certificates",
+		"Addresses with a certificate, by its source and state: good, expiring (in 30 days), expired, unusable (such as revoked).", []string{"source", "state"}, nil)
+	firstDesc = prometheus.NewDesc("sealmilter_recipient_certificate_days_left",
+		"Days until the next certificate of a recipient expires that can be used now, by its source.", []string{"source"}, nil)
 	senderKeysDesc = prometheus.NewDesc("sealmilter_sender_keys",
 		"Senders' secret keys by state: good, expiring (in 30 days), expired, broken (unreadable or revoked).", []string{"state"}, nil)
 	daysLeftDesc = prometheus.NewDesc("sealmilter_sender_key_days_left",
@@ -78,7 +86,7 @@ var (
 
 // Describe implements [prometheus.Collector].
 func (s *stock) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{conflictsDesc, pinsDesc, senderKeysDesc, daysLeftDesc, recordsDesc, unfinishedDesc, claimsDesc,
+	for _, d := range []*prometheus.Desc{conflictsDesc, pinsDesc, recipientsDesc, firstDesc, senderKeysDesc, daysLeftDesc, recordsDesc, unfinishedDesc, claimsDesc,
 		sizeDesc, writtenDesc} {
 		c <- d
 	}
@@ -90,6 +98,9 @@ func (s *stock) Collect(c chan<- prometheus.Metric) {
 	defer cancel()
 	if known, err := s.keys(ctx); err == nil {
 		s.collectKeys(c, known)
+		if o := s.recipients.known(known.generation); o != nil {
+			s.collectRecipients(c, o)
+		}
 	}
 	now := s.now()
 	if l, err := s.store.LedgerStock(ctx, now, outbox.FinishedUntil(now)); err == nil {
@@ -118,7 +129,7 @@ func (s *stock) collectKeys(c chan<- prometheus.Metric, known keyStock) {
 			if s.hide != nil {
 				name = s.hide.Fingerprint(name)
 			}
-			gauge(c, daysLeftDesc, left.Hours()/24, name)
+			gauge(c, daysLeftDesc, days(left), name)
 		}
 		switch {
 		case k.broken:
@@ -134,6 +145,27 @@ func (s *stock) collectKeys(c chan<- prometheus.Metric, known keyStock) {
 	for state, n := range states {
 		gauge(c, senderKeysDesc, float64(n), state)
 	}
+}
+
+func (s *stock) collectRecipients(c chan<- prometheus.Metric, o *outlook) {
+	for source, p := range o.sources {
+		gauge(c, recipientsDesc, float64(p.good), source, "good")
+		gauge(c, recipientsDesc, float64(p.expiring), source, "expiring")
+		gauge(c, recipientsDesc, float64(p.expired), source, "expired")
+		gauge(c, recipientsDesc, float64(p.unusable), source, "unusable")
+		if !p.first.IsZero() {
+			gauge(c, firstDesc, days(p.first.Sub(s.now())), source)
+		}
+	}
+}
+
+// outlook returns what is known of the recipients' certificates, nil for nothing yet.
+func (s *stock) outlook(ctx context.Context) *outlook {
+	generation, err := s.store.KeyGeneration(ctx)
+	if err != nil {
+		return nil
+	}
+	return s.recipients.known(generation)
 }
 
 // keys returns what is known of all keys, counted anew if it has changed or was counted long ago.

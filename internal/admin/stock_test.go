@@ -40,7 +40,7 @@ func TestMetricsNameKeysAsTheLog(t *testing.T) {
 	}
 	hider := event.NewHider([]byte("a secret"), false)
 	m := NewMetrics("")
-	m.Observe(h.store, h.senders, hider)
+	m.Observe(h.store, h.local, h.senders, hider)
 	text := scrape(m)
 	want := `sealmilter_sender_key_days_left{key="` + hider.Fingerprint(key.Fingerprint) + `"}`
 	if strings.Contains(text, key.Fingerprint) || !strings.Contains(text, want) {

@@ -139,7 +139,7 @@ func newHost(t testing.TB) *host {
 		State: func(context.Context) status.State {
 			return status.State{Version: "v1.2.3", Started: noon.Add(-50 * time.Hour), Mode: "prefer", Rules: 2, Sources: []string{"local", "wkd"},
 				Database: "built in, in /var/lib/sealmilter", Ready: errors.New("read the database: the disk is full"),
-				Warnings: []status.Warning{{Text: "The archive's certificate expires on 2026-03-20.", Command: "sealmilter check"}}}
+				Warnings: []status.Warning{{Text: "The archive's certificate expires on 2026-03-20.", Command: []string{"check"}}}}
 		},
 		Program: "sealmilter",
 		Log:     slog.New(slog.NewTextHandler(h.log, nil)),

@@ -15,8 +15,8 @@ type overviewPage struct {
 	NotReady string
 	// Addresses have a certificate, and Conflicts wait.
 	Addresses, Conflicts int
-	// Warnings are those of the daemon and of the senders' keys.
-	Warnings []Warning
+	// Warnings are those of the daemon and of the senders' keys, with what to type.
+	Warnings []command
 	// Last are the last decisions, if Keeps says that there are any to be had.
 	Last  []Decision
 	Keeps bool
@@ -29,7 +29,9 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request, s *session) {
 	if o.State.Ready != nil {
 		o.NotReady = o.State.Ready.Error()
 	}
-	o.Warnings = o.State.Warnings
+	for _, warning := range o.State.Warnings {
+		o.warn(p, warning)
+	}
 	directory := p.Directory()
 	var err error
 	if o.Addresses, err = directory.CountAddresses(ctx); err != nil {
@@ -49,7 +51,7 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request, s *session) {
 	}
 	for _, e := range expiring {
 		if text := expiryWarning(e); text != "" {
-			o.Warnings = append(o.Warnings, Warning{text, p.types("", "keys", "list", "--secret").Line})
+			o.warn(p, Warning{text, []string{"keys", "list", "--secret"}})
 		}
 	}
 	if p.Decisions != nil {
@@ -59,6 +61,14 @@ func (p *Page) overview(w http.ResponseWriter, r *http.Request, s *session) {
 	p.render(w, r, http.StatusOK, s, "overview", view{Title: "Status", Here: "overview", Page: o, Commands: []command{
 		p.types("look for what is wrong on this host, and how to mend it", "check"),
 	}})
+}
+
+func (o *overviewPage) warn(p *Page, w Warning) {
+	c := command{Does: w.Text}
+	if w.Command != nil {
+		c = p.types(w.Text, w.Command...)
+	}
+	o.Warnings = append(o.Warnings, c)
 }
 
 // expiryWarning says what is to be done about a sender's key, "" for nothing.

@@ -61,8 +61,12 @@ type State struct {
 	Warnings []Warning
 }
 
-// Warning is something that an administrator should look at, and a command that tells more or mends it, "" for none.
-type Warning struct{ Text, Command string }
+// Warning is something that an administrator should look at.
+type Warning struct {
+	Text string
+	// Command has the words behind the name of the program of a command that tells more or mends it, nil for none.
+	Command []string
+}
 
 // Decision is what one recipient of a message got.
 type Decision struct {
