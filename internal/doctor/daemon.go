@@ -5,9 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -180,7 +177,7 @@ func (r *Report) admin(ctx context.Context, address, file string) {
 	if address == "" {
 		return
 	}
-	ready, text, err := Ask(ctx, address, "/readyz")
+	ready, text, err := admin.Ask(ctx, address, "/readyz")
 	switch {
 	case err != nil:
 		r.add("warning", "admin", fmt.Sprintf("nobody answers at %s (%v), though sealmilter runs", address, err), restart)
@@ -190,39 +187,12 @@ func (r *Report) admin(ctx context.Context, address, file string) {
 	default:
 		r.add("ok", "admin", "sealmilter says that it is ready", "")
 	}
-	known, text, err := Ask(ctx, address, admin.InForcePath)
+	known, text, err := admin.Ask(ctx, address, admin.InForcePath)
 	var running admin.InForce
 	if err != nil || !known || json.Unmarshal([]byte(text), &running) != nil {
 		return // an older one
 	}
 	r.Findings(inForceFindings(running, r.program.Version, file))
-}
-
-// Ask gets a page of the daemon's admin listener, host:port or a Unix socket, and reports whether it says yes.
-func Ask(ctx context.Context, address, path string) (yes bool, text string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	transport := &http.Transport{Proxy: nil, DisableKeepAlives: true}
-	if socket, found := strings.CutPrefix(address, "unix:"); found {
-		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
-		}
-		address = "localhost"
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
-	if err != nil {
-		return false, "", err
-	}
-	// The daemon sends nobody elsewhere; another program at its address might.
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Do(request)
-	if err != nil {
-		return false, "", err
-	}
-	defer answer.Body.Close()
-	const most = 64 << 10
-	body, err := io.ReadAll(io.LimitReader(answer.Body, most))
-	return answer.StatusCode == http.StatusOK, strings.TrimSpace(string(body)), err
 }
 
 // inForceFindings compares what the daemon works with and what there is.

@@ -108,17 +108,6 @@ func TestDaemonFindings(t *testing.T) {
 	}
 }
 
-// TestAskGoesNowhereElse has another program answer in the daemon's place.
-func TestAskGoesNowhereElse(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
-	defer elsewhere.Close()
-	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
-	defer server.Close()
-	if yes, _, err := Ask(t.Context(), strings.TrimPrefix(server.URL, "http://"), "/readyz"); yes || err != nil {
-		t.Error(yes, err)
-	}
-}
-
 // TestInForce has a daemon tell what it works with, and changes the file after that.
 func TestInForce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.toml")
