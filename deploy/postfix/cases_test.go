@@ -12,10 +12,10 @@ import (
 // TestCases plays every end-to-end case with the shipped fragments, to a next hop with 8BITMIME and to one without.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	program := labtest.Build(t, "-race")
+	program := stock.Build(t, "-race")
 	labtest.EachHop(t, func(t *testing.T, name string, sevenBit bool) {
 		cases := labtest.Cases(t, "postfix", name)
-		w := labtest.NewWorld(t.Context(), t, program, sevenBit)
+		w := stock.NewWorld(t.Context(), t, program, sevenBit)
 		labtest.Play(t, w, labtest.StartPostfix(t.Context(), t, fragmentsFor(w)), cases, nil)
 	})
 }

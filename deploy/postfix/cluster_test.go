@@ -75,7 +75,7 @@ func newCluster(t *testing.T) *cluster {
 		t.Fatal(err)
 	}
 	labtest.CloseAfter(t, c.sql.Close)
-	c.Cluster = newWorld(t, ctx, labtest.Build(t))
+	c.Cluster = newWorld(t, ctx, stock.Build(t))
 	c.a, c.b = newHost(t, ctx, c.Cluster, "a"), newHost(t, ctx, c.Cluster, "b")
 	return c
 }

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"sealmilter/internal/lab/labtest"
 	"sealmilter/internal/lab/scenario"
 	"sealmilter/internal/store"
 )
@@ -70,7 +69,7 @@ func (l *lone) logged(t *testing.T, why string) {
 // TestBuiltInDatabase has what can happen to the file in the state directory.
 func TestBuiltInDatabase(t *testing.T) {
 	t.Parallel()
-	program := labtest.Build(t)
+	program := stock.Build(t)
 	for name, test := range map[string]func(*testing.T, string){"locked": testLocked, "disk": testDisk, "damaged": testDamaged} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -24,7 +24,7 @@ import (
 func TestEveryCopyIsSignedByOpenDKIM(t *testing.T) {
 	t.Parallel()
 	commands := labtest.PageBlock(t, page, "### Postfix")
-	program := labtest.Build(t, "-race")
+	program := stock.Build(t, "-race")
 	for name, hop := range map[string]struct {
 		sevenBit         bool
 		canonicalization string
@@ -145,7 +145,7 @@ func TestNoticesOfPostfix(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	f := startFilters(t, labtest.Build(t, "-race"), false, lab.OpenDKIMConfig{Domain: "mx.lab.test"})
+	f := startFilters(t, stock.Build(t, "-race"), false, lab.OpenDKIMConfig{Domain: "mx.lab.test"})
 	wire(t, f, append(labtest.PageBlock(t, page, "#### Bounces"), labtest.PageBlock(t, page, "### Postfix")...))
 	f.Begin(ctx, t, "")
 	f.Sink.Refuse("bob@example.net", "550 5.1.1 No such user")

@@ -78,7 +78,7 @@ func newSufferer(t *testing.T) *sufferer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	t.Cleanup(cancel)
-	c := newWorld(t, ctx, labtest.Build(t))
+	c := newWorld(t, ctx, stock.Build(t))
 	host, err := c.NewHost("sufferer")
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 func TestMilterKilledInMidMessage(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	defer cancel()
-	w := labtest.NewWorld(ctx, t, labtest.Build(t), false)
+	w := stock.NewWorld(ctx, t, stock.Build(t), false)
 	labtest.KillInMidMessage(ctx, t, w, labtest.StartPostfix(ctx, t, fragmentsFor(w)))
 	stranger := labtest.Dial(ctx, t, w.Reinject)
 	labtest.Said(t, "250")(stranger.Mail("alice@example.org"))
@@ -24,6 +24,6 @@ func TestLimits(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	t.Cleanup(cancel)
-	w := labtest.NewWorld(ctx, t, labtest.Build(t), false)
+	w := stock.NewWorld(ctx, t, stock.Build(t), false)
 	labtest.GoOverLimits(ctx, t, w, labtest.StartPostfix(ctx, t, fragmentsFor(w)))
 }

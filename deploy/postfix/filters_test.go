@@ -26,7 +26,7 @@ const (
 // startFilters starts them, and the relay host as the fragments have it.
 func startFilters(t *testing.T, program string, sevenBit bool, config lab.OpenDKIMConfig) *labtest.Filters {
 	t.Helper()
-	f := labtest.StartFilters(t.Context(), t, program, page, sevenBit, config)
+	f := labtest.StartFilters(t.Context(), t, &stock, program, page, sevenBit, config)
 	f.MTA = labtest.StartPostfix(t.Context(), t, fragmentsFor(f.World))
 	return f
 }
@@ -66,7 +66,7 @@ func TestFilters(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	f := startFilters(t, labtest.Build(t, "-race"), false, lab.OpenDKIMConfig{})
+	f := startFilters(t, stock.Build(t, "-race"), false, lab.OpenDKIMConfig{})
 	wire(t, f, labtest.PageBlock(t, page, "### Postfix"))
 	for _, test := range []struct {
 		name string

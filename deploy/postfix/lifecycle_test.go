@@ -33,7 +33,7 @@ func newLife(t *testing.T) *life {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	t.Cleanup(cancel)
-	l := &life{ctx: ctx, Cluster: newWorld(t, ctx, labtest.Build(t))}
+	l := &life{ctx: ctx, Cluster: newWorld(t, ctx, stock.Build(t))}
 	l.host = newHost(t, ctx, l.Cluster, "life")
 	done(t, l.host.Configure("", ""))
 	enrol(t, ctx, l.Cluster, l.host, "alice@example.org")
@@ -68,7 +68,7 @@ func (l *life) types(t *testing.T, commands string) string {
 	t.Helper()
 	bin := t.TempDir()
 	stubs := map[string]string{
-		"sealmilter": fmt.Sprintf("exec %s -c %s \"$@\"", labtest.Build(t), l.host.File()),
+		"sealmilter": fmt.Sprintf("exec %s -c %s \"$@\"", stock.Build(t), l.host.File()),
 		"systemctl":  fmt.Sprintf("[ \"$*\" = 'stop sealmilter' ] && kill %d 2>/dev/null && tail --pid=%[1]d -f /dev/null; true", l.host.PID()),
 		"chown":      "true",
 	}
@@ -193,7 +193,7 @@ func TestRestartWithSocket(t *testing.T) {
 	done(t, listener.Close())
 	serve := func() *lab.Process {
 		t.Helper()
-		cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=milter exec "$0" serve -c "$1"`, labtest.Build(t), l.host.File())
+		cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=milter exec "$0" serve -c "$1"`, stock.Build(t), l.host.File())
 		cmd.ExtraFiles = []*os.File{socket}
 		p, err := lab.StartProcess(cmd)
 		if err != nil {

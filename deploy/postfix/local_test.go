@@ -20,7 +20,7 @@ type host struct {
 // startHost starts one with the shipped fragments, but for a change to master.cf and lines behind main.cf.
 func startHost(ctx context.Context, t *testing.T, old, new, mainCF string) host {
 	t.Helper()
-	w := labtest.NewWorld(ctx, t, labtest.Build(t), false)
+	w := stock.NewWorld(ctx, t, stock.Build(t), false)
 	labtest.Serve(ctx, t, w, "local", "")
 	config := fragmentsFor(w)
 	if !strings.Contains(config.Master, old) {

@@ -21,7 +21,7 @@ const private = "From: Alice <alice@example.org>\r\nTo: bob@example.net, erin@ex
 func TestHiddenAddresses(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	defer cancel()
-	w := labtest.NewWorld(ctx, t, labtest.Build(t), false)
+	w := stock.NewWorld(ctx, t, stock.Build(t), false)
 	milter := labtest.Serve(ctx, t, w, "log", `log = { format = "json", level = "debug", addresses = "hashed" }
 keys.timeout = "1s"
 policy.rule = [ { to = ["strict@*"], mode = "require" } ]

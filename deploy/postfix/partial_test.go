@@ -38,7 +38,7 @@ func startPartial(t *testing.T, options string) *partial {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	t.Cleanup(cancel)
-	p := &partial{ctx: ctx, world: labtest.NewWorld(ctx, t, labtest.Build(t), false)}
+	p := &partial{ctx: ctx, world: stock.NewWorld(ctx, t, stock.Build(t), false)}
 	p.milter = labtest.Serve(ctx, t, p.world, "partial", "[[policy.rule]]\nto = [\"@pass.example\"]\nmode = \"pass\"\n")
 	p.door = openDoor(t, p.world.Listen)
 	options = strings.ReplaceAll(options, "DOOR", p.door.addr)

@@ -9,9 +9,9 @@ import (
 // TestSignaturesOfClientsSurvive sends what gpg and openssl have signed to a next hop with 8BITMIME and to one without.
 func TestSignaturesOfClientsSurvive(t *testing.T) {
 	t.Parallel()
-	program := labtest.Build(t)
+	program := stock.Build(t)
 	labtest.EachHop(t, func(t *testing.T, _ string, sevenBit bool) {
-		w := labtest.NewWorld(t.Context(), t, program, sevenBit)
+		w := stock.NewWorld(t.Context(), t, program, sevenBit)
 		labtest.SignaturesSurvive(t, w, labtest.StartPostfix(t.Context(), t, fragmentsFor(w)))
 	})
 }

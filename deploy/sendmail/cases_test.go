@@ -22,10 +22,10 @@ type submission struct {
 // TestCases plays every end-to-end case with the shipped fragments, to a next hop with 8BITMIME and to one without.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	program := labtest.Build(t, "-race")
+	program := stock.Build(t, "-race")
 	labtest.EachHop(t, func(t *testing.T, name string, sevenBit bool) {
 		cases := labtest.Cases(t, "sendmail", name)
-		w := labtest.NewWorld(t.Context(), t, program, sevenBit)
+		w := stock.NewWorld(t.Context(), t, program, sevenBit)
 		labtest.Play(t, w, startFor(t.Context(), t, w), cases, nil)
 	})
 }

@@ -15,7 +15,7 @@ import (
 // local program or is a notice.
 func TestEveryCopyIsSignedByOpenDKIM(t *testing.T) {
 	t.Parallel()
-	program := labtest.Build(t, "-race")
+	program := stock.Build(t, "-race")
 	labtest.EachHop(t, func(t *testing.T, name string, sevenBit bool) {
 		cases, err := scenario.DKIMCases("sendmail", name)
 		if err != nil {
@@ -32,7 +32,7 @@ func TestSignerInFront(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	order := wiringOfThePage(t)
-	f := startFilters(t, labtest.Build(t), false, wiring{above: order.below, copies: "InputMailFilters=sealmilter"})
+	f := startFilters(t, stock.Build(t), false, wiring{above: order.below, copies: "InputMailFilters=sealmilter"})
 	f.Begin(ctx, t, "")
 	labtest.Said(t, "250")(f.Submit(ctx, t, labtest.Message("front", ""), "bob@example.net", "erin@example.com"))
 	for mailbox, message := range f.Arrived(ctx, t, "bob@example.net", "erin@example.com") {

@@ -32,7 +32,7 @@ func wiringOfThePage(t *testing.T) wiring {
 // startFilters starts them, and a relay host with the fragments.
 func startFilters(t *testing.T, program string, sevenBit bool, order wiring) *labtest.Filters {
 	t.Helper()
-	f := labtest.StartFilters(t.Context(), t, program, page, sevenBit, lab.OpenDKIMConfig{})
+	f := labtest.StartFilters(t.Context(), t, &stock, program, page, sevenBit, lab.OpenDKIMConfig{})
 	f.MTA = startFor(t.Context(), t, f.World, func(config *lab.SendmailConfig) { config.MC = wire(t, f, config.MC, order) })
 	return f
 }
@@ -62,7 +62,7 @@ func TestFilters(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	f := startFilters(t, labtest.Build(t, "-race"), false, wiringOfThePage(t))
+	f := startFilters(t, stock.Build(t, "-race"), false, wiringOfThePage(t))
 	for _, test := range []struct {
 		name string
 		run  func(context.Context, *testing.T, *labtest.Filters)

@@ -22,7 +22,7 @@ type relay struct {
 // TestFragments has what one sendmail shows with the shipped fragments; the milter runs for each part anew.
 func TestFragments(t *testing.T) {
 	t.Parallel()
-	program := labtest.Build(t)
+	program := stock.Build(t)
 	t.Run("plain", func(t *testing.T) {
 		t.Parallel()
 		r := startRelay(t, program)
@@ -53,7 +53,7 @@ func startRelay(t *testing.T, program string, adjust ...func(*lab.SendmailConfig
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
-	r := &relay{ctx: ctx, world: labtest.NewWorld(ctx, t, program, false)}
+	r := &relay{ctx: ctx, world: stock.NewWorld(ctx, t, program, false)}
 	r.submission = startFor(ctx, t, r.world, adjust...)
 	return r
 }

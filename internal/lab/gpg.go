@@ -43,6 +43,26 @@ func NewGPG(ctx context.Context, progress io.Writer) (*GPG, error) {
 	return &GPG{home: home, tree: tree}, nil
 }
 
+// Copy makes a second key ring with the same keys. Nobody else uses this one meanwhile. The caller closes it.
+func (g *GPG) Copy() (*GPG, error) {
+	// The agent's sockets lie in the folder and go with it.
+	if err := g.killAgent(); err != nil {
+		return nil, err
+	}
+	home, err := os.MkdirTemp("/tmp", "sealmilter-gpg-")
+	if err != nil {
+		return nil, err
+	}
+	c := &GPG{home: home, tree: g.tree}
+	if err := os.Remove(home); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if err := CopyPrivate(home, g.home); err != nil {
+		return nil, errors.Join(fmt.Errorf("copy a key ring: %w", err), c.Close())
+	}
+	return c, nil
+}
+
 // Home returns the folder of the key ring, for GNUPGHOME.
 func (g *GPG) Home() string { return g.home }
 

@@ -173,3 +173,22 @@ func TestGPGLeavesNoAgent(t *testing.T) {
 		t.Errorf("processes are left: %s", out)
 	}
 }
+
+func TestGPGCopy(t *testing.T) {
+	first := newGPG(t)
+	alice := key(t, first, "Alice <alice@example.org>")
+	second, err := first.Copy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	labtest.CloseAfter(t, second.Close)
+	key(t, second, "Bob <bob@example.net>")
+	for _, gpg := range []*lab.GPG{first, second} {
+		if _, err := gpg.Run(bounded(t), []byte("text"), "--armor", "--sign", "--local-user", alice); err != nil {
+			t.Errorf("the secret key cannot be used: %v", err)
+		}
+	}
+	if found, err := first.Fingerprint(bounded(t), "<bob@example.net>"); err == nil {
+		t.Errorf("what was made in the copy is in the first ring, too: %s", found)
+	}
+}

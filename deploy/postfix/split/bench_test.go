@@ -21,7 +21,7 @@ import (
 // (discard(8)). Beside messages and copies per second it reports the processor time of Postfix and of sealmilter per
 // message.
 func BenchmarkTopologies(b *testing.B) {
-	program := labtest.Build(b)
+	program := stock.Build(b)
 	for _, recipients := range []int{1, 5, 20, 100} {
 		for _, topology := range []string{"main", "split"} {
 			b.Run(fmt.Sprintf("recipients=%d/%s", recipients, topology), func(b *testing.B) {
@@ -32,7 +32,7 @@ func BenchmarkTopologies(b *testing.B) {
 }
 
 func benchmark(b *testing.B, program string, divided bool, recipients int) {
-	w, inner := labtest.NewWorld(b.Context(), b, program, false), labtest.Reserve(b)
+	w, inner := stock.NewWorld(b.Context(), b, program, false), labtest.Reserve(b)
 	config := lab.PostfixConfig{Main: postfix.MainCF(w.Listen), Master: postfix.MasterCF(w.Listen, w.Reinject)}
 	if divided {
 		config.Main, config.Master = split.MainCF(w.Listen, inner), split.MasterCF(w.Listen, w.Reinject, inner)

@@ -15,10 +15,10 @@ const inOrder = "sealsplit_destination_concurrency_limit = 1\nsmtp_destination_c
 // TestCases plays every end-to-end case with the shipped fragments, to a next hop with 8BITMIME and to one without.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	program := labtest.Build(t, "-race")
+	program := stock.Build(t, "-race")
 	labtest.EachHop(t, func(t *testing.T, name string, sevenBit bool) {
 		cases := labtest.Cases(t, "postfix", "split", name)
-		w := labtest.NewWorld(t.Context(), t, program, sevenBit)
+		w := stock.NewWorld(t.Context(), t, program, sevenBit)
 		r := startRelay(t, w, "message_size_limit = 51200000\n"+inOrder)
 		if sevenBit {
 			cases = slices.DeleteFunc(cases, func(c *scenario.Case) bool {

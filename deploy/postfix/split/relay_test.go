@@ -33,7 +33,7 @@ func newWorld(t *testing.T, buildFlags ...string) *scenario.World {
 // newWorldBefore does the same for a next hop that may be without 8BITMIME and SMTPUTF8.
 func newWorldBefore(t *testing.T, sevenBit bool, buildFlags ...string) *scenario.World {
 	t.Helper()
-	return labtest.NewWorld(t.Context(), t, labtest.Build(t, buildFlags...), sevenBit)
+	return stock.NewWorld(t.Context(), t, stock.Build(t, buildFlags...), sevenBit)
 }
 
 // startRelay starts a Postfix for a world, with more lines in its main.cf.

@@ -13,7 +13,7 @@ import (
 // would hang.
 const Patience = 5 * time.Minute
 
-// Build compiles the program. Flags are those of go build, such as "-race".
+// Build compiles the program for one test. Flags are those of go build, such as "-race".
 func Build(t testing.TB, flags ...string) string {
 	t.Helper()
 	program, err := lab.Build(t.Context(), t.TempDir(), "sealmilter/cmd/sealmilter", flags...)
@@ -21,17 +21,6 @@ func Build(t testing.TB, flags ...string) string {
 		t.Fatal(err)
 	}
 	return program
-}
-
-// NewWorld makes what the cases need beside an MTA, as [scenario.NewWorld] does. It goes with the test.
-func NewWorld(ctx context.Context, t testing.TB, program string, sevenBit bool) *scenario.World {
-	t.Helper()
-	w, err := scenario.NewWorld(ctx, program, sevenBit, t.Output())
-	if err != nil {
-		t.Fatal(err)
-	}
-	CloseAfter(t, w.Close)
-	return w
 }
 
 // Serve starts the milter of a world with a fresh state and configuration lines, as [scenario.World.Serve] does. It is

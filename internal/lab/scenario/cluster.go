@@ -30,7 +30,8 @@ type Cluster struct {
 // NewCluster builds a cluster without hosts around a program built from cmd/sealmilter. The caller closes it.
 func NewCluster(ctx context.Context, program string, progress io.Writer) (*Cluster, error) {
 	w := &World{program: program, prints: map[string]string{}}
-	if err := w.build(ctx, false, progress); err != nil {
+	ring := func() (*lab.GPG, error) { return lab.NewGPG(ctx, progress) }
+	if err := w.build(ring); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	return &Cluster{Sink: w.Sink, Auth: w.Auth, world: w}, nil

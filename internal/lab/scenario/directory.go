@@ -1,12 +1,10 @@
 package scenario
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
-	"strings"
 
 	"sealmilter/internal/lab"
 )
@@ -45,19 +43,6 @@ func (w *World) startDirectory() (err error) {
 		}
 	}
 	return d.authority.WritePEM(filepath.Join(w.dir, "authority.pem"))
-}
-
-// publish makes a key for everybody in published and puts it in their domain's directory.
-func (w *World) publish(ctx context.Context) error {
-	for _, addr := range published {
-		cert, err := w.makeKey(ctx, addr)
-		if err != nil {
-			return err
-		}
-		local, domain, _ := strings.Cut(addr, "@")
-		w.directory.keys.Publish(domain, local, cert)
-	}
-	return nil
 }
 
 // settings are the lines of the configuration by which the program finds the directory.

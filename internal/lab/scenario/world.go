@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,13 +26,6 @@ type MTA interface {
 	Log() string
 }
 
-// The people of the cases. The local user www-data may send as alice, and games only as games@mx.lab.test. Every login has its own name as password and the address NAME@example.org.
-var (
-	logins  = []string{"alice", "eve", "nokey"}
-	signers = []string{"alice@example.org", "eve@example.org", "alice@bücher.example"}
-	keyed   = []string{"bob@example.net", "dave@example.net", "Carol.Upper@Example.NET", "dörte@münchen.example"}
-)
-
 // World is what the cases need beside an MTA: the program, everybody's keys, the mailboxes and the password server.
 type World struct {
 	// Listen is the milter's address and Reinject that of the MTA's loopback listener, as reserved ports.
@@ -48,34 +40,33 @@ type World struct {
 	sevenBit  bool
 
 	ports   lab.Ports
-	dir     string // holds the program and "state", the state directory that each case gets a copy of
+	dir     string // holds the configurations and "state", the state directory that each case gets a copy of
 	program string
 	gpg     *lab.GPG
 	prints  map[string]string // fingerprints by address
 	close   []func() error
 }
 
-// NewWorld builds a world around a program built from cmd/sealmilter. The next hop announces 8BITMIME unless sevenBit.
-// The caller closes it.
-func NewWorld(ctx context.Context, program string, sevenBit bool, progress io.Writer) (*World, error) {
-	w := &World{program: program, sevenBit: sevenBit, prints: map[string]string{}}
-	err := w.build(ctx, sevenBit, progress)
+// NewWorld builds a world around a program built from cmd/sealmilter and keys that it can read. The next hop announces
+// 8BITMIME unless sevenBit. The caller closes it.
+func NewWorld(program string, people *People, sevenBit bool) (*World, error) {
+	w := &World{program: program, sevenBit: sevenBit, prints: people.prints}
+	err := w.build(people.gpg.Copy)
 	if err == nil {
-		err = w.publish(ctx)
-	}
-	if err == nil {
-		err = w.makeKeys(ctx)
-	}
-	if err == nil {
-		err = w.writeSMIME()
+		err = errors.Join(people.writeTo(w.dir), w.writeSMIME())
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
+	for addr, cert := range people.published {
+		local, domain, _ := strings.Cut(addr, "@")
+		w.directory.keys.Publish(domain, local, cert)
+	}
 	return w, nil
 }
 
-func (w *World) build(ctx context.Context, sevenBit bool, progress io.Writer) (err error) {
+// build makes all but what depends on who has keys. The key ring of the mailboxes comes from newRing.
+func (w *World) build(newRing func() (*lab.GPG, error)) (err error) {
 	w.close = append(w.close, w.ports.Close)
 	if err := w.ports.Reserve(&w.Listen, &w.Reinject); err != nil {
 		return err
@@ -84,7 +75,7 @@ func (w *World) build(ctx context.Context, sevenBit bool, progress io.Writer) (e
 		return err
 	}
 	w.close = append(w.close, func() error { return os.RemoveAll(w.dir) })
-	if w.Sink, err = lab.StartSink(lab.SinkConfig{SevenBit: sevenBit}); err != nil {
+	if w.Sink, err = lab.StartSink(lab.SinkConfig{SevenBit: w.sevenBit}); err != nil {
 		return err
 	}
 	w.close = append(w.close, w.Sink.Close)
@@ -96,79 +87,11 @@ func (w *World) build(ctx context.Context, sevenBit bool, progress io.Writer) (e
 		return err
 	}
 	w.close = append(w.close, w.Auth.Close)
-	if w.gpg, err = lab.NewGPG(ctx, progress); err != nil {
+	if w.gpg, err = newRing(); err != nil {
 		return err
 	}
 	w.close = append(w.close, w.gpg.Close)
 	return w.startDirectory()
-}
-
-// makeKeys gives recipients keys made by gpg, and senders keys made by the program.
-func (w *World) makeKeys(ctx context.Context) error {
-	for _, addr := range keyed {
-		cert, err := w.makeKey(ctx, addr)
-		if err != nil {
-			return err
-		}
-		if _, err := w.run(ctx, cert, "keys", "import", "-"); err != nil {
-			return err
-		}
-	}
-	for _, addr := range signers {
-		if _, err := w.run(ctx, nil, "keys", "generate", addr); err != nil {
-			return err
-		}
-		// With their secret keys they read the milter's notices.
-		secret, err := w.run(ctx, nil, "keys", "export", "--secret", addr)
-		if err != nil {
-			return err
-		}
-		if err := w.gpg.Import(ctx, secret); err != nil {
-			return err
-		}
-	}
-	return w.makeArchives(ctx)
-}
-
-// makeArchives puts certificates of archives beside the configuration: one that is in use, and one that has expired.
-func (w *World) makeArchives(ctx context.Context) error {
-	archive, err := w.makeKey(ctx, "archive@example.org")
-	if err != nil {
-		return err
-	}
-	if _, err := w.gpg.Run(ctx, nil, "--faked-system-time", "20240101T000000", "--quick-generate-key", "retired@example.org",
-		"future-default", "default", "2024-02-01"); err != nil {
-		return err
-	}
-	retired, err := w.gpg.ExportPublic(ctx, "retired@example.org")
-	if err != nil {
-		return err
-	}
-	for name, cert := range map[string][]byte{"archive.asc": archive, "retired.asc": retired} {
-		if err := os.WriteFile(filepath.Join(w.dir, name), cert, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// makeKey makes a key by gpg for a mailbox, and returns the certificate.
-func (w *World) makeKey(ctx context.Context, addr string) ([]byte, error) {
-	print, err := w.gpg.Generate(ctx, addr, "")
-	if err != nil {
-		return nil, err
-	}
-	w.prints[strings.ToLower(addr)] = print
-	return w.gpg.ExportPublic(ctx, print)
-}
-
-// run executes the program on the state directory that the cases start from.
-func (w *World) run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
-	config, err := w.writeConfig("setup", filepath.Join(w.dir, "state"), "")
-	if err != nil {
-		return nil, err
-	}
-	return execute(ctx, w.program, config, stdin, args)
 }
 
 // execute runs a command of the program and returns what it prints. The error of a command that fails has what it says.

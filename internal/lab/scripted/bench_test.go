@@ -26,7 +26,7 @@ const (
 // message in another.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	w := labtest.NewWorld(t.Context(), t, labtest.Build(t, "-race"), false)
+	w := stock.NewWorld(t.Context(), t, stock.Build(t, "-race"), false)
 	p, err := w.Serve(t.Context(), "scripts", `senders.trust = ["192.0.2.25", "127.0.0.1"]
 limits.message = 500000
 limits.in_flight = 1700000

@@ -13,7 +13,7 @@ import (
 // bodies in full packets, once to one without and with bodies cut between CR and LF.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	program := labtest.Build(t)
+	program := stock.Build(t)
 	for _, variant := range []struct {
 		style    scripted.Style
 		sevenBit bool
@@ -33,7 +33,7 @@ func TestCases(t *testing.T) {
 					return c.Name == "40-local-internationalised"
 				})
 			}
-			w := labtest.NewWorld(t.Context(), t, program, variant.sevenBit)
+			w := stock.NewWorld(t.Context(), t, program, variant.sevenBit)
 			labtest.Play(t, w, start(t, w, scripted.Config{Style: variant.style, Cut: variant.cut}), cases, nil)
 		})
 	}

@@ -16,7 +16,7 @@ import (
 // TestNothingOnDisk looks for the text of a message in every file that the program has open and in every one of its
 // folders: when it has all of the message, while each copy is about to leave, and afterwards.
 func TestNothingOnDisk(t *testing.T) {
-	w := labtest.NewWorld(t.Context(), t, labtest.Build(t), false)
+	w := stock.NewWorld(t.Context(), t, stock.Build(t), false)
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	l := load{messages: 1, visible: 3, hidden: 2, keyless: 2}

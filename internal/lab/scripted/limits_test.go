@@ -18,11 +18,11 @@ import (
 // TestLimits goes over each limit of the program, and comes back later.
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	program := labtest.Build(t)
+	program := stock.Build(t)
 	for _, style := range []scripted.Style{scripted.LikePostfix, scripted.LikeSendmail} {
 		t.Run(style.String(), func(t *testing.T) {
 			t.Parallel()
-			w := labtest.NewWorld(t.Context(), t, program, false)
+			w := stock.NewWorld(t.Context(), t, program, false)
 			t.Run("recipients", func(t *testing.T) { tooManyRecipients(t, w, style) })
 			t.Run("connections", func(t *testing.T) { tooManyConnections(t, w, style) })
 			t.Run("in flight", func(t *testing.T) { tooMuchInFlight(t, w, style) })

@@ -81,7 +81,7 @@ func unencoded(octets int) (string, []byte) {
 // BenchmarkMemory reports what the program takes at most beside what it takes at rest, in octets for each octet of mail
 // in work, the peak in MiB, and the part of it that the goal allows.
 func BenchmarkMemory(b *testing.B) {
-	w := labtest.NewWorld(b.Context(), b, labtest.Build(b), false)
+	w := stock.NewWorld(b.Context(), b, stock.Build(b), false)
 	for _, l := range heavy {
 		b.Run(l.name, func(b *testing.B) {
 			for range b.N {
@@ -97,7 +97,7 @@ func BenchmarkMemory(b *testing.B) {
 
 // TestMemory is about memory alone: nothing of it depends on how long something takes.
 func TestMemory(t *testing.T) {
-	w := labtest.NewWorld(t.Context(), t, labtest.Build(t), false)
+	w := stock.NewWorld(t.Context(), t, stock.Build(t), false)
 	for _, l := range []load{
 		{"shared", 4, 8 << 20, attached, 3, 2, 1, ""},
 		{"not shared", 4, 8 << 20, attached, 3, 2, 1, "crypto.share = false\n"},

@@ -22,7 +22,7 @@ const hush = "Zanzibar7731"
 // one, and makes the program crash with a message in its memory.
 func TestNothingOfAMessageIsLogged(t *testing.T) {
 	t.Parallel()
-	w := labtest.NewWorld(t.Context(), t, labtest.Build(t), false)
+	w := stock.NewWorld(t.Context(), t, stock.Build(t), false)
 	b := &bench{world: w}
 	m := start(t, w, scripted.Config{Style: scripted.LikeSendmail}) // takes the copies
 	settings := func(passphrase string) string {
