@@ -225,7 +225,7 @@ func TestExtendServesNoFurtherAddress(t *testing.T) {
 	home := newGnuPGHome(t)
 	gpg := func(args ...string) []byte {
 		t.Helper()
-		out, err := home.command(t.Context(), append([]string{"--faked-system-time", noon.Format("20060102T150405")}, args...)...).Output()
+		out, err := home.command(t.Context(), append([]string{"--faked-system-time", noon.Format("20060102T150405!")}, args...)...).Output()
 		if err != nil {
 			t.Fatalf("gpg %q: %v", args, err)
 		}

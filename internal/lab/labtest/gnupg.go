@@ -35,7 +35,7 @@ func NewGnuPGHome(t testing.TB) string {
 type GnuPG struct {
 	// Home is the folder, as [NewGnuPGHome] makes it.
 	Home string
-	// Now is what gpg takes for the present.
+	// Now is what gpg takes for the present. It stands still, so that nothing is made after it on a busy machine.
 	Now time.Time
 }
 
@@ -45,7 +45,7 @@ func (g GnuPG) Run(t testing.TB, input []byte, args ...string) (output []byte, s
 	t.Helper()
 	cmd := exec.Command("gpg", append([]string{
 		"--homedir", g.Home, "--batch", "--no-tty", "--yes", "--status-fd", "2", "--trust-model", "always",
-		"--pinentry-mode", "loopback", "--faked-system-time", g.Now.Format("20060102T150405"),
+		"--pinentry-mode", "loopback", "--faked-system-time", g.Now.Format("20060102T150405!"),
 	}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), &stderr
