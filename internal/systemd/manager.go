@@ -84,6 +84,9 @@ func extension(by time.Duration) string {
 	return "EXTEND_TIMEOUT_USEC=" + strconv.FormatInt(by.Microseconds(), 10)
 }
 
+// patience is how long the service manager may take to make room for a datagram.
+const patience = 5 * time.Second
+
 // send sends some variables as one datagram. The manager may be started anew meanwhile, so each goes by a socket of its own.
 func (m *Manager) send(variables ...string) error {
 	if m.notify == "" {
@@ -91,6 +94,8 @@ func (m *Manager) send(variables ...string) error {
 	}
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: m.notify, Net: "unixgram"})
 	if err == nil {
+		// One that does not read must not hold up mail.
+		_ = conn.SetWriteDeadline(time.Now().Add(patience)) // a socket has deadlines
 		_, err = conn.Write([]byte(strings.Join(variables, "\n")))
 		conn.Close()
 	}
