@@ -44,11 +44,11 @@ func TestServeLeavesNoCoreDump(t *testing.T) {
 	if err != nil || !regexp.MustCompile(`(?m)^Max core file size +0 +0 `).Match(limits) {
 		t.Errorf("%v\n%s", err, limits)
 	}
-	if err := cmd.Process.Signal(syscall.SIGABRT); err != nil {
+	if err := cmd.Process.Signal(syscall.SIGTRAP); err != nil {
 		t.Fatal(err)
 	}
 	trace, err := io.ReadAll(log)
-	if err != nil || !strings.Contains(string(trace), "SIGABRT") {
+	if err != nil || !strings.Contains(string(trace), "SIGTRAP") {
 		t.Errorf("the daemon did not crash: %v\n%s", err, trace)
 	}
 	if err := cmd.Wait(); err == nil {

@@ -51,12 +51,13 @@ where somebody sees it.`,
 		if err != nil {
 			return err
 		}
+		defer endOnAbort(cmd.ErrOrStderr())()
 		opened := extendStart(manager)
 		defer opened()
-		return withInstallation(cmd, func(i *installation) error {
+		return ended(manager, withInstallation(cmd, func(i *installation) error {
 			opened()
 			return i.serve(cmd, manager)
-		})
+		}))
 	}
 	return cmd
 }

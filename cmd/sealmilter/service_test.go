@@ -250,6 +250,7 @@ func TestServiceKeepsSockets(t *testing.T) {
 		"milter:milter":         `several sockets of the name "milter"`,
 	} {
 		s.start("LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES="+names, files[2], files[1])
+		s.hears("STATUS=ended by an error")
 		if err := s.Wait(s.ctx); err == nil || !strings.Contains(s.Log(), want) {
 			t.Errorf("%s: %v, and the log does not say %q\n%s", names, err, want, s.Log())
 		}

@@ -73,6 +73,15 @@ func extendStart(manager notified) func() {
 	}
 }
 
+// ended tells that the daemon has come to its end by an error, and returns it. What was told last would be shown as long as
+// nothing else runs.
+func ended(manager notified, err error) error {
+	if err != nil && manager.Listens() {
+		_ = manager.Status("ended by an error; the log says by which") // and that is where it is seen in any case
+	}
+	return err
+}
+
 // inForce notes the mode of the configuration that is in force now, and tells that the daemon is ready.
 func (s *supervisor) inForce(mode config.Mode) {
 	s.mu.Lock()
