@@ -15,6 +15,11 @@ var Config string
 //go:embed systemd/sealmilter.service
 var unit string
 
+// Socket is the unit that keeps the milter's address open while sealmilter is restarted.
+//
+//go:embed systemd/sealmilter.socket
+var Socket string
+
 // User makes the system user that runs the daemon, in the form of sysusers.d(5).
 //
 //go:embed systemd/sealmilter.sysusers

@@ -299,7 +299,11 @@ func (s *setup) restore(ctx context.Context, ofMTA, ofService []wiring.FileChang
 		removed = removed || c.Path == deploy.UnitFile
 	}
 	if (removed || premises.PackagedUnit() != "") && systemd.Booted() {
-		if err := s.runAll(ctx, [][]string{{"systemctl", "disable", "--now", premises.ServiceName}}); err != nil {
+		units := []string{premises.ServiceName}
+		if premises.Exists(premises.EnabledSocket) {
+			units = append(units, filepath.Base(premises.EnabledSocket)) // or it would hold the address, and start the service
+		}
+		if err := s.runAll(ctx, [][]string{append([]string{"systemctl", "disable", "--now"}, units...)}); err != nil {
 			return err
 		}
 	}

@@ -241,6 +241,32 @@ func TestRemoveWired(t *testing.T) {
 	h.run(t, "! ls /usr/bin/sealmilter 2>&1; postconf -h smtpd_milters", "inet:127.0.0.1:8894")
 }
 
+// TestMailServerExchanged puts another mail server in the place of the one that asks sealmilter, which nobody else would notice
+// before clear text has left.
+func TestMailServerExchanged(t *testing.T) {
+	t.Parallel()
+	h := startHost(t, "postfix", "ca-certificates")
+	h.packages(t)
+	const other = `mkdir -p /root/other/DEBIAN /root/other/usr/sbin && printf '#!/bin/sh\n' >/root/other/usr/sbin/sendmail && chmod +x /root/other/usr/sbin/sendmail &&
+		printf 'Package: other\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nConflicts: postfix\nDescription: other\n' >/root/other/DEBIAN/control &&
+		dpkg-deb -b /root/other /root/other.deb && postconf -e myhostname=mail.example.org && /etc/init.d/postfix start`
+	h.run(t, other)
+	silent := func(command string) {
+		t.Helper()
+		if out := h.run(t, command); strings.Contains(out, "WARNING") {
+			t.Errorf("%s: it warns:\n%s", command, out)
+		}
+	}
+	const upgraded = "dpkg-trigger --by-package=other /usr/sbin/sendmail && dpkg --triggers-only -a"
+	h.run(t, "dpkg -i /root/1.deb")
+	silent(upgraded) // nobody has set anything up
+	h.run(t, "sealmilter setup postfix")
+	silent(upgraded)
+	h.run(t, "/etc/init.d/postfix stop")
+	silent("dpkg -r postfix")
+	h.run(t, "dpkg -i /root/other.deb", "WARNING: the mail server that is installed now does not ask sealmilter: mail leaves in clear text", "works with Postfix and sendmail")
+}
+
 // TestSendmail wires sendmail with the package, which then cannot be removed before that is taken back.
 func TestSendmail(t *testing.T) {
 	t.Parallel()

@@ -83,6 +83,7 @@ func (p *Package) files(ctx context.Context) (tree, error) {
 	t.add("usr/lib/systemd/system/sealmilter.service", deploy.Unit(deploy.UnitOptions{
 		Program: "/usr/bin/sealmilter", ConfigFile: deploy.ConfigFile, State: deploy.State, Credential: true,
 	}))
+	t.add("usr/lib/systemd/system/sealmilter.socket", deploy.Socket)
 	t.add("usr/lib/sysusers.d/sealmilter.conf", deploy.User)
 	own, err := os.ReadFile(filepath.Join(p.Sources, "LICENSE"))
 	if err != nil && !os.IsNotExist(err) {
@@ -102,17 +103,32 @@ func (p *Package) files(ctx context.Context) (tree, error) {
 		}
 	}
 	for _, name := range []string{"postinst", "prerm", "postrm"} {
-		text, err := scripts.ReadFile("scripts/" + name)
+		text, err := script(name)
 		if err != nil {
 			return nil, err
 		}
-		t["DEBIAN/"+name] = file{text, 0o755}
+		t["DEBIAN/"+name] = file{[]byte(text), 0o755}
 	}
+	t.add("DEBIAN/triggers", triggers)
 	t.add("DEBIAN/conffiles", deploy.ConfigFile+"\n")
 	t.add("DEBIAN/md5sums", t.sums())
 	t.add("DEBIAN/control", p.control(t.size()))
 	return t, nil
 }
+
+// script returns a script of dpkg's, with what several of them share in the place of its name.
+func script(name string) (string, error) {
+	text, err := scripts.ReadFile("scripts/" + name)
+	if err != nil {
+		return "", err
+	}
+	wired, err := scripts.ReadFile("scripts/wired")
+	return strings.Replace(string(text), "#INCLUDE wired\n", string(wired), 1), err
+}
+
+// triggers has dpkg tell the package when Postfix or another mail server comes, goes or is upgraded (deb-triggers(5)). The
+// second is that of sendmail-bin, for which /usr/sbin/sendmail is an alternative and no file.
+const triggers = "interest-noawait /usr/sbin/sendmail\ninterest-noawait /usr/libexec/sendmail/sendmail\n"
 
 // lintianOverrides says why what lintian(1) would complain of is meant.
 const lintianOverrides = `# One program for every release of Debian, and a container without a system in it.

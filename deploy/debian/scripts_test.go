@@ -35,21 +35,21 @@ func (place) put(t *testing.T, folder, name, text string, mode os.FileMode) {
 	}
 }
 
-// run runs a script; sealmilter is what the program does meanwhile, "" for one that is not there.
-func (p place) run(t *testing.T, script, argument, sealmilter string) {
+// run runs the script of this name; sealmilter is what the program does meanwhile, "" for one that is not there.
+func (p place) run(t *testing.T, name, argument, sealmilter string) {
 	t.Helper()
-	text, err := scripts.ReadFile("scripts/" + script)
+	text, err := script(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if sealmilter != "" {
 		p.put(t, p.programs, "sealmilter", "#!/bin/sh\n"+sealmilter+"\n", 0o755)
 	}
-	moved := strings.NewReplacer("/var/lib/sealmilter", p.state, "/etc/sealmilter", p.etc, "/etc/", p.etc+"/no/", "/run/systemd", p.etc+"/run").Replace(string(text))
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", moved, script, argument)
+	moved := strings.NewReplacer("/var/lib/sealmilter", p.state, "/etc/sealmilter", p.etc, "/etc/", p.etc+"/no/", "/run/systemd", p.etc+"/run").Replace(text)
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", moved, name, argument)
 	cmd.Env = append(os.Environ(), "PATH="+p.programs+":"+os.Getenv("PATH"), "STATE="+p.state)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", script, argument, err, out)
+		t.Fatalf("%s %s: %v\n%s", name, argument, err, out)
 	}
 }
 

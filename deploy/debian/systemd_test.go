@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -170,7 +171,17 @@ func (h *systemdHost) years(t *testing.T, mta string) {
 		former := h.property(t, "MainPID")
 		h.run(t, "kill -STOP "+former)
 		h.untilAnew(t, former)
+		if log := h.run(t, "journalctl -u sealmilter -o cat _PID="+former); !strings.Contains(log, "main.(*installation).serve") || strings.Contains(log, "rax ") {
+			t.Errorf("the process says\n%s", log)
+		}
 		h.run(t, "rm -r /etc/systemd/system/sealmilter.service.d && systemctl daemon-reload && systemctl restart sealmilter")
+	})
+	through("socket unit", func(t *testing.T) {
+		h.run(t, "systemctl stop sealmilter && systemctl enable --now sealmilter.socket && systemctl start sealmilter")
+		h.run(t, "systemctl restart sealmilter && systemctl is-active sealmilter.socket", "active\n")
+		// Nobody but a client starts it now.
+		h.run(t, "systemctl stop sealmilter 2>&1")
+		h.until(t, "mail starts the service", func() bool { return h.property(t, "ActiveState") == "active" })
 	})
 	through("upgrade", func(t *testing.T) {
 		former := h.property(t, "MainPID")
@@ -184,6 +195,18 @@ func (h *systemdHost) years(t *testing.T, mta string) {
 		if err := h.Reboot(h.ctx); err != nil {
 			t.Fatal(err)
 		}
+		started := func(unit, property string) int {
+			out := h.run(t, "systemctl show --value --property="+property+"TimestampMonotonic "+unit)
+			n, err := strconv.Atoi(strings.TrimSpace(out))
+			if err != nil || n == 0 {
+				t.Errorf("%s of %s is %q", property, unit, out)
+			}
+			return n
+		}
+		unit := map[string]string{"postfix": "postfix@-.service", "sendmail": "sendmail.service"}[mta]
+		if up, begun := started("sealmilter.service", "ActiveEnter"), started(unit, "InactiveExit"); up > begun {
+			t.Errorf("%s was started %d us before sealmilter was ready", unit, up-begun)
+		}
 		// The first message after it is not put off: the mail server was started behind sealmilter.
 		reply, err := h.send("From: alice@example.org\r\nTo: bob@example.net, carol@example.com\r\nSubject: s\r\n\r\n" + flowSecret + "\r\n")
 		if err != nil || reply.Code != 250 {
@@ -196,7 +219,7 @@ func (h *systemdHost) years(t *testing.T, mta string) {
 	})
 	t.Run("remove", func(t *testing.T) {
 		h.fails(t, "apt-get purge -q -y sealmilter", "not removed, because "+mta+" still asks it")
-		h.run(t, "systemctl is-active sealmilter && sealmilter setup "+mta+" --undo && ! systemctl is-active sealmilter", "inactive\n")
+		h.run(t, "systemctl is-active sealmilter && sealmilter setup "+mta+" --undo && ! systemctl is-active sealmilter sealmilter.socket", "inactive\ninactive\n")
 		h.run(t, "apt-get purge -q -y sealmilter", "kept, because")
 		h.run(t, "systemctl list-units --all --no-legend 'sealmilter*'; systemctl --failed --no-legend; systemctl is-system-running", "running\n")
 		h.run(t, "! systemctl cat sealmilter 2>&1")

@@ -10,6 +10,8 @@ const (
 	ServiceUser = "sealmilter"
 	// ServiceName is the daemon's unit of systemd.
 	ServiceName = "sealmilter.service"
+	// EnabledSocket is there if the optional socket unit is enabled.
+	EnabledSocket = "/etc/systemd/system/sockets.target.wants/sealmilter.socket"
 )
 
 // PackagedUnit returns the unit that a package has installed, "" if there is none.
