@@ -75,7 +75,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	if err := i.store.Ping(cmd.Context()); err != nil { // nothing can be done without it
 		return err
 	}
-	if err := i.store.Serve(); err != nil {
+	if err := i.store.Serve(cmd.Context()); err != nil {
 		return err
 	}
 

@@ -89,7 +89,7 @@ func migrate(cmd *cobra.Command, c *config.Config, target string) (counts []stor
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	into, err := store.OpenWithState(ctx, target, c.State)
+	into, err := store.OpenTarget(ctx, target, c.State)
 	if err != nil {
 		return nil, err
 	}

@@ -19,18 +19,20 @@ var ErrNotSQLite = errors.New("it is a PostgreSQL database")
 
 // Backup writes a copy of the built-in database to a new file, mode 0600. The copy has what was committed at one moment; those
 // who work with the database go on meanwhile. The schema is not brought up to date, so that a new program can make a backup
-// before it is used for the first time. Either the whole copy is there, and was checked, or no file.
+// before it is used for the first time. Either the whole copy is there, and was checked, or no file. What a process leaves
+// behind that is killed meanwhile, the next backup to the same folder removes.
 func Backup(ctx context.Context, database, file string) error {
 	if IsPostgres(database) {
 		return fmt.Errorf("back up %s: %w; use pg_dump", postgresName(database), ErrNotSQLite)
 	}
-	if err := backup(ctx, database, file); err != nil {
+	if err := backup(ctx, database, file, func() {}); err != nil {
 		return fmt.Errorf("back up %s: %w", database, explain(err))
 	}
 	return nil
 }
 
-func backup(ctx context.Context, database, file string) (err error) {
+// backup calls filled when the copy is whole and does not have its name yet.
+func backup(ctx context.Context, database, file string, filled func()) (err error) {
 	if err := checkPrivate(database); err != nil {
 		return err
 	}
@@ -40,18 +42,18 @@ func backup(ctx context.Context, database, file string) (err error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	// It has the name of a backup only when it is one.
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*") // mode 0600
+	dir := filepath.Dir(file)
+	if err := removeAbandoned(dir); err != nil {
+		return err
+	}
+	// It has the name of a backup only when it is one. What SQLite puts beside it is in the folder, too.
+	folder, unlock, err := workFolder(dir)
 	if err != nil {
 		return err
 	}
-	part := f.Name()
-	defer func() {
-		if err != nil {
-			_ = os.Remove(part) // there is an error already
-		}
-	}()
-	if err := f.Close(); err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(folder), unlock()) }()
+	part := filepath.Join(folder, "part")
+	if err := ensurePrivate(part); err != nil {
 		return err
 	}
 	// SQLite reads all of it in one transaction, and fills an empty file (https://www.sqlite.org/lang_vacuum.html).
@@ -68,10 +70,11 @@ func backup(ctx context.Context, database, file string) (err error) {
 	if err := syncFile(part); err != nil {
 		return err
 	}
+	filled()
 	if err := renameNew(part, file); err != nil {
 		return err
 	}
-	return syncFile(filepath.Dir(file))
+	return syncFile(dir)
 }
 
 func isThere(file string) error {

@@ -20,6 +20,8 @@ const claimLease = 30 * time.Second
 type sharedClaims struct {
 	ledger *postgresLedger
 	host   *hostClaims
+	// present shows that a daemon works with the database, also between two messages.
+	present presence
 
 	mu     sync.Mutex
 	holder string // "" before the first claim
@@ -118,6 +120,7 @@ func (c *sharedClaims) identity() (string, error) {
 }
 
 func (c *sharedClaims) close() {
+	c.present.close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true

@@ -26,10 +26,12 @@ type Copied struct {
 
 // CopyTo copies all that the store keeps, but for messages in work, to an empty one with the same schema, in one transaction
 // there: all of it or nothing. Before the transaction commits, every row is read again and compared. Nobody writes to s
-// meanwhile, and nothing of it is changed. progress is called with each batch of rows, and at the end of each table.
+// meanwhile, and nothing of it is changed. A daemon that works with a PostgreSQL database on either side fails the copy with
+// [ErrServing], as does another copy, and none can start before its end; [OpenAlone] sees to those of this host. progress is
+// called with each batch of rows, and at the end of each table.
 func (s *Store) CopyTo(ctx context.Context, target *Store, progress func(Copied)) error {
 	err := target.update(ctx, func(to *sql.Tx) error {
-		if err := target.patient(ctx, to); err != nil {
+		if err := errors.Join(target.patient(ctx, to), target.alone(ctx, to)); err != nil {
 			return err
 		}
 		if err := checkEmpty(ctx, to); err != nil {
@@ -62,7 +64,7 @@ var errStill = errors.New("read")
 // still runs read in a transaction during which nobody writes.
 func (s *Store) still(ctx context.Context, read func(tx *sql.Tx) error) error {
 	err := s.update(ctx, func(tx *sql.Tx) error {
-		if err := s.patient(ctx, tx); err != nil {
+		if err := errors.Join(s.patient(ctx, tx), s.alone(ctx, tx)); err != nil {
 			return err
 		}
 		if s.shared != nil {

@@ -102,6 +102,39 @@ func wantFurnished(t *testing.T, s *store.Store) {
 	wantSent(t, s, "m", noon, "c1", "c2")
 }
 
+// source opens a database alone, to be copied, and target one to copy to.
+func source(t *testing.T, database string) *store.Store {
+	t.Helper()
+	return opened(t)(store.OpenAlone(t.Context(), database, filepath.Dir(private(t))))
+}
+
+func target(t testing.TB, database string) *store.Store {
+	t.Helper()
+	return opened(t)(store.OpenTarget(t.Context(), database, filepath.Dir(private(t))))
+}
+
+func opened(t testing.TB) func(*store.Store, error) *store.Store {
+	return func(s *store.Store, err error) *store.Store {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+}
+
+// furnished returns a database with something of everything.
+func furnished(t *testing.T, database string) string {
+	t.Helper()
+	s := open(t, database)
+	furnish(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return database
+}
+
 // TestEveryTableIsCopied holds the copy to the schema.
 func TestEveryTableIsCopied(t *testing.T) {
 	names, err := fs.Glob(store.Migrations, "migrations/*.sql")
@@ -130,14 +163,13 @@ func TestEveryTableIsCopied(t *testing.T) {
 // TestCopy copies from each kind of database to each.
 func TestCopy(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, database string) {
-		from := open(t, database)
-		furnish(t, from)
+		from := source(t, furnished(t, database))
 		generation, err := from.KeyGeneration(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		eachDatabase(t, func(t *testing.T, database string) {
-			to := open(t, database)
+			to := target(t, database)
 			said := map[string]store.Copied{}
 			if err := from.CopyTo(t.Context(), to, func(c store.Copied) { said[c.Table] = c }); err != nil {
 				t.Fatal(err)
@@ -161,7 +193,7 @@ func TestCopy(t *testing.T) {
 				t.Errorf("once more: %v", err)
 			}
 			// And back, to a new one.
-			back := open(t, private(t))
+			back := target(t, private(t))
 			if err := to.CopyTo(t.Context(), back, func(store.Copied) {}); err != nil {
 				t.Fatal(err)
 			}
@@ -172,10 +204,9 @@ func TestCopy(t *testing.T) {
 
 // TestCopyIsAllOrNothing ends it at each table, and has it fail at the last.
 func TestCopyIsAllOrNothing(t *testing.T) {
-	from := open(t, private(t))
-	furnish(t, from)
+	from := source(t, furnished(t, private(t)))
 	eachDatabase(t, func(t *testing.T, database string) {
-		to := open(t, database)
+		to := target(t, database)
 		for _, table := range store.CopiedTables {
 			ctx, cancel := context.WithCancel(t.Context())
 			err := from.CopyTo(ctx, to, func(c store.Copied) {
@@ -220,7 +251,7 @@ func TestCopyIsCompared(t *testing.T) {
 
 // TestCopyOfStrangeText copies what others have said, in octets that PostgreSQL does not take.
 func TestCopyOfStrangeText(t *testing.T) {
-	from, to := open(t, private(t)), open(t, postgres.NewDatabase(t))
+	from, to := open(t, private(t)), target(t, postgres.NewDatabase(t))
 	if err := from.Exec(t.Context(), `INSERT INTO conflict (address, fingerprint, source, level, why, since)
 		VALUES ('a@example.org', 'AA', 'wkd', 2, CAST(x'6974ff0021' AS TEXT), 1)`); err != nil {
 		t.Fatal(err)
@@ -249,7 +280,7 @@ func TestOpenAlone(t *testing.T) {
 			return s
 		}
 		a, b := daemon(), daemon()
-		if err := errors.Join(a.Serve(), b.Serve()); err != nil {
+		if err := errors.Join(a.Serve(t.Context()), b.Serve(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 		refused := func() {
@@ -270,11 +301,11 @@ func TestOpenAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := daemon()
-		if err := c.Serve(); !errors.Is(err, store.ErrServing) || !strings.Contains(err.Error(), "store migrate") {
+		if err := c.Serve(t.Context()); !errors.Is(err, store.ErrServing) || !strings.Contains(err.Error(), "store migrate") {
 			t.Errorf("%v", err)
 		}
 		s.Close()
-		if err := c.Serve(); err != nil {
+		if err := c.Serve(t.Context()); err != nil {
 			t.Error(err)
 		}
 		c.Close()
@@ -284,7 +315,7 @@ func TestOpenAlone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(elsewhere.Serve(), elsewhere.Ping(t.Context())); err != nil {
+			if err := errors.Join(elsewhere.Serve(t.Context()), elsewhere.Ping(t.Context())); err != nil {
 				t.Fatal(err)
 			}
 			refused()
@@ -317,7 +348,7 @@ func BenchmarkCopy(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			for range b.N {
-				if err := from.CopyTo(b.Context(), open(b, database()), func(store.Copied) {}); err != nil {
+				if err := from.CopyTo(b.Context(), target(b, database()), func(store.Copied) {}); err != nil {
 					b.Fatal(err)
 				}
 			}

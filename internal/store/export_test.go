@@ -87,3 +87,25 @@ func (s *Store) GenerationRemembered() bool {
 	_, known := s.generation.(*sqliteGeneration).remembered()
 	return known
 }
+
+// CloseIdle closes the connections that nobody uses, as time does.
+func (s *Store) CloseIdle() {
+	for _, db := range []*sql.DB{s.read, s.keys.db} {
+		db.SetMaxIdleConns(-1)
+		db.SetMaxIdleConns(maxReaders)
+	}
+}
+
+// Show does what a daemon does from time to time to be seen.
+func (s *Store) Show() { s.shared.present.show() }
+
+// Count returns how many rows a table has.
+func (s *Store) Count(ctx context.Context, table string) (n int64, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT count(*) FROM `+table).Scan(&n)
+	return n, err
+}
+
+// BackupUntil is [Backup] with a function that is called before the copy has its name.
+func BackupUntil(ctx context.Context, database, file string, filled func()) error {
+	return backup(ctx, database, file, filled)
+}

@@ -68,7 +68,11 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 		return nil, err
 	}
 	host, read := &hostClaims{}, connectPostgres(config, maxReaders, as.waits.silence)
-	if err = as.upgrade.allows(ctx, read, postgresVersioned, len(steps)); err == nil && as.upgrade != looks {
+	// While the database is copied, its tables are locked, and who would wait for that is told so.
+	if err = notCopied(ctx, read); err == nil {
+		err = as.upgrade.allows(ctx, read, postgresVersioned, len(steps))
+	}
+	if err == nil && as.upgrade != looks {
 		err = migratePostgres(ctx, config, as)
 	}
 	if err != nil {
@@ -83,7 +87,7 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 		keys:   newPostgresWriter(config, lockKeys, as.waits),
 		ledger: ledger,
 		host:   host,
-		shared: &sharedClaims{ledger: ledger, host: host},
+		shared: &sharedClaims{ledger: ledger, host: host, present: presence{read: read}},
 
 		application: application,
 	}

@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// lockServing is the advisory lock of PostgreSQL that a copy holds to its end. Daemons ask for it when they start and do not
+// keep it: it would bind a session, of which a pooler knows nothing. A daemon that has asked before the copy began is
+// connected, and seen by that.
+const lockServing int64 = 0x7365_616c_6d69_6c02
+
+// notCopied fails with [ErrServing] while a PostgreSQL database is copied.
+func notCopied(ctx context.Context, q querier) error {
+	return tryLock(ctx, q, `SELECT pg_try_advisory_xact_lock_shared($1)`)
+}
+
+func tryLock(ctx context.Context, q querier, statement string) error {
+	free, err := first(collect(ctx, q, func(rows *sql.Rows, free *bool) error { return rows.Scan(free) }, statement, lockServing))
+	if err == nil && !free {
+		return inUseByCopy()
+	}
+	return err
+}
+
+// alone has no daemon start with a PostgreSQL database before the end of a transaction. It fails with [ErrServing] if one is
+// connected, or the database is copied already.
+func (s *Store) alone(ctx context.Context, tx *sql.Tx) error {
+	if s.shared == nil {
+		return nil
+	}
+	if err := tryLock(ctx, tx, `SELECT pg_try_advisory_xact_lock($1)`); err != nil {
+		return err
+	}
+	return s.notConnected(ctx, tx)
+}
+
+// notConnected fails with [ErrServing] if other programs of ours are connected to a PostgreSQL database.
+func (s *Store) notConnected(ctx context.Context, q querier) error {
+	type session struct{ address, application string }
+	others, err := collect(ctx, q, func(rows *sql.Rows, o *session) error { return rows.Scan(&o.address, &o.application) }, `
+		SELECT DISTINCT coalesce(host(client_addr), 'this host'), application_name FROM pg_stat_activity
+		WHERE datname = current_database() AND usename = current_user AND application_name = $1 ORDER BY 1 LIMIT 5`, s.application)
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	from := others[0].address
+	for _, o := range others[1:] {
+		from += ", " + o.address
+	}
+	return fmt.Errorf("%w (it is connected from %s)", inUseByDaemon(), from)
+}
+
+// presence keeps a daemon connected to a PostgreSQL database that nobody asks anything, so that it can be seen there.
+type presence struct {
+	read *sql.DB
+
+	mu     sync.Mutex
+	beat   *time.Timer
+	closed bool
+}
+
+// presenceBeat is how often a connection is used, which is closed after connIdle without that.
+const presenceBeat = connIdle / 2
+
+func (p *presence) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.beat == nil && !p.closed {
+		p.beat = time.AfterFunc(presenceBeat, p.show)
+	}
+}
+
+// show uses a connection, and sees to it that this is done again.
+func (p *presence) show() {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
+	defer cancel()
+	_ = p.read.PingContext(ctx) // a server that is away has no copy begin, either
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.beat != nil && !p.closed {
+		p.beat.Reset(presenceBeat)
+	}
+}
+
+func (p *presence) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.beat != nil {
+		p.beat.Stop()
+	}
+}

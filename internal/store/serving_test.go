@@ -1,0 +1,124 @@
+package store_test
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sealmilter/internal/store"
+)
+
+// stateOf returns a state directory for a daemon or a command that works with a database: that of the file, or one of its own.
+func stateOf(t *testing.T, database string) string {
+	t.Helper()
+	if strings.HasPrefix(database, "postgres:") {
+		return filepath.Dir(private(t))
+	}
+	return filepath.Dir(database)
+}
+
+// TestNobodyStartsWhileItIsCopied has others try in the middle of a copy, from elsewhere, on either side of it.
+func TestNobodyStartsWhileItIsCopied(t *testing.T) {
+	from := source(t, furnished(t, postgres.NewDatabase(t)))
+	into := postgres.NewDatabase(t)
+	to := target(t, into)
+	early := opened(t)(store.OpenWithState(t.Context(), postgres.NewDatabase(t), filepath.Dir(private(t))))
+	if err := early.Serve(t.Context()); err != nil {
+		t.Errorf("a database that is not copied: %v", err)
+	}
+	tried := false
+	err := from.CopyTo(t.Context(), to, func(c store.Copied) {
+		if tried || c.Table != "pin" {
+			return
+		}
+		tried = true
+		for name, open := range map[string]func() (*store.Store, error){
+			"a daemon":       func() (*store.Store, error) { return store.OpenWithState(t.Context(), into, filepath.Dir(private(t))) },
+			"another copy":   func() (*store.Store, error) { return store.OpenTarget(t.Context(), into, filepath.Dir(private(t))) },
+			"a copy of this": func() (*store.Store, error) { return store.OpenAlone(t.Context(), into, filepath.Dir(private(t))) },
+		} {
+			s, err := open()
+			if !errors.Is(err, store.ErrServing) || !strings.Contains(err.Error(), "by sealmilter store migrate; try again when that has ended") {
+				t.Errorf("%s: %v", name, err)
+			}
+			if err == nil {
+				s.Close()
+			}
+		}
+		if err := to.Serve(t.Context()); !errors.Is(err, store.ErrServing) { // whoever has opened it before the copy began
+			t.Errorf("a daemon that was about to start: %v", err)
+		}
+		if err := from.Serve(t.Context()); !errors.Is(err, store.ErrServing) {
+			t.Errorf("a daemon at the source: %v", err)
+		}
+	})
+	if err != nil || !tried {
+		t.Fatalf("tried %t, %v", tried, err)
+	}
+	late := opened(t)(store.OpenWithState(t.Context(), into, filepath.Dir(private(t))))
+	if err := late.Serve(t.Context()); err != nil {
+		t.Errorf("after the copy: %v", err)
+	}
+	wantFurnished(t, late)
+}
+
+// TestDaemonAtTheTarget is refused before the first row, whether it was there when the target was opened or has come since.
+func TestDaemonAtTheTarget(t *testing.T) {
+	from := source(t, furnished(t, private(t)))
+	into := postgres.NewDatabase(t)
+	to := target(t, into)
+	daemon := opened(t)(store.OpenWithState(t.Context(), into, filepath.Dir(private(t))))
+	if err := errors.Join(daemon.Serve(t.Context()), daemon.Ping(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	err := from.CopyTo(t.Context(), to, func(c store.Copied) { t.Errorf("it copies %+v", c) })
+	if !errors.Is(err, store.ErrServing) || !strings.Contains(err.Error(), "systemctl stop sealmilter (it is connected from 127.0.0.1)") {
+		t.Error(err)
+	}
+	if s, err := store.OpenTarget(t.Context(), into, filepath.Dir(private(t))); !errors.Is(err, store.ErrServing) {
+		t.Error(err)
+		if err == nil {
+			s.Close()
+		}
+	}
+	daemon.Close()
+	if err := from.CopyTo(t.Context(), to, func(store.Copied) {}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestIdleDaemonIsSeen has nothing to do for so long that its connections are closed.
+func TestIdleDaemonIsSeen(t *testing.T) {
+	database := postgres.NewDatabase(t)
+	daemon := opened(t)(store.OpenWithState(t.Context(), database, filepath.Dir(private(t))))
+	if err := daemon.Serve(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	daemon.CloseIdle()
+	unseen := source(t, database)
+	unseen.Close()
+	daemon.Show()
+	if s, err := store.OpenAlone(t.Context(), database, filepath.Dir(private(t))); !errors.Is(err, store.ErrServing) {
+		t.Error(err)
+		if err == nil {
+			s.Close()
+		}
+	}
+}
+
+// TestTwoMigrationsOfOneHost tells whoever comes second what the first one is.
+func TestTwoMigrationsOfOneHost(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, database string) {
+		state := stateOf(t, database)
+		first := opened(t)(store.OpenAlone(t.Context(), database, state))
+		s, err := store.OpenAlone(t.Context(), database, state)
+		if !errors.Is(err, store.ErrServing) || !strings.Contains(err.Error(), "by sealmilter store migrate; try again") {
+			t.Error(err)
+		}
+		if err == nil {
+			s.Close()
+		}
+		first.Close()
+	})
+}
