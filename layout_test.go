@@ -42,7 +42,7 @@ var imports = map[string][]string{
 	"internal/config":       {"internal/mail"},
 	"keys":                  {"internal/mail", "internal/store", "internal/event", "crypto"},
 	"internal/outbox":       {"internal/mail"},
-	"internal/wiring":       {"internal/mail", "internal/config", "deploy/postfix", "deploy/sendmail"},
+	"internal/wiring":       {"internal/mail", "internal/config", "internal/shell", "deploy/postfix", "deploy/sendmail"},
 	"internal/lab/browser":  {"internal/lab"},
 	"internal/web":          {"internal/event", "milter"},
 	"internal/status":       {"internal/mail", "internal/event", "crypto", "keys", "internal/shell", "internal/web"},

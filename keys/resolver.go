@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -50,11 +51,21 @@ const (
 // "" stands for the first resolver of the system. Nothing is asked yet.
 func NewResolver(address string, options ResolverOptions) (*Resolver, error) {
 	if address == "" {
-		var err error
-		if address, err = systemNameserver(options.ResolvConf); err != nil {
+		file := cmp.Or(options.ResolvConf, "/etc/resolv.conf")
+		address, err := systemNameserver(file)
+		if err != nil {
 			return nil, err
 		}
+		r, err := newResolver(address, options)
+		if err != nil {
+			err = fmt.Errorf("%w; correct nameserver in %s, or set resolver in [keys]", err, file)
+		}
+		return r, err
 	}
+	return newResolver(address, options)
+}
+
+func newResolver(address string, options ResolverOptions) (*Resolver, error) {
 	r := &Resolver{retry: options.Retry}
 	if r.retry <= 0 {
 		r.retry = defaultRetry
@@ -90,15 +101,12 @@ func NewResolver(address string, options ResolverOptions) (*Resolver, error) {
 
 // systemNameserver returns the first resolver of a resolv.conf(5).
 func systemNameserver(file string) (string, error) {
-	if file == "" {
-		file = "/etc/resolv.conf"
-	}
 	config, err := dns.ClientConfigFromFile(file)
 	if err != nil {
-		return "", fmt.Errorf("find the system's DNS resolver: %w", err)
+		return "", fmt.Errorf("find the system's DNS resolver: %w; name one there, or set resolver in [keys]", err)
 	}
 	if len(config.Servers) == 0 {
-		return "", fmt.Errorf("find the system's DNS resolver: %s has no nameserver; configure one, such as 127.0.0.1", file)
+		return "", fmt.Errorf("find the system's DNS resolver: %s has no nameserver; name one there, or set resolver in [keys]", file)
 	}
 	return config.Servers[0], nil
 }

@@ -31,13 +31,9 @@ so that nobody gets it and the whole way is proven; --send ADDR sends that one r
 		if err := withSender(&o); err != nil {
 			return err
 		}
-		file, err := cmd.Flags().GetString("config")
-		if err != nil {
-			return err
-		}
-		report := newReport(cmd.OutOrStdout(), *asJSON)
-		if c := report.Configuration(cmd.Context(), file); c != nil {
-			report.Everything(cmd.Context(), c, file, o)
+		report := newReport(cmd, *asJSON)
+		if c := report.Configuration(cmd.Context()); c != nil {
+			report.Everything(cmd.Context(), c, o)
 		}
 		if n := report.Errors(); report.Err() == nil && n > 0 {
 			return fmt.Errorf("errors found: %d", n)

@@ -6,13 +6,17 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/spf13/cobra"
+
 	"sealmilter/internal/doctor"
 	"sealmilter/internal/wiring"
 )
 
-// newReport returns a report that prints its findings as they come.
-func newReport(out io.Writer, asJSON bool) *doctor.Report {
-	return doctor.NewReport(doctor.Program{Version: version(), Built: buildTime()}, func(f wiring.Finding) error {
+// newReport returns a report of a command, which prints its findings as they come.
+func newReport(cmd *cobra.Command, asJSON bool) *doctor.Report {
+	out := cmd.OutOrStdout()
+	p := doctor.Program{Version: version(), Built: buildTime(), ConfigFile: cmd.Flag("config").Value.String()}
+	return doctor.NewReport(p, func(f wiring.Finding) error {
 		if asJSON {
 			return printJSON(out, findingLine{f.State, f.Topic, f.Detail, f.Mend})
 		}

@@ -86,7 +86,7 @@ func TestCheckChangesNothing(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	same("-> sealmilter store backup sealmilter-schema5.db; then systemctl restart", "check", "--offline")
+	same("-> sealmilter -c "+file+" store backup sealmilter-schema5.db; then systemctl restart", "check", "--offline")
 	for _, args := range [][]string{{"keys", "list"}, {"keys", "list", "--conflicts"}, {"keys", "lookup", "bob@example.net"},
 		{"explain", "--from", "alice@example.org", "--to", "bob@example.net"}} {
 		same("of an older sealmilter", args...)

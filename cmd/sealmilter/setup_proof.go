@@ -20,7 +20,7 @@ func (s *setup) prove(cmd *cobra.Command) (bool, error) {
 	if err := s.findMTA(ctx); err != nil { // anew, with the settings as they are
 		return false, err
 	}
-	report := newReport(s.steps.out, s.steps.asJSON)
+	report := newReport(cmd, s.steps.asJSON)
 	report.Findings(s.mta.Check(s.config))
 	report.AnySender(ctx, s.config)
 	client := s.mta.ClientAddress()

@@ -55,6 +55,9 @@ func Load(path string) (*Config, error) {
 
 // Parse reads a configuration from the content of a file as [Load] does.
 func Parse(file string, b []byte) (*Config, error) {
+	if err := encodingError(file, b); err != nil {
+		return nil, err
+	}
 	root, err := parse(b)
 	if err != nil {
 		return nil, grammarError(file, err)

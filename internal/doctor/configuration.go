@@ -18,15 +18,14 @@ import (
 
 const configurationTopic = "configuration"
 
-// Configuration reads a configuration file, the default one if file is empty, and says what is wrong with it; nil if it cannot be
-// used.
-func (r *Report) Configuration(ctx context.Context, file string) *config.Config {
-	c, err := config.Load(file)
+// Configuration reads the configuration file, and says what is wrong with it; nil if it cannot be used.
+func (r *Report) Configuration(ctx context.Context) *config.Config {
+	c, err := config.Load(r.program.ConfigFile)
 	if err != nil {
 		r.invalid(err)
 		return nil
 	}
-	file = cmp.Or(file, config.DefaultFile)
+	file := cmp.Or(r.program.ConfigFile, config.DefaultFile)
 	if premises.Exists(file) {
 		r.add("ok", configurationTopic, file+": every key is valid", "")
 	} else {

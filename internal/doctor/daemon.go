@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -105,7 +106,7 @@ func numberIn(text []byte, name string) int64 {
 // daemon looks at the sealmilter that runs.
 func (r *Report) daemon(ctx context.Context, c *config.Config, file string) {
 	if !Listens(ctx, c.Listen) {
-		r.add("warning", daemonTopic, "nothing listens at "+c.Listen.String()+"; mail waits at the clients", startCommand())
+		r.add("warning", daemonTopic, "nothing listens at "+c.Listen.String()+"; mail waits at the clients", startCommand(c))
 	} else {
 		r.add("ok", daemonTopic, "something listens at "+c.Listen.String(), "")
 		all := daemons("/proc")
@@ -148,7 +149,8 @@ func daemonFindings(all []daemonProcess, file string, c *config.Config) []wiring
 		}
 		if info, err := os.Stat(c.State); err == nil {
 			if its, known := premises.OwnerOf(info); known && p.uid != 0 && its.UID != p.uid {
-				warn(fmt.Sprintf("%s runs as %s, and %s belongs to %s", who, nameOf(p.uid), c.State, nameOf(its.UID)), chownAll(nameOf(p.uid), c.State))
+				found = append(found, wiring.Finding{State: wiring.Error, Topic: daemonTopic,
+					Detail: fmt.Sprintf("%s runs as %s, and %s belongs to %s: it cannot use its database", who, nameOf(p.uid), c.State, nameOf(its.UID)), Mend: chownAll(nameOf(p.uid), c.State)})
 			}
 		}
 		if needed := uint64(4*c.Limits.Connections + 300); p.files > 0 && p.files < needed {
@@ -179,6 +181,9 @@ func (r *Report) admin(ctx context.Context, address, file string) {
 	}
 	ready, text, err := admin.Ask(ctx, address, "/readyz")
 	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		r.add("error", "admin", fmt.Sprintf("sealmilter takes a connection at %s and says nothing: it hangs, and mail is put off", address), restart)
+		return
 	case err != nil:
 		r.add("warning", "admin", fmt.Sprintf("nobody answers at %s (%v), though sealmilter runs", address, err), restart)
 		return

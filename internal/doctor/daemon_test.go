@@ -89,7 +89,7 @@ func TestDaemonFindings(t *testing.T) {
 		"upgraded":         {change: func(p *daemonProcess) { p.program = other }, want: "warning daemon: process 10 runs another program"},
 		"program unseen":   {change: func(p *daemonProcess) { p.program = nil }},
 		"root":             {change: func(p *daemonProcess) { p.uid = 0 }, want: "warning daemon: process 10 runs as root"},
-		"another's state":  {change: func(p *daemonProcess) { p.uid = 61998 }, want: "warning daemon: process 10 runs as 61998, and " + state + " belongs to 61999"},
+		"another's state":  {change: func(p *daemonProcess) { p.uid = 61998 }, want: "error daemon: process 10 runs as 61998, and " + state + " belongs to 61999"},
 		"few files":        {change: func(p *daemonProcess) { p.files = 1024 }, want: "warning daemon: process 10 may have 1024 files open, and 1000 connections may need 4300"},
 		"limit not seen":   {change: func(p *daemonProcess) { p.files = 0 }},
 		"same file, other": {change: func(p *daemonProcess) { p.file = state + "/../" + filepath.Base(state) + "/a.toml" }},

@@ -18,9 +18,8 @@ type Options struct {
 	Send, From string
 }
 
-// Everything checks what there is under a valid configuration, from the inside to the outside. The configuration is that of a
-// file, which is empty for the default one.
-func (r *Report) Everything(ctx context.Context, c *config.Config, file string, o Options) {
+// Everything checks what there is under a valid configuration, from the inside to the outside.
+func (r *Report) Everything(ctx context.Context, c *config.Config, o Options) {
 	r.secretFiles(ctx, c)
 	i := r.state(ctx, c)
 	if i != nil {
@@ -37,7 +36,7 @@ func (r *Report) Everything(ctx context.Context, c *config.Config, file string, 
 	r.sources(ctx, i, c, o.Offline)
 	r.memory(c)
 	mtas := r.mta(ctx, c)
-	r.daemon(ctx, c, cmp.Or(file, config.DefaultFile))
+	r.daemon(ctx, c, cmp.Or(r.program.ConfigFile, config.DefaultFile))
 	r.Listeners(c)
 	if o.SelfTest {
 		r.selfTest(ctx, c, mtas, o)

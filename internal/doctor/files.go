@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"sealmilter/deploy"
 	"sealmilter/internal/config"
@@ -153,23 +154,28 @@ func letRead(state, file string) string {
 	return shell.Quote("chgrp", groupOf(state), file) + " && " + shell.Quote("chmod", "0640", file) + "; the folders above it must let the user in, too"
 }
 
-// ofCredential reports whether the unit of the daemon loads the passphrase, which systemd reads as root.
+// ofCredential reports whether the daemon gets the passphrase as a credential, which systemd reads as root.
 func ofCredential() bool {
-	if !systemd.Booted() {
-		return false
+	for _, p := range daemons("/proc") {
+		environment, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.pid), "environ"))
+		if err == nil && bytes.Contains(environment, []byte("CREDENTIALS_DIRECTORY=")) {
+			return true
+		}
 	}
+	return systemd.Booted() && unitLoads()
+}
+
+// unitLoads reports whether the unit of the daemon has a credential with the passphrase.
+func unitLoads() bool {
 	units := []string{deploy.UnitFile, premises.PackagedUnit()}
 	more, err := filepath.Glob(deploy.UnitFile + ".d/*.conf")
 	if err != nil {
 		return false
 	}
-	for _, unit := range append(units, more...) {
+	return slices.ContainsFunc(append(units, more...), func(unit string) bool {
 		text, err := os.ReadFile(unit)
-		if err == nil && bytes.Contains(text, []byte("\nLoadCredential=sealmilter-passphrase:")) {
-			return true
-		}
-	}
-	return false
+		return err == nil && bytes.Contains(text, []byte("\nLoadCredential=sealmilter-passphrase:"))
+	})
 }
 
 // token looks at the file that opens the status page, which the daemon reads by itself, as its own user.

@@ -2,30 +2,39 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"strings"
 	"time"
 
 	"sealmilter/deploy"
 	"sealmilter/internal/config"
 	"sealmilter/internal/premises"
+	"sealmilter/internal/shell"
 	"sealmilter/internal/systemd"
 )
 
 // startCommand says how the daemon is started on this host.
-func startCommand() string {
+func startCommand(c *config.Config) string {
 	if systemd.Booted() && (premises.Exists(deploy.UnitFile) || premises.PackagedUnit() != "") {
 		return "systemctl start " + premises.ServiceName + "; if it does not stay, journalctl -u " + premises.ServiceName + " says why"
 	}
+	if its, there := accessOf(c.State); there && its.known && its.owner.UID != 0 {
+		return "runuser -u " + shell.Quote(nameOf(its.owner.UID)) + " -- sealmilter serve"
+	}
 	return "start it: sealmilter serve, as the user that the state directory belongs to"
 }
+
+// mtaLog shows what the MTA has written last.
+const mtaLog = "journalctl -n 20 --facility=mail, or tail -n 20 /var/log/mail.log"
 
 // Listeners tries the MTA's end of the wiring: the listener for copies.
 func (r *Report) Listeners(c *config.Config) {
 	conn, err := net.DialTimeout("tcp", c.Reinject, 5*time.Second)
 	if err != nil {
 		r.add("error", "MTA", "nothing listens at "+c.Reinject+": messages to several recipients cannot be sent",
-			"start the MTA; if it runs, have it read its settings (postfix reload, or restart sendmail); if they lack this listener: sealmilter setup postfix, or setup sendmail")
+			"start the MTA (postfix start, or systemctl start sendmail); if it runs, have it read its settings (postfix reload, or restart sendmail); if they lack this listener: sealmilter setup postfix, or setup sendmail")
 		return
 	}
 	defer conn.Close()
@@ -36,8 +45,10 @@ func (r *Report) Listeners(c *config.Config) {
 func (r *Report) stranger(conn net.Conn, addr string) {
 	reply, err := tryRecipient(conn)
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		r.add("error", "MTA", "the listener at "+addr+" does not come to an answer: it waits for sealmilter, or for another filter", restart+"; "+mtaLog)
 	case err != nil:
-		r.add("error", "MTA", "the listener at "+addr+" does not speak SMTP: "+err.Error(), "check the MTA's log")
+		r.add("error", "MTA", "the listener at "+addr+" does not speak SMTP: "+err.Error(), mtaLog)
 	case strings.HasPrefix(reply, "2"):
 		r.add("error", "MTA", "anybody on this host can send clear text through "+addr, "take the listener out of the MTA's settings, and type sealmilter setup postfix, or setup sendmail")
 	default:

@@ -2,9 +2,11 @@ package doctor
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"time"
 
+	"sealmilter/internal/shell"
 	"sealmilter/internal/wiring"
 )
 
@@ -13,6 +15,8 @@ type Program struct {
 	Version string
 	// Built is when its sources were made, the zero time if it does not say.
 	Built time.Time
+	// ConfigFile is the configuration file that it was told of, "" for the default one.
+	ConfigFile string
 }
 
 // Report hands findings, as they come, to whoever prints them, and counts the errors among them. It is not safe for
@@ -30,6 +34,20 @@ func NewReport(p Program, say func(wiring.Finding) error) *Report {
 	return &Report{program: p, say: say}
 }
 
+// ourCommand is a command of this program that needs the configuration.
+var ourCommand = regexp.MustCompile(`\bsealmilter (check|explain|keys|serve|setup|store)\b`)
+
+// withFile names the configuration file in the commands that a text offers: without it they would work on another installation.
+func (p Program) withFile(mend string) string {
+	if p.ConfigFile == "" || strings.Contains(mend, " -c ") {
+		return mend
+	}
+	return ourCommand.ReplaceAllStringFunc(mend, func(command string) string {
+		_, name, _ := strings.Cut(command, " ")
+		return "sealmilter -c " + shell.Quote(p.ConfigFile) + " " + name
+	})
+}
+
 // Findings adds findings that were made elsewhere.
 func (r *Report) Findings(all []wiring.Finding) {
 	for _, f := range all {
@@ -37,6 +55,7 @@ func (r *Report) Findings(all []wiring.Finding) {
 			r.errors++
 		}
 		r.lines++
+		f.Mend = r.program.withFile(f.Mend)
 		r.err = errors.Join(r.err, r.say(f))
 	}
 }
@@ -54,13 +73,20 @@ func (r *Report) add(state wiring.State, topic, detail, mend string) {
 // fail adds a line about an error. What stands behind its last semicolon is what to do about it; otherwise, and if it is
 // several errors, that is mend.
 func (r *Report) fail(state wiring.State, topic string, err error, mend string) {
-	text := err.Error()
+	text, mend := advised(err, mend)
+	r.add(state, topic, text, mend)
+}
+
+// advised splits an error into what is wrong and what to do about it.
+func advised(err error, otherwise string) (text, mend string) {
+	text = err.Error()
 	at := strings.LastIndex(text, "; ")
 	switch {
 	case strings.Contains(text, "\n"):
-		text = strings.ReplaceAll(text, "\n", "; ")
+		return strings.ReplaceAll(text, "\n", "; "), otherwise
 	case at >= 0:
-		text, mend = text[:at], text[at+len("; "):]
+		return text[:at], text[at+len("; "):]
+	default:
+		return text, otherwise
 	}
-	r.add(state, topic, text, mend)
 }

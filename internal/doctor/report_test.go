@@ -32,6 +32,22 @@ func TestReportFail(t *testing.T) {
 	}
 }
 
+// TestReportNamesTheFile has a configuration that is not the default one.
+func TestReportNamesTheFile(t *testing.T) {
+	for mend, want := range map[string]string{
+		"sealmilter keys generate a@example.org; or sealmilter setup postfix": "sealmilter -c '/a b.toml' keys generate a@example.org; or sealmilter -c '/a b.toml' setup postfix",
+		"sealmilter check -c /other.toml":                                     "sealmilter check -c /other.toml",
+		"chown -R sealmilter: /x, and restart sealmilter":                     "chown -R sealmilter: /x, and restart sealmilter",
+	} {
+		if got := (Program{ConfigFile: "/a b.toml"}).withFile(mend); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if got := (Program{}).withFile(mend); got != mend {
+			t.Errorf("%q, want %q", got, mend)
+		}
+	}
+}
+
 // TestReportThatCannotBePrinted counts what was found, and says that nobody has seen it.
 func TestReportThatCannotBePrinted(t *testing.T) {
 	full := errors.New("no space left")

@@ -51,7 +51,7 @@ func (r *Report) send(ctx context.Context, address string, o Options) {
 	final, reply, err := sendReal(conn, o.From, o.Send, time.Now())
 	switch {
 	case err != nil:
-		r.add("error", sendTopic, address+" does not answer: "+err.Error(), "see the log of the MTA")
+		r.add("error", sendTopic, address+" does not answer: "+err.Error(), mtaLog)
 	case final && reply.Code < 300:
 		r.add("ok", sendTopic, fmt.Sprintf("a message from %s to %s was taken (%d %s); how it should look when it arrives: %s", o.From, o.Send, reply.Code, reply.Msg, explain), "")
 	default:

@@ -59,7 +59,8 @@ func (r *Report) sources(ctx context.Context, i *premises.State, c *config.Confi
 	var times serverTimes
 	sources, err := premises.WatchSources(c, local, func(host string, at time.Time) { times.note(host, at, time.Now()) })
 	if err != nil {
-		r.fail("error", keysTopic, err, "correct [keys] in the configuration")
+		text, mend := advised(err, "correct [keys] in the configuration")
+		r.add("error", keysTopic, text+": the daemon does not start, and does not reload", mend)
 		return
 	}
 	defer func() { r.err = errors.Join(r.err, sources.Close()) }()

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
+	"strconv"
 
 	"sealmilter/internal/premises"
 	"sealmilter/internal/shell"
@@ -57,19 +59,19 @@ func (r *Report) private(state string) {
 	}
 }
 
-// owner says so if the daemon cannot use a state directory that root can.
+// owner says so if a state directory belongs to another user than the one that is there to run the daemon, and no daemon runs as that.
 func (r *Report) owner(state string) {
-	if _, err := user.Lookup(premises.ServiceUser); err != nil {
-		return
-	}
-	info, err := os.Stat(state)
+	service, err := user.Lookup(premises.ServiceUser)
 	if err != nil {
 		return
 	}
-	if its, known := premises.OwnerOf(info); known && its.UID == 0 {
-		r.add("warning", stateTopic, fmt.Sprintf("%s belongs to root: a daemon that runs as the user %s cannot use it", state, premises.ServiceUser),
-			chownAll(premises.ServiceUser, state))
+	its, there := accessOf(state)
+	if !there || !its.known || strconv.Itoa(its.owner.UID) == service.Uid ||
+		its.owner.UID != 0 && slices.ContainsFunc(daemons("/proc"), func(p daemonProcess) bool { return p.uid == its.owner.UID }) {
+		return
 	}
+	r.add("warning", stateTopic, fmt.Sprintf("%s belongs to %s: a daemon that runs as the user %s cannot use it", state, nameOf(its.owner.UID), premises.ServiceUser),
+		chownAll(premises.ServiceUser, state))
 }
 
 // chownAll gives a state directory to a user and their group.

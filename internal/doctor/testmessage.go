@@ -14,6 +14,7 @@ import (
 
 	"sealmilter/internal/config"
 	"sealmilter/internal/gate"
+	"sealmilter/internal/premises"
 )
 
 // TestMessage hands in a message that sealmilter refuses with a token, and reports what became of it. The bool is whether
@@ -21,6 +22,9 @@ import (
 func (r *Report) TestMessage(ctx context.Context, c *config.Config, address string) bool {
 	const topic = "test message"
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	if at, err := netip.ParseAddrPort(address); err == nil && at.Addr().IsLoopback() {
+		loopback = at.Addr()
+	}
 	if !slices.ContainsFunc(c.Senders.Trust, func(p netip.Prefix) bool { return p.Contains(loopback) }) {
 		r.add("warning", topic, "none was sent, because [senders] trust has no loopback address and sealmilter would not look at it", "log in and send yourself a message")
 		return false
@@ -35,15 +39,19 @@ func (r *Report) TestMessage(ctx context.Context, c *config.Config, address stri
 	final, reply, err := sendTest(conn, token)
 	switch {
 	case err != nil:
-		r.add("error", topic, address+" does not answer: "+err.Error(), "see the log of the MTA")
+		r.add("error", topic, address+" does not answer: "+err.Error(), mtaLog)
 	case strings.Contains(reply.Msg, gate.TestReply(token, true)):
 		r.add("ok", topic, "the MTA asks sealmilter about mail at "+address+", and takes its copies; nobody got the message", "")
 	case strings.Contains(reply.Msg, gate.TestReply(token, false)):
 		r.add("error", topic, "the MTA asks sealmilter, but does not take its copies", "start sealmilter anew if reinject was changed; else see its log, and that of the MTA for "+c.Reinject)
 	case final && reply.Code < 300:
-		r.add("error", topic, "it was accepted at "+address+" without sealmilter; the postmaster will get it", "have the MTA read the settings that were checked: postfix reload, or restart sendmail")
+		r.add("error", topic, "it was accepted at "+address+" without sealmilter; the postmaster will get it", "mend what the lines above say of the MTA's listeners; if they say that all is well, it has not read its settings: postfix reload, or restart sendmail")
 	case reply.Code < 500:
-		r.add("error", topic, fmt.Sprintf("the MTA says %d %s: it gets no answer from sealmilter at %s", reply.Code, reply.Msg, c.Listen), "see the logs of the MTA and of sealmilter")
+		why := fmt.Sprintf("nobody listens at %s", c.Listen)
+		if Listens(ctx, c.Listen) {
+			why = fmt.Sprintf("it gets no answer from sealmilter at %s, or from another of its filters, or has no room", c.Listen)
+		}
+		r.add("error", topic, fmt.Sprintf("the MTA says %d %s: %s", reply.Code, reply.Msg, why), mtaLog+"; and journalctl -n 20 -u "+premises.ServiceName)
 	default:
 		r.add("warning", topic, fmt.Sprintf("it was refused before sealmilter could see all of it: %d %s", reply.Code, reply.Msg), "send yourself a message")
 	}

@@ -8,6 +8,7 @@ import (
 
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
+	"sealmilter/internal/shell"
 )
 
 // setupPostfix is what the administrator types to have it all mended.
@@ -24,6 +25,8 @@ func (p *Postfix) Check(c *config.Config) []Finding {
 	k.injectors()
 	k.accepting()
 	k.protocol()
+	k.addresses()
+	k.name()
 	k.processes()
 	k.size()
 	k.offers()
@@ -52,8 +55,7 @@ func (k *postfixCheck) listeners() {
 		at := k.here.find(filters)
 		switch {
 		case slices.Contains(words(k.value(s, "receive_override_options"), listSeparators), "no_milters"):
-			k.error(topic, "receive_override_options has no_milters, so mail that comes in here is not sealed",
-				"take no_milters out of its receive_override_options in master.cf")
+			k.error(topic, "receive_override_options has no_milters, so mail that comes in here is not sealed", k.withMilters(s))
 			continue
 		case at < 0 && k.proxied() && s.isLoopback():
 			k.error(topic, "it has no milter, and an smtpd_proxy_filter hands its mail back here: Postfix shows milters no text before such a filter, so nothing is sealed",
@@ -92,6 +94,17 @@ func (k *postfixCheck) listeners() {
 	if len(wired) > 0 {
 		k.ok(postfixTopic, "mail that comes in at "+strings.Join(wired, ", ")+" is shown to sealmilter")
 	}
+}
+
+// withMilters is what to type so that a service asks milters in spite of its receive_override_options.
+func (k *postfixCheck) withMilters(s Service) string {
+	const name = "receive_override_options"
+	rest := slices.DeleteFunc(words(k.value(s, name), listSeparators), func(option string) bool { return option == "no_milters" })
+	setting := name + "=" + strings.Join(rest, ",")
+	if hasKey(s.Overrides, name) {
+		return "postconf -P " + shell.Quote(s.Name+"/"+s.Type+"/"+setting) + " && postfix reload"
+	}
+	return "postconf -e " + shell.Quote(setting) + " && postfix reload"
 }
 
 func hasKey(m map[string]string, key string) bool {
@@ -166,7 +179,11 @@ func (k *postfixCheck) programs() {
 	}
 	filters := parseFilters(k.value(*cleanup, "non_smtpd_milters"))
 	at := k.here.find(filters)
-	if at < 0 || slices.Contains(words(k.value(*pickup, "receive_override_options"), listSeparators), "no_milters") {
+	if slices.Contains(words(k.value(*pickup, "receive_override_options"), listSeparators), "no_milters") {
+		k.error(topic, "receive_override_options has no_milters, so what cron and sendmail(1) send is not sealed", k.withMilters(*pickup))
+		return
+	}
+	if at < 0 {
 		k.error(topic, "what cron and sendmail(1) send is not sealed", setupPostfix)
 		return
 	}

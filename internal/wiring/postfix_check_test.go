@@ -47,6 +47,13 @@ func TestCheckPostfix(t *testing.T) {
 		"loopback without":      {master: "127.0.0.1:10025 inet n - y - - smtpd -o smtpd_milters=\n", want: "warning Postfix listener 127.0.0.1:10025: it has no milter"},
 		"behind postscreen":     {master: "smtpd pass - - y - - smtpd -o smtpd_milters=\n", want: "error Postfix listener smtpd: mail that comes in here is not sealed"},
 		"no_milters":            {main: "receive_override_options = no_address_mappings, no_milters\n", want: "error Postfix listener smtp: receive_override_options has no_milters"},
+		"no_milters of pickup":  {replace: [2]string{"-o cleanup_service_name=sealcleanup", "-o cleanup_service_name=sealcleanup -o receive_override_options=no_milters"}, want: "error Postfix local programs: receive_override_options has no_milters"},
+		"both protocols":        {main: "inet_protocols = ipv4, ipv6\n"},
+		"IPv4 only":             {main: "inet_protocols = ipv4\n"},
+		"name without a domain": {main: "myhostname = mail\n", want: "warning Postfix myhostname: mail is no name"},
+		"name of nowhere":       {main: "myhostname = box.localdomain\n", want: "warning Postfix myhostname: box.localdomain is no name"},
+		"a name":                {main: "myhostname = mail.example.org\n"},
+		"soft bounce":           {main: "soft_bounce = yes\n", want: "warning Postfix soft_bounce"},
 		"untrusted network":     {main: relaying + "mynetworks = 127.0.0.0/8, 10.1.0.0/16\n", want: "warning Postfix mynetworks: clients in 10.1.0.0/16 may send without a login"},
 		"untrusted IPv6":        {main: relaying + "mynetworks = [2001:db8::]/32\n", want: "warning Postfix mynetworks: clients in 2001:db8::/32"},
 		"network too wide":      {main: relaying + "mynetworks = 10.0.0.0/8\n", config: `senders.trust = ["10.1.0.0/16"]`, want: "warning Postfix mynetworks: clients in 10.0.0.0/8"},
@@ -148,5 +155,57 @@ func TestAcceptingCommands(t *testing.T) {
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// TestPostfixProtocols has a host of one protocol.
+func TestPostfixProtocols(t *testing.T) {
+	for name, tc := range map[string]struct {
+		protocols, listen, reinject string
+		want                        int
+	}{
+		"IPv6 alone":     {"ipv6", "inet:127.0.0.1:8894", "127.0.0.1:10026", 2},
+		"IPv6 as it is":  {"ipv6", "inet:[::1]:8894", "[::1]:10026", 0},
+		"IPv6, a socket": {"ipv6", "unix:/run/sealmilter/milter.sock", "127.0.0.1:10026", 1},
+		"IPv4 alone":     {"ipv4", "inet:127.0.0.1:8894", "[::1]:10026", 1},
+		"a name":         {"ipv6", "inet:localhost:8894", "localhost:10026", 0},
+		"both":           {"ipv4, ipv6", "inet:127.0.0.1:8894", "[::1]:10026", 0},
+		"all":            {"all", "inet:127.0.0.1:8894", "[::1]:10026", 0},
+	} {
+		k := postfixCheck{Postfix: &Postfix{Main: map[string]string{"inet_protocols": tc.protocols}},
+			config: parseConfig(t, "listen = \""+tc.listen+"\"\nreinject = \""+tc.reinject+"\"")}
+		if k.addresses(); len(k.findings) != tc.want {
+			t.Errorf("%s: %+v", name, k.findings)
+		}
+	}
+}
+
+// TestWithMilters types what is offered.
+func TestWithMilters(t *testing.T) {
+	k := postfixCheck{Postfix: &Postfix{Main: map[string]string{"receive_override_options": "no_address_mappings, no_milters"}}}
+	for name, tc := range map[string]struct {
+		overrides map[string]string
+		want      string
+	}{
+		"of main.cf":   {nil, "postconf -e receive_override_options=no_address_mappings && postfix reload"},
+		"of master.cf": {map[string]string{"receive_override_options": "no_milters"}, "postconf -P smtp/inet/receive_override_options= && postfix reload"},
+	} {
+		if got := k.withMilters(Service{Name: "smtp", Type: "inet", Overrides: tc.overrides}); got != tc.want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+func TestOtherFilters(t *testing.T) {
+	p := ParsePostfix("queue_directory = /var/spool/postfix\nmilter_default_action = tempfail\nsmtpd_milters = inet:127.0.0.1:11332, inet:localhost:8894, { unix:opendkim/sock, default_action=accept }\nnon_smtpd_milters = inet:127.0.0.1:11332\n",
+		"smtp inet n - y - - smtpd\ncleanup unix n - y - 0 cleanup\nqmgr unix n - n 300 1 qmgr\n", "")
+	want := []OtherFilter{{"inet:127.0.0.1:11332", "tcp", "127.0.0.1:11332", false}, {"unix:opendkim/sock", "unix", "/var/spool/postfix/opendkim/sock", true}}
+	if got := p.OtherFilters(parseConfig(t, "")); !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
+	}
+	s := ParseSendmail("O InputMailFilters=other, sealmilter\nXother, S=inet:11999@127.0.0.1, F=T\nXsealmilter, S=inet:8894@127.0.0.1, F=T\nXdkim, S=local:/run/dkim\nXidle, S=inet:1@h\nO DaemonPortOptions=Name=MTA, InputMailFilters=dkim\n")
+	want = []OtherFilter{{"dkim (local:/run/dkim)", "unix", "/run/dkim", true}, {"other (inet:11999@127.0.0.1)", "tcp", "127.0.0.1:11999", false}}
+	if got := s.OtherFilters(parseConfig(t, "")); !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
 	}
 }

@@ -94,9 +94,17 @@ func (p *Postfix) ClientAddress() string {
 	return ""
 }
 
+// Settings returns the files with its settings.
+func (p *PostfixHost) Settings() []string {
+	return []string{filepath.Join(p.directory, "main.cf"), filepath.Join(p.directory, "master.cf")}
+}
+
 // interfaceAddress returns an address of inet_interfaces, loopback if that is one.
 func (p *Postfix) interfaceAddress() string {
-	const loopback = "127.0.0.1"
+	loopback := "127.0.0.1"
+	if protocols := words(p.Main["inet_protocols"], listSeparators); slices.Equal(protocols, []string{"ipv6"}) {
+		loopback = "::1"
+	}
 	all := words(p.Main["inet_interfaces"], listSeparators)
 	for _, name := range []string{"all", "loopback-only", "localhost", loopback} {
 		if slices.Contains(all, name) {

@@ -53,6 +53,11 @@ func FindSendmail(ctx context.Context, run Run) (*SendmailHost, error) {
 	return h, nil
 }
 
+// Settings returns the files with its settings.
+func (h *SendmailHost) Settings() []string {
+	return []string{filepath.Join(h.folder, "sendmail.cf"), filepath.Join(h.folder, "submit.cf")}
+}
+
 // Name is the MTA's name and version.
 func (h *SendmailHost) Name() string { return "sendmail " + strings.TrimSpace(h.version) }
 
