@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"sealmilter/internal/lab"
 )
 
 func TestMain(m *testing.M) {
@@ -16,7 +19,23 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs the command line as an administrator would.
+// TestScripts runs the command line as an administrator would, on a machine that trusts one authority. Those of the real
+// machine would be read again by each command, which takes longer than all else that it does.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata"})
+	trusted := t.TempDir()
+	authority, err := lab.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(trusted, "authority.pem")
+	if err := authority.WritePEM(file); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: func(env *testscript.Env) error {
+		env.Setenv("SSL_CERT_FILE", file)
+		env.Setenv("SSL_CERT_DIR", trusted)
+		// The race detector would have each command sleep for a second when it ends.
+		env.Setenv("GORACE", "atexit_sleep_ms=0")
+		return nil
+	}})
 }
