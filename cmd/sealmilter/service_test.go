@@ -260,13 +260,16 @@ func TestServiceKeepsSockets(t *testing.T) {
 // TestServiceActivated has systemd's own program wait for the first client.
 func TestServiceActivated(t *testing.T) {
 	t.Parallel()
-	activate, err := exec.LookPath("systemd-socket-activate")
-	if err != nil {
-		t.Skip("systemd-socket-activate is not installed")
-	}
 	s := newServed(t)
-	cmd := exec.Command(activate, "--listen="+s.listen, "--fdname=milter", "--setenv=NOTIFY_SOCKET="+s.notify.LocalAddr().String(),
-		s.program, "serve", "-c", s.file)
+	var systemd lab.Tree
+	var err error
+	if _, missing := exec.LookPath("/usr/bin/systemd-socket-activate"); missing != nil {
+		if systemd, err = lab.Unpack(s.ctx, t.Output(), "systemd"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := systemd.Command(context.WithoutCancel(s.ctx), "/usr/bin/systemd-socket-activate", "--listen="+s.listen, "--fdname=milter",
+		"--setenv=NOTIFY_SOCKET="+s.notify.LocalAddr().String(), s.program, "serve", "-c", s.file)
 	if s.Process, err = lab.StartProcess(cmd); err != nil {
 		t.Fatal(err)
 	}

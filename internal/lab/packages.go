@@ -31,7 +31,8 @@ func (t Tree) LibraryPath() string {
 		return ""
 	}
 	var folders []string
-	for _, pattern := range []string{"/usr/lib/postfix", "/usr/lib/*-linux-gnu*", "/lib/*-linux-gnu*", "/usr/lib", "/usr/lib/rspamd"} {
+	patterns := []string{"/usr/lib/postfix", "/usr/lib/*-linux-gnu*", "/usr/lib/*-linux-gnu*/systemd", "/lib/*-linux-gnu*", "/usr/lib", "/usr/lib/rspamd"}
+	for _, pattern := range patterns {
 		found, _ := filepath.Glob(t.Path(pattern)) // the only error is a bad pattern
 		folders = append(folders, found...)
 	}
