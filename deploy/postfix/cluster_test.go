@@ -26,8 +26,8 @@ type cluster struct {
 	ctx  context.Context
 	sql  *lab.PostgreSQL
 	a, b *relayHost
-	// password is that of the database in use.
-	password string
+	// database is the name of the database in use, and password that for it.
+	database, password string
 }
 
 // relayHost is one of them.
@@ -87,11 +87,18 @@ func (c *cluster) serve(t *testing.T, lines string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.serveWith(t, database, lines)
+}
+
+// serveWith does the same with the database of a URL.
+func (c *cluster) serveWith(t *testing.T, database, lines string) {
+	t.Helper()
 	address, err := url.Parse(database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.password, _ = address.User.Password()
+	c.database = strings.TrimPrefix(address.Path, "/")
 	for _, h := range []*relayHost{c.a, c.b} {
 		if err := h.Configure(database, "senders.secrets = \"database\"\n"+lines); err != nil {
 			t.Fatal(err)
