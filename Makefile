@@ -10,7 +10,7 @@
 # make deb    a Debian package of this machine's architecture in bin/
 # make release   static programs and Debian packages for amd64 and arm64 in bin/release, with what they are made of and checksums
 # make deb-test  packages are installed, upgraded and purged on a real Debian, and live under its systemd; the container image is built and
-#             run; a release is built twice and compared, octet for octet
+#             run; the program for arm64 serves a real Postfix, emulated; a release is built twice and compared, octet for octet
 # make lint   gofmt, vet, staticcheck, govulncheck
 
 GO          ?= go
