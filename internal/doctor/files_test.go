@@ -148,3 +148,14 @@ func TestConfigurationFile(t *testing.T) {
 		})
 	}
 }
+
+func TestDatabasePassword(t *testing.T) {
+	for database, want := range map[string]bool{
+		"": false, "postgres://a@db/x": false, "postgres://a@db/x?passfile=/y": false,
+		"postgres://a:b@db/x": true, "postgres://a@db/x?password=b": true, "postgres://a@db/x?sslpassword=b": true,
+	} {
+		if got := databasePassword(database); got != want {
+			t.Errorf("%q: %t", database, got)
+		}
+	}
+}
