@@ -10,6 +10,7 @@ import (
 
 	"sealmilter/internal/config"
 	"sealmilter/internal/premises"
+	"sealmilter/internal/shell"
 )
 
 const databaseTopic = "database"
@@ -45,7 +46,7 @@ func (r *Report) database(ctx context.Context, i *premises.State) {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		r.add("warning", topic, fmt.Sprintf("%v was not enough to read all of it, so damage was not looked for", damageTime),
-			fmt.Sprintf("with the daemon stopped: sqlite3 %s 'PRAGMA integrity_check'", file))
+			fmt.Sprintf("sqlite3 %s 'PRAGMA integrity_check'; the daemon may go on", shell.Quote(file)))
 	case err != nil:
 		r.fail("error", topic, err, "restore it from a backup")
 	case len(damage) > 0:
@@ -82,6 +83,6 @@ func (r *Report) sqliteFile(topic, file string) {
 	var log syscall.Stat_t
 	if err := syscall.Stat(file+"-wal", &log); err == nil && log.Size > walWarning {
 		r.add("warning", topic, fmt.Sprintf("its log %s-wal has grown to %d MiB: some program keeps the database open for reading", filepath.Base(file), log.Size>>20),
-			"stop the other programs that have it open (fuser "+file+"), then restart sealmilter")
+			"stop the other programs that have it open (fuser "+shell.Quote(file)+"), then restart sealmilter")
 	}
 }

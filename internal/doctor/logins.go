@@ -10,6 +10,7 @@ import (
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/premises"
+	"sealmilter/internal/shell"
 	"sealmilter/internal/wiring"
 )
 
@@ -50,6 +51,9 @@ func loginFindings(c *config.Config, withKey []mail.Addr) []wiring.Finding {
 		}
 		f := wiring.Finding{State: wiring.Warning, Topic: "login " + login, Mend: "sealmilter keys generate ADDR, or keys import FILE, for an address of theirs"}
 		f.Detail = fmt.Sprintf("no address that it may use (%s) has a secret key, so all its mail that has to be signed is refused", strings.Join(names, ", "))
+		if at := slices.IndexFunc(names, func(name string) bool { return !strings.HasPrefix(name, "@") && !strings.Contains(name, "*") }); at >= 0 {
+			f.Mend = "sealmilter keys generate " + shell.Quote(names[at]) + ", or keys import FILE"
+		}
 		if len(patterns) == 0 {
 			f.Detail, f.Mend = "it may use no address, so all its mail is refused", "name its addresses in [senders.logins], or take it out there"
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/shell"
 )
 
 const sendTopic = "message"
@@ -41,7 +42,7 @@ func (r *Report) selfTest(ctx context.Context, c *config.Config, mtas []mailServ
 
 // send hands in a real message.
 func (r *Report) send(ctx context.Context, address string, o Options) {
-	explain := fmt.Sprintf("sealmilter explain --from %s --to %s", o.From, o.Send)
+	explain := "sealmilter explain " + shell.Quote("--from="+o.From, "--to="+o.Send)
 	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		r.add("error", sendTopic, "it cannot be handed in: "+err.Error(), "see whether the MTA runs")

@@ -13,6 +13,7 @@ import (
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
 	"sealmilter/internal/premises"
+	"sealmilter/internal/shell"
 	"sealmilter/keys"
 )
 
@@ -73,11 +74,11 @@ func signerMend(c *config.Config, err error, address string) string {
 	switch {
 	case errors.Is(err, crypto.ErrPassphrase):
 		return fmt.Sprintf("put the former passphrase into %s, and restart sealmilter; if it was changed, and the former one is in FILE: sealmilter keys import --passphrase-file FILE %s",
-			cmp.Or(file, "the file of passphrase_file"), filepath.Join(c.State, "secret", "*.pgp"))
+			cmp.Or(file, "the file of passphrase_file"), premises.SecretFiles(c))
 	case errors.Is(err, fs.ErrNotExist) && file != "" && !premises.Exists(file):
 		return "put " + file + " back from your copy of it, and restart sealmilter"
 	case errors.As(err, &unusable) && unusable.Reason == crypto.Expired:
-		return fmt.Sprintf("sealmilter keys generate --replace %s, or import the key with a later expiry; restart sealmilter to extend one that was generated here, unless extend is 0s: docs/senders.md", address)
+		return fmt.Sprintf("sealmilter keys generate --replace %s, or import the key with a later expiry; restart sealmilter to extend one that was generated here, unless extend is 0s: docs/senders.md", shell.Quote(address))
 	default:
 		return "docs/senders.md tells how keys are extended and replaced"
 	}

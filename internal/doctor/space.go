@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"sealmilter/internal/shell"
 	"sealmilter/internal/wiring"
 )
 
@@ -49,6 +50,6 @@ func (l room) finding(topic, path string) wiring.Finding {
 		return f
 	}
 	f.Detail = fmt.Sprintf("there are only %d MiB and %d files left for %s; when nothing is left, all mail is put off", l.free/mib, l.freeFiles, path)
-	f.Mend = "df -h " + path + "; df -i " + path + "; make room there"
+	f.Mend = "df -h " + shell.Quote(path) + "; df -i " + shell.Quote(path) + "; make room there"
 	return f
 }

@@ -12,6 +12,7 @@ import (
 	"sealmilter/crypto"
 	"sealmilter/internal/config"
 	"sealmilter/internal/event"
+	"sealmilter/internal/shell"
 )
 
 // maxArchiveFile bounds the file with the archive's certificate, in octets: the largest certificate in ASCII armor fits.
@@ -40,7 +41,7 @@ func readOneCert(file string) (*crypto.Cert, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w; put the certificate there, such as with gpg --export --armor, or name another file", err)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%w; let the user that runs sealmilter serve read it: chmod 0644 %s", err, file)
+		return nil, fmt.Errorf("%w; let the user that runs sealmilter serve read it: chmod 0644 %s", err, shell.Quote(file))
 	case err != nil:
 		return nil, err
 	}
@@ -54,8 +55,8 @@ func readOneCert(file string) (*crypto.Cert, error) {
 	case info.Size() > maxArchiveFile:
 		return nil, fmt.Errorf("%s is larger than %d octets; it should hold one certificate", file, maxArchiveFile)
 	case info.Mode().Perm()&0o022 != 0:
-		return nil, fmt.Errorf("others may write %s (mode %04o), and whoever puts a certificate there reads all mail; chmod go-w %[1]s",
-			file, info.Mode().Perm())
+		return nil, fmt.Errorf("others may write %s (mode %04o), and whoever puts a certificate there reads all mail; chmod go-w %s",
+			file, info.Mode().Perm(), shell.Quote(file))
 	}
 	ring, err := crypto.ReadKeyring(io.LimitReader(f, maxArchiveFile))
 	switch {

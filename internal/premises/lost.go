@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"sealmilter/internal/config"
+	"sealmilter/internal/shell"
 )
 
 // Lost returns an error if secret keys lie in the state directory without the built-in database that says for whom they
@@ -31,5 +32,10 @@ func Secrets(c *config.Config) []string {
 
 // ImportSecrets is the command that tells an empty database of the keys in the state directory.
 func ImportSecrets(c *config.Config) string {
-	return "sealmilter keys import " + filepath.Join(c.State, "secret", "*.pgp")
+	return "sealmilter keys import " + SecretFiles(c)
+}
+
+// SecretFiles names the files with secret keys in the state directory, as the shell reads it.
+func SecretFiles(c *config.Config) string {
+	return shell.Quote(filepath.Join(c.State, "secret")) + "/*.pgp"
 }

@@ -1,8 +1,9 @@
 package wiring
 
 import (
-	"fmt"
 	"strings"
+
+	"sealmilter/internal/shell"
 )
 
 // Accepting is a setting that lets mail pass a filter that does not answer.
@@ -21,17 +22,17 @@ func (p *Postfix) Accepting() []Accepting {
 	for _, name := range []string{"smtpd_milters", "non_smtpd_milters"} {
 		value := p.Main[name]
 		if mended, found := withoutAccept(value); found {
-			all = append(all, Accepting{name + " in main.cf has default_action=accept", fmt.Sprintf("postconf -e '%s=%s'", name, mended)})
+			all = append(all, Accepting{name + " in main.cf has default_action=accept", "postconf -e " + shell.Quote(name+"="+mended)})
 		}
 	}
 	for _, s := range p.Services {
 		key := s.Name + "/" + s.Type + "/"
 		if isAccept(s.Overrides["milter_default_action"]) {
-			all = append(all, Accepting{"milter_default_action=accept for " + s.Name + " in master.cf", "postconf -P " + key + "milter_default_action=tempfail"})
+			all = append(all, Accepting{"milter_default_action=accept for " + s.Name + " in master.cf", "postconf -P " + shell.Quote(key+"milter_default_action=tempfail")})
 		}
 		for _, name := range []string{"smtpd_milters", "non_smtpd_milters"} {
 			if mended, found := withoutAccept(s.Overrides[name]); found {
-				all = append(all, Accepting{name + " of " + s.Name + " in master.cf has default_action=accept", fmt.Sprintf("postconf -P '%s%s=%s'", key, name, mended)})
+				all = append(all, Accepting{name + " of " + s.Name + " in master.cf has default_action=accept", "postconf -P " + shell.Quote(key+name+"="+mended)})
 			}
 		}
 	}

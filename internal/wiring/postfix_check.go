@@ -59,7 +59,7 @@ func (k *postfixCheck) listeners() {
 			continue
 		case at < 0 && k.proxied() && s.isLoopback():
 			k.error(topic, "it has no milter, and an smtpd_proxy_filter hands its mail back here: Postfix shows milters no text before such a filter, so nothing is sealed",
-				"postconf -P '"+s.Name+"/inet/smtpd_milters="+k.here.String()+"' && postfix reload")
+				"postconf -P "+shell.Quote(s.Name+"/inet/smtpd_milters="+k.here.String())+" && postfix reload")
 			continue
 		case at < 0 && len(s.Overrides["smtpd_milters"]) == 0 && hasKey(s.Overrides, "smtpd_milters") && s.isLoopback():
 			k.warning(topic, "it has no milter: whoever can reach it on this host sends clear text past sealmilter",
@@ -68,7 +68,7 @@ func (k *postfixCheck) listeners() {
 		case at < 0 && len(parseFilters(s.Overrides["smtpd_milters"])) == 0 && hasKey(s.Overrides, "smtpd_milters"):
 			// Setup leaves an empty list alone, because that is how content filters hand their mail back.
 			k.error(topic, "mail that comes in here is not sealed: it has an empty list of milters of its own in master.cf",
-				"postconf -PX "+s.Name+"/"+s.Type+"/smtpd_milters && postfix reload; then "+setupPostfix)
+				"postconf -PX "+shell.Quote(s.Name+"/"+s.Type+"/smtpd_milters")+" && postfix reload; then "+setupPostfix)
 			continue
 		case at < 0:
 			k.error(topic, fmt.Sprintf("mail that comes in here is not sealed: smtpd_milters is %q and lacks %s", k.value(s, "smtpd_milters"), k.here), setupPostfix)
@@ -229,7 +229,7 @@ func (k *postfixCheck) copies() {
 	}
 	if !k.isLocked(s) {
 		k.error(topic, "it does not ask sealmilter who may come in: any program on this host can send clear text through it",
-			"postconf -MX "+s.Name+"/inet && "+setupPostfix+"; or give it the options of deploy/postfix/master.cf")
+			"postconf -MX "+shell.Quote(s.Name+"/inet")+" && "+setupPostfix+"; or give it the options of deploy/postfix/master.cf")
 		return
 	}
 	k.ok(topic, "it takes sealmilter's copies and nobody else's")

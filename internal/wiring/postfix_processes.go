@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"sealmilter/internal/shell"
 )
 
 // processes compares how many sessions Postfix may have at a time with the connections that sealmilter takes.
@@ -46,7 +48,7 @@ func (k *postfixCheck) injectors() {
 		if cleanup == nil || k.here.find(parseFilters(k.value(*cleanup, "non_smtpd_milters"))) < 0 ||
 			slices.Contains(words(k.value(s, "receive_override_options"), listSeparators), "no_milters") {
 			k.error(topic, "what comes in by "+s.Command+" there is not sealed",
-				"postconf -P "+s.Name+"/"+s.Type+"/cleanup_service_name=sealcleanup && postfix reload; or take it out of master.cf")
+				"postconf -P "+shell.Quote(s.Name+"/"+s.Type+"/cleanup_service_name=sealcleanup")+" && postfix reload; or take it out of master.cf")
 		}
 	}
 }
@@ -67,7 +69,7 @@ func (k *postfixCheck) offers() {
 		clients := func(s Service) bool { return s.Command == "smtpd" && !s.isAt(k.config.Reinject) && !discards(s) }
 		if discards(k.Services[at]) && slices.ContainsFunc(k.Services, clients) {
 			k.warning("Postfix listener "+k.config.Reinject, name+" keeps "+keyword+" from it: "+effect,
-				"postconf -P "+k.Services[at].Name+"/inet/"+name+"= && postfix reload")
+				"postconf -P "+shell.Quote(k.Services[at].Name+"/inet/"+name+"=")+" && postfix reload")
 		}
 	}
 	if k.Main["smtputf8_enable"] == "no" {
