@@ -52,6 +52,8 @@ func TestCheckSendmail(t *testing.T) {
 		{name: "children", breaks: define("define(`confMAX_DAEMON_CHILDREN', `3000')dnl"), want: "warning  sendmail MaxDaemonChildren", mend: back},
 		{name: "size", breaks: define("define(`confMAX_MESSAGE_SIZE', `20000000')dnl"), want: "warning  sendmail MaxMessageSize", mend: back},
 		{name: "lines", breaks: "sed -i '/SMTP_MAILER_LL/d' /etc/mail/sendmail.mc" + make, want: "warning  sendmail mailer esmtp: L=990", mend: back},
+		{name: "open settings", breaks: "chmod 0666 /etc/mail/submit.cf", want: "error    sendmail: others may write /etc/mail/submit.cf"},
+		{name: "another filter", breaks: define("INPUT_MAIL_FILTER(`other', `S=inet:11999@127.0.0.1, F=T')dnl"), want: "error    sendmail filter: other (inet:11999@127.0.0.1), which is asked beside sealmilter, does not answer", mend: back},
 		{name: "macros", breaks: define("define(`confMILTER_MACROS_CONNECT', `j, _')dnl"), want: "error    sendmail macros", mend: back},
 	})
 	// A real message, and one that is not sent because sendmail would not ask.

@@ -200,6 +200,18 @@ func (r *Report) admin(ctx context.Context, address, file string) {
 	r.Findings(inForceFindings(running, r.program.Version, file))
 }
 
+// reloadCommand has the daemon with a configuration read it again.
+func reloadCommand(file string) string {
+	if !systemd.Booted() {
+		for _, p := range daemons("/proc") {
+			if sameFile(p.file, file) {
+				return fmt.Sprintf("kill -HUP %d", p.pid)
+			}
+		}
+	}
+	return "systemctl reload " + premises.ServiceName
+}
+
 // inForceFindings compares what the daemon works with and what there is.
 func inForceFindings(running admin.InForce, version, file string) []wiring.Finding {
 	f := wiring.Finding{State: wiring.Warning, Topic: daemonTopic}
@@ -213,7 +225,7 @@ func inForceFindings(running admin.InForce, version, file string) []wiring.Findi
 		f.Mend = restart
 	case !running.Changed.Equal(changed):
 		f.Detail = fmt.Sprintf("%s was changed since the daemon has read it: it works with the configuration of before", file)
-		f.Mend = "systemctl reload " + premises.ServiceName + ", or kill -HUP; some settings need a restart: sealmilter serve --help"
+		f.Mend = reloadCommand(file) + "; some settings need a restart: sealmilter serve --help"
 	default:
 		f.State, f.Detail = wiring.OK, fmt.Sprintf("it is sealmilter %s, and has read the configuration as it is", running.Version)
 	}

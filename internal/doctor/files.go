@@ -151,7 +151,30 @@ func (r *Report) daemonReads(ctx context.Context, state, file, without string) {
 
 // letRead is what lets the daemon, and nobody else, read a file of root's.
 func letRead(state, file string) string {
-	return shell.Quote("chgrp", groupOf(state), file) + " && " + shell.Quote("chmod", "0640", file) + "; the folders above it must let the user in, too"
+	if folder := shutFolder(state, file); folder != "" {
+		return shell.Quote("chmod", "o+x", folder)
+	}
+	return shell.Quote("chgrp", groupOf(state), file) + " && " + shell.Quote("chmod", "0640", file) + ""
+}
+
+// shutFolder returns the uppermost folder above a file that does not let the daemon in, "" if all do.
+func shutFolder(state, file string) string {
+	daemon, there := accessOf(state)
+	file, err := filepath.Abs(file)
+	if err != nil || !there {
+		return ""
+	}
+	shut := ""
+	for folder := filepath.Dir(file); ; folder = filepath.Dir(folder) {
+		its, there := accessOf(folder)
+		enters := its.mode&0o001 != 0 || its.owner.UID == daemon.owner.UID && its.mode&0o100 != 0 || its.owner.GID == daemon.owner.GID && its.mode&0o010 != 0
+		if there && !enters {
+			shut = folder
+		}
+		if folder == filepath.Dir(folder) {
+			return shut
+		}
+	}
 }
 
 // ofCredential reports whether the daemon gets the passphrase as a credential, which systemd reads as root.

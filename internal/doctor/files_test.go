@@ -159,3 +159,24 @@ func TestDatabasePassword(t *testing.T) {
 		}
 	}
 }
+
+func TestShutFolder(t *testing.T) {
+	dir, state := daemonsHost(t)
+	inner := filepath.Join(dir, "a b", "inner")
+	if err := os.MkdirAll(inner, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(inner, "file")
+	placed(t, file, "", 0, 0, 0o600)
+	if got := letRead(state, file); !strings.HasPrefix(got, "chgrp ") {
+		t.Error(got)
+	}
+	for _, folder := range []string{inner, filepath.Dir(inner)} {
+		if err := os.Chmod(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := letRead(state, file), "chmod o+x '"+folder+"'"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

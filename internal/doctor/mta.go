@@ -66,6 +66,6 @@ func (r *Report) ofMTA(ctx context.Context, topic string, m mailServer, c *confi
 		if f.Passes {
 			state, effect = wiring.Warning, "mail goes on without it"
 		}
-		r.add(state, topic+" filter", fmt.Sprintf("another filter of it, %s, does not answer: %s", f.Text, effect), "start that filter, or take it out of the settings; "+mtaLog)
+		r.add(state, topic+" filter", fmt.Sprintf("%s, which is asked beside sealmilter, does not answer: %s", f.Text, effect), "start that filter, or take it out of the settings; "+mtaLog)
 	}
 }

@@ -25,7 +25,7 @@ func (r *Report) selfTest(ctx context.Context, c *config.Config, mtas []mailServ
 			r.add("warning", topic, mta.Name()+" takes no mail at port 25, so none was sent", "log in and send yourself a message")
 			continue
 		case !Listens(ctx, config.Listen{Network: "tcp", Address: client}):
-			r.add("error", topic, fmt.Sprintf("%s does not answer at %s, so none was sent", mta.Name(), client), "start it, and see its log if it does not stay")
+			r.add("error", topic, fmt.Sprintf("%s does not answer at %s, so none was sent", mta.Name(), client), "start it; if it does not stay, "+mtaLog)
 			continue
 		}
 		before := r.errors

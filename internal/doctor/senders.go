@@ -77,6 +77,10 @@ func signerMend(c *config.Config, err error, address string) string {
 			cmp.Or(file, "the file of passphrase_file"), premises.SecretFiles(c))
 	case errors.Is(err, fs.ErrNotExist) && file != "" && !premises.Exists(file):
 		return "put " + file + " back from your copy of it, and restart sealmilter"
+	case errors.Is(err, fs.ErrNotExist):
+		return "restore the file from a backup: docs/operations.md; or sealmilter keys import FILE, with the secret key in FILE"
+	case errors.As(err, &unusable) && unusable.Reason == crypto.Revoked:
+		return "sealmilter keys generate --replace " + shell.Quote(address) + ", or import another key: docs/senders.md"
 	case errors.As(err, &unusable) && unusable.Reason == crypto.Expired:
 		return fmt.Sprintf("sealmilter keys generate --replace %s, or import the key with a later expiry; restart sealmilter to extend one that was generated here, unless extend is 0s: docs/senders.md", shell.Quote(address))
 	default:

@@ -37,7 +37,7 @@ func (k *postfixCheck) addresses() {
 func (k *postfixCheck) name() {
 	if name := strings.TrimSuffix(k.Main["myhostname"], "."); name != "" && (!strings.Contains(name, ".") || strings.HasSuffix(name, ".localdomain")) {
 		k.warning("Postfix myhostname", name+" is no name that other hosts know: they may refuse mail from it, and what programs here send comes from such an address, for which no key can be looked up",
-			"postconf -e myhostname=mail.example.org && postfix reload, with the name that this host has in the DNS")
+			"postconf -e myhostname=mail.example.org && postfix reload; with the name that this host has in the DNS")
 	}
 	if k.Main["soft_bounce"] == "yes" {
 		k.warning("Postfix soft_bounce", "refusals for good count as try again later: mail that [policy] refuses stays in its client's queue for days", "postconf -e soft_bounce=no && postfix reload")
