@@ -122,6 +122,9 @@ func (d *DANE) checkResolver(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("ask whether the resolver validates DNSSEC: %w", err)
+	case len(root.records) == 0:
+		// systemd-resolved makes such an answer up while it reaches no server, and calls it authentic.
+		return fmt.Errorf("ask whether the resolver validates DNSSEC: %s knows nothing of the root zone", d.resolver)
 	case !root.authentic:
 		return fmt.Errorf("the resolver %s does not validate DNSSEC, not even the root zone: switch validation on there, or configure another",
 			d.resolver)

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"errors"
 
 	"github.com/miekg/dns"
 )
@@ -16,6 +17,10 @@ func (r *Resolver) Probe(ctx context.Context) (validates bool, err error) {
 	reply, err := r.exchange(ctx, signed, dns.TypeSOA)
 	if err == nil {
 		err = refusedBy(reply)
+	}
+	if err == nil && len(reply.Answer) == 0 {
+		// systemd-resolved makes such an answer up while it reaches no server, and calls it authentic.
+		err = errors.New("it knows nothing of the root zone, as if it reached no server")
 	}
 	if err != nil {
 		return false, r.fail(called, err)

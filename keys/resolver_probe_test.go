@@ -15,6 +15,7 @@ func TestResolverProbe(t *testing.T) {
 	}{
 		"validates":   {root: records(soa), validates: true},
 		"does not":    {root: lab.DNSName{Records: []string{soa}, Insecure: true}},
+		"knows not":   {root: lab.DNSName{}, fails: true},
 		"no recourse": {root: lab.DNSName{Fault: lab.DNSServFail}, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
