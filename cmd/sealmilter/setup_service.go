@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,12 +65,22 @@ func (s *setup) installService(ctx context.Context, rewired bool) error {
 	if packaged := premises.PackagedUnit(); packaged == "" {
 		unit.After = []byte(deploy.Unit(deploy.UnitOptions{Program: program, ConfigFile: s.file, State: s.config.State, Credential: credential}))
 	} else {
+		if err := s.packagedWrites(ctx); err != nil {
+			return err
+		}
 		s.steps.note("kept", packaged+", the unit of the package")
 	}
 	if err := s.makeFolder(folder{filepath.Dir(deploy.UnitFile), 0o755, 0, 0}); err != nil {
 		return err
 	}
-	if _, err := s.change([]wiring.FileChange{configuration, unit}, func() error { return nil }); err != nil {
+	reload := func() error { // the unit that is back
+		if !systemd.Booted() {
+			return nil
+		}
+		_, err := s.run(context.WithoutCancel(ctx), "systemctl", "daemon-reload")
+		return err
+	}
+	if _, err := s.change([]wiring.FileChange{configuration, unit}, reload); err != nil {
 		return err
 	}
 	return s.start(ctx, unit.Changes() || rewired)
@@ -100,6 +111,19 @@ func (s *setup) configuration(gid int) (wiring.FileChange, error) {
 		c.After, c.Mode, c.GID = []byte(strings.Replace(deploy.Config, "\npassphrase_file = \"\"\n", fmt.Sprintf("\npassphrase_file = %q\n", deploy.Passphrase), 1)), 0o640, gid
 	}
 	return c, err
+}
+
+// packagedWrites makes sure that the package's unit lets the daemon write to its state directory.
+func (s *setup) packagedWrites(ctx context.Context) error {
+	if s.config.State == deploy.State || !systemd.Booted() {
+		return nil
+	}
+	writable, err := s.run(ctx, "systemctl", "show", "--value", "--property=ReadWritePaths", premises.ServiceName)
+	if err != nil || slices.Contains(strings.Fields(string(writable)), s.config.State) {
+		return err
+	}
+	return fmt.Errorf("the unit of the package does not let sealmilter write to %s; type systemctl edit sealmilter, write the two lines [Service] and "+
+		"ReadWritePaths=%[1]s there, and run setup again", s.config.State)
 }
 
 // makeUser makes the system user and group that run the daemon.
@@ -237,14 +261,18 @@ func (s *setup) start(ctx context.Context, changed bool) error {
 	}
 	commands := [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", premises.ServiceName}, {"systemctl", "restart", premises.ServiceName}}
 	if !s.steps.dryRun {
-		s.steps.onFailure(func() error {
-			ctx := context.WithoutCancel(ctx)
-			_, stopped := s.run(ctx, "systemctl", "disable", "--now", premises.ServiceName)
-			return stopped
-		})
+		// Where the MTA asks it already, systemd tries to start it until it runs with what is taken back.
+		if !premises.Exists(premises.EnabledService) {
+			s.steps.onFailure(func() error {
+				_, stopped := s.run(context.WithoutCancel(ctx), "systemctl", "disable", "--now", premises.ServiceName)
+				return stopped
+			})
+		}
 	}
-	if err := s.runAll(ctx, commands); err != nil || s.steps.dryRun {
-		return err
+	if err := s.runAll(ctx, commands); err != nil {
+		return s.withReason(ctx, err)
+	} else if s.steps.dryRun {
+		return nil
 	}
 	const patience = 15 * time.Second
 	for deadline := time.Now().Add(patience); !doctor.Listens(ctx, s.config.Listen); {
@@ -256,6 +284,15 @@ func (s *setup) start(ctx context.Context, changed bool) error {
 		}
 	}
 	return nil
+}
+
+// withReason adds what the daemon has said last, which systemctl points at only.
+func (s *setup) withReason(ctx context.Context, failed error) error {
+	said, err := s.run(ctx, "journalctl", "--unit="+premises.ServiceName, "--identifier=sealmilter", "--lines=1", "--output=cat", "--no-pager")
+	if text := strings.TrimSpace(string(said)); err == nil && text != "" {
+		return fmt.Errorf("%w\n%s", failed, text)
+	}
+	return failed
 }
 
 // serveCommand starts the daemon by hand.

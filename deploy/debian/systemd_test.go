@@ -176,6 +176,15 @@ func (h *systemdHost) years(t *testing.T, mta string) {
 		}
 		h.run(t, "rm -r /etc/systemd/system/sealmilter.service.d && systemctl daemon-reload && systemctl restart sealmilter")
 	})
+	t.Run("setup fails", func(t *testing.T) {
+		h.run(t, "cp -p "+config+" /root/good && sed -i 's|^#state *=.*|state = \"/srv/sealmilter\"|' "+config)
+		h.fails(t, "sealmilter setup "+mta, "ReadWritePaths=/srv/sealmilter")
+		h.run(t, "cp -p /root/good "+config+" && sed -i 's|^#admin *=.*|admin = \"127.0.0.1:25\"|' "+config+" && systemctl stop sealmilter")
+		h.fails(t, "sealmilter setup "+mta, "systemctl restart sealmilter.service: exit status 1", "sealmilter: listen: listen tcp 127.0.0.1:25: ")
+		h.run(t, "cp -p /root/good "+config)
+		h.untilAnew(t, "0") // by itself, for the mail server asks it
+		h.run(t, "systemctl is-enabled sealmilter", "enabled\n")
+	})
 	through("socket unit", func(t *testing.T) {
 		h.run(t, "systemctl stop sealmilter && systemctl enable --now sealmilter.socket && systemctl start sealmilter")
 		h.run(t, "systemctl restart sealmilter && systemctl is-active sealmilter.socket", "active\n")

@@ -10,8 +10,9 @@ const (
 	ServiceUser = "sealmilter"
 	// ServiceName is the daemon's unit of systemd.
 	ServiceName = "sealmilter.service"
-	// EnabledSocket is there if the optional socket unit is enabled.
-	EnabledSocket = "/etc/systemd/system/sockets.target.wants/sealmilter.socket"
+	// EnabledService and EnabledSocket are there if the unit, and the optional socket unit, are enabled.
+	EnabledService = "/etc/systemd/system/multi-user.target.wants/" + ServiceName
+	EnabledSocket  = "/etc/systemd/system/sockets.target.wants/sealmilter.socket"
 )
 
 // PackagedUnit returns the unit that a package has installed, "" if there is none.
