@@ -9,8 +9,9 @@
 #             docs/performance.md)
 # make deb    a Debian package of this machine's architecture in bin/
 # make release   static programs and Debian packages for amd64 and arm64 in bin/release, with what they are made of and checksums
-# make deb-test  packages are installed, upgraded and purged on a real Debian, and live under its systemd; the container image is built and
-#             run; the program for arm64 serves a real Postfix, emulated; a release is built twice and compared, octet for octet
+# make deb-test  packages are installed, upgraded and purged on a real Debian, and live under its systemd; the page on databases is followed
+#             beside a PostgreSQL; the container image is built and run; the program for arm64 serves a real Postfix, emulated; a
+#             release is built twice and compared, octet for octet
 # make lint   gofmt, vet, staticcheck, govulncheck
 
 GO          ?= go
@@ -74,6 +75,7 @@ release:
 deb-test: tools
 	SEALMILTER_TEST_RELEASE=1 $(GO) test -count=1 -timeout 30m -run '^TestHostBoots$$' ./internal/lab
 	SEALMILTER_TEST_RELEASE=1 $(GO) test -count=1 -timeout 30m ./deploy/bom ./deploy/container ./deploy/debian ./deploy/release
+	SEALMILTER_TEST_RELEASE=1 $(GO) test -count=1 -timeout 30m -run TestDatabaseServer ./internal/lab/pages
 
 lint:
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
