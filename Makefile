@@ -40,18 +40,18 @@ demo: build
 	bin/sealmilter demo
 
 # Packages that start mail servers wait more than they compute, so twice as many as there are processors run side by side, and
-# beside them those of keys/ once more, with a PostgreSQL database.
+# beside them those of keys/ once more, with a PostgreSQL database. Vet and staticcheck have what is left of the processors, and
+# what they find is shown when they end and again as the last thing.
 test: tools
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
-	$(GO) vet ./...
-	$(STATICCHECK) ./...
-	@export $(TESTFLAGS); \
+	@found=$$(mktemp) || exit 1; trap 'rm -f "$$found"' EXIT; \
+		{ { nice $(GO) vet ./... && nice $(STATICCHECK) ./...; } >"$$found" 2>&1; lint=$$?; cat "$$found"; exit $$lint; } & lint=$$!; \
+		export $(TESTFLAGS); \
 		SEALMILTER_TEST_DATABASE=postgresql $(GO) test -race -vet=off -shuffle=on -timeout 30m -skip '$(NO_DATABASE)' ./keys & second=$$!; \
 		$(GO) test -race -vet=off -shuffle=on -timeout 30m -p $$((2 * $$(nproc))) $(LONGEST) ./...; first=$$?; \
-		wait $$second && exit $$first
-
-campaign: tools
-	$(GO) run ./internal/lab/campaign/run -kills $(KILLS) -seed $(SEED)
+		wait $$second; second=$$?; wait $$lint; lint=$$?; \
+		test $$lint = 0 || { echo "vet or staticcheck:"; cat "$$found"; }; \
+		test $$first$$second$$lint = 000
 
 # -v in CORPUSFLAGS tells what was refused and why, -json prints a line for each file.
 corpus: tools
