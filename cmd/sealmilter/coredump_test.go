@@ -17,7 +17,7 @@ import (
 
 // TestServeLeavesNoCoreDump kills the daemon of an administrator who wants core dumps.
 func TestServeLeavesNoCoreDump(t *testing.T) {
-	program, dir := labtest.Build(t), t.TempDir()
+	program, dir := shared.Build(t), t.TempDir()
 	config := fmt.Sprintf("listen = \"inet:%s\"\nreinject = %q\nadmin = \"\"\nstate = %q\nkeys.sources = [\"local\"]\n",
 		labtest.Reserve(t), labtest.Reserve(t), filepath.Join(dir, "state"))
 	file := filepath.Join(dir, "sealmilter.toml")

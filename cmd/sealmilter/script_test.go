@@ -9,10 +9,19 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sealmilter/internal/lab"
+	"sealmilter/internal/lab/labtest"
 )
 
+// shared is the program that the tests of this package share.
+var shared labtest.Stock
+
+// tests run with what is shared.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int { return shared.Run(t.M) }
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tests{m}, map[string]func(){
 		"sealmilter": func() {
 			os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},

@@ -35,7 +35,7 @@ func newServed(t *testing.T) *served {
 	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	t.Cleanup(cancel)
 	dir := t.TempDir()
-	s := &served{t: t, ctx: ctx, program: labtest.Build(t), file: filepath.Join(dir, "sealmilter.toml"),
+	s := &served{t: t, ctx: ctx, program: shared.Build(t), file: filepath.Join(dir, "sealmilter.toml"),
 		listen: labtest.Reserve(t), admin: labtest.Reserve(t)}
 	var err error
 	if s.notify, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"}); err != nil {

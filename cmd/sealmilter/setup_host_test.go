@@ -28,14 +28,10 @@ func startSetupHost(t *testing.T, packages ...string) *setupHost {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	t.Cleanup(cancel)
 	h := &setupHost{Host: labtest.StartHost(ctx, t, packages...), ctx: ctx}
-	program, err := lab.Build(ctx, t.TempDir(), "sealmilter/cmd/sealmilter")
-	if err != nil {
+	if err := h.Install(shared.Build(t), "/usr/local/bin/sealmilter"); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Install(program, "/usr/local/bin/sealmilter"); err != nil {
-		t.Fatal(err)
-	}
-	err = h.Inside(func() (err error) {
+	err := h.Inside(func() (err error) {
 		h.sink, err = lab.StartSink(lab.SinkConfig{})
 		return err
 	})
