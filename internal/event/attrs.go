@@ -144,6 +144,12 @@ type frames string
 // LogValue implements [slog.LogValuer].
 func (f frames) LogValue() slog.Value { return slog.StringValue(string(f)) }
 
+// queueName is a queue ID, in which nothing is hidden though it may look like a key ID: it leads to the mail server's log.
+type queueName string
+
+// LogValue implements [slog.LogValuer].
+func (q queueName) LogValue() slog.Value { return slog.StringValue(string(q)) }
+
 // Identifier is a Message-ID, in which some programs write an address.
 type Identifier string
 
@@ -153,8 +159,8 @@ func (i Identifier) LogValue() slog.Value { return slog.StringValue(string(i)) }
 // The functions below make one attribute each; [Attributes] says what they mean. Empty texts are left out of an event.
 
 // QueueID names the message in the mail server's log.
-func QueueID(id string) slog.Attr      { return slog.String(queueID, id) }
-func FrontQueueID(id string) slog.Attr { return slog.String(frontID, id) }
+func QueueID(id string) slog.Attr      { return slog.Any(queueID, queueName(id)) }
+func FrontQueueID(id string) slog.Attr { return slog.Any(frontID, queueName(id)) }
 
 // MessageID shortens what is too long to be one (RFC 5322, section 2.1.1, limits its line).
 func MessageID(id string) slog.Attr {

@@ -97,7 +97,7 @@ func (n *namer) attr(a slog.Attr, known []string) slog.Attr {
 		return slog.Any(a.Key, tokens)
 	case Fingerprint:
 		return slog.String(a.Key, n.hide.Fingerprint(string(v)))
-	case frames:
+	case frames, queueName:
 		return a
 	case Identifier:
 		return slog.String(a.Key, n.hide.Identifier(string(v)))

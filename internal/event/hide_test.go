@@ -43,7 +43,7 @@ func TestHiddenText(t *testing.T) {
 		"no key of alice@example.org.":                               "no key of " + alice + ".",
 		"550 5.1.1 <Alice@Example.org>: User unknown":                "550 5.1.1 <" + alice + ">: User unknown",
 		`says "alice@example.org", twice alice@example.org`:          `says "` + alice + `", twice ` + alice,
-		`"\"alice\"@example.org"`:                                    `"\` + h.Person(`"alice\"@example.org`) + `"`,
+		`"\"alice\"@example.org"`:                                    `"` + alice + `"`,
 		"search=alice%40example.org":                                 h.Person("search=alice@example.org"),
 		"open /var/lib/x/alice@example.org.asc: no such file":        "open /var/lib/x/" + h.Person("alice@example.org.asc") + ": no such file",
 		"https://example.org/.well-known/openpgpkey/hu/iy9q?l=alice": "https://example.org/...",
