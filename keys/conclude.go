@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sealmilter/internal/mail"
+	"sealmilter/internal/shell"
 	"sealmilter/internal/store"
 )
 
@@ -27,7 +28,7 @@ func (q *inquiry) conclude(ctx context.Context) (Answer, error) {
 		if err := senior.cert.Check(q.now); err != nil {
 			return Answer{Status: None, Trace: q.trace, SeenBefore: true,
 				Why: fmt.Sprintf("%v (%s); %s has another certificate, %s; to use that: sealmilter keys unpin %s", err,
-					senior.cert.Fingerprint(), q.forms[q.form], q.found.cert.Fingerprint(), senior.pin.Address)}, nil
+					senior.cert.Fingerprint(), q.forms[q.form], q.found.cert.Fingerprint(), shell.Arguments(senior.pin.Address))}, nil
 		}
 		held = senior
 	}
@@ -127,8 +128,8 @@ func (q *inquiry) compete(ctx context.Context) (Answer, error) {
 
 // waiting says why the pinned certificate cannot be used and what could take its place.
 func waiting(pin, rival candidate, addr mail.Addr, why error) string {
-	return fmt.Sprintf("%v (%s); another certificate waits for a decision: sealmilter keys pin %s %s",
-		why, pin.cert.Fingerprint(), addr, rival.cert.Fingerprint())
+	return fmt.Sprintf("%v (%s); another certificate waits for a decision: sealmilter keys pin %s",
+		why, pin.cert.Fingerprint(), shell.Arguments(addr.String(), rival.cert.Fingerprint()))
 }
 
 // conflicts reports whether the pinned address has a conflict that this source has ended by giving the pinned

@@ -10,6 +10,7 @@ import (
 
 	"sealmilter/crypto"
 	"sealmilter/internal/mail"
+	"sealmilter/internal/shell"
 	"sealmilter/internal/store"
 )
 
@@ -301,8 +302,8 @@ func (l *Local) noteRivals(ctx context.Context, tx *store.KeyTx, cert *crypto.Ce
 		if err != nil {
 			return err
 		}
-		result.note("%s stays in use for %s: %s; to change that: sealmilter keys pin %s %s",
-			row.Fingerprint, addr, why, addr, cert.Fingerprint())
+		result.note("%s stays in use for %s: %s; to change that: sealmilter keys pin %s",
+			row.Fingerprint, addr, why, shell.Arguments(addr.String(), cert.Fingerprint()))
 	}
 	return nil
 }

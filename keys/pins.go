@@ -9,6 +9,7 @@ import (
 
 	"sealmilter/crypto"
 	"sealmilter/internal/mail"
+	"sealmilter/internal/shell"
 	"sealmilter/internal/store"
 )
 
@@ -42,7 +43,7 @@ func (d *Directory) Pin(ctx context.Context, addr mail.Addr, fingerprint string)
 			return err
 		}
 		if !serves {
-			return fmt.Errorf("none of the certificate's valid User IDs names %s; if it is theirs all the same: sealmilter keys import --for %s FILE", addr, addr)
+			return fmt.Errorf("none of the certificate's valid User IDs names %s; if it is theirs all the same: sealmilter keys import --for %s FILE", addr, shell.Quote(addr.String()))
 		}
 		if _, err := tx.RemoveConflicts(ctx, addr.Key(), ""); err != nil {
 			return err

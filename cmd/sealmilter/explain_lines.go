@@ -1,10 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"sealmilter/internal/config"
 	"sealmilter/internal/event"
@@ -30,18 +27,19 @@ type explainedLine struct {
 	Action string `json:"action"` // encrypt, sign, pass, reject or defer
 	Mode   string `json:"mode,omitempty"`
 	// Rule is the number of the [[policy.rule]] that applies, 0 if none does, and RuleSays what it says.
-	Rule        int    `json:"rule,omitempty"`
-	RuleSays    string `json:"rule_says,omitempty"`
-	Why         string `json:"why"`
-	Fingerprint string `json:"fingerprint,omitempty"`
-	Source      string `json:"source,omitempty"`
-	Level       string `json:"level,omitempty"`
-	Origin      string `json:"origin,omitempty"`
-	User        string `json:"user,omitempty"`
-	Author      string `json:"author,omitempty"`
-	Asked       string `json:"asked,omitempty"` // the mode that the message asks for
-	Signer      string `json:"signer,omitempty"`
-	SignerKey   string `json:"signer_key,omitempty"`
+	Rule        int      `json:"rule,omitempty"`
+	RuleSays    string   `json:"rule_says,omitempty"`
+	settings    []string // of the rule
+	Why         string   `json:"why"`
+	Fingerprint string   `json:"fingerprint,omitempty"`
+	Source      string   `json:"source,omitempty"`
+	Level       string   `json:"level,omitempty"`
+	Origin      string   `json:"origin,omitempty"`
+	User        string   `json:"user,omitempty"`
+	Author      string   `json:"author,omitempty"`
+	Asked       string   `json:"asked,omitempty"` // the mode that the message asks for
+	Signer      string   `json:"signer,omitempty"`
+	SignerKey   string   `json:"signer_key,omitempty"`
 	// Message is what becomes of the whole message, if that is another thing: nobody gets it, because of one recipient.
 	Message    string       `json:"message,omitempty"` // reject or defer
 	MessageWhy string       `json:"message_why,omitempty"`
@@ -67,7 +65,8 @@ func explained(e explanation) []explainedLine {
 			Origin: e.plan.Origin.String(), User: e.message.Envelope.User, Author: e.plan.Author.String(), Asked: string(e.plan.Asked),
 			Rule: d.Rule, Trace: traceLines(d.Trace()), Token: e.token(d.To)}
 		if d.Rule > 0 {
-			line.RuleSays = ruleLine(e.config.Policy.Rules[d.Rule-1])
+			rule := e.config.Policy.Rules[d.Rule-1]
+			line.RuleSays, line.settings = rule.String(), rule.Settings()
 		}
 		if d.Do == gate.Encrypt || d.Do == gate.SignOnly {
 			line.Signer, line.SignerKey = e.plan.Signer.String(), e.plan.SignerFingerprint()
@@ -100,33 +99,4 @@ func actionOf(failure *mail.Failure) gate.Action {
 		return gate.Defer
 	}
 	return gate.Reject
-}
-
-// ruleLine is a rule as the configuration file has it.
-func ruleLine(r config.Rule) string {
-	var parts []string
-	for _, side := range []struct {
-		name     string
-		patterns []mail.Pattern
-	}{{"from", r.From}, {"to", r.To}} {
-		if len(side.patterns) == 0 {
-			continue
-		}
-		var quoted []string
-		for _, p := range side.patterns {
-			quoted = append(quoted, strconv.Quote(p.String()))
-		}
-		parts = append(parts, fmt.Sprintf("%s = [%s]", side.name, strings.Join(quoted, ", ")))
-	}
-	parts = append(parts, fmt.Sprintf("mode = %q", r.Mode))
-	if r.MinLevel != "" {
-		parts = append(parts, fmt.Sprintf("min_level = %q", r.MinLevel))
-	}
-	if r.Together {
-		parts = append(parts, "together = true")
-	}
-	if r.Firm {
-		parts = append(parts, "firm = true")
-	}
-	return strings.Join(parts, ", ")
 }

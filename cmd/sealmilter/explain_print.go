@@ -14,6 +14,8 @@ import (
 const (
 	// screenWidth is how many columns a line for people may have. A longer word stands alone.
 	screenWidth = 80
+	// rowIndent is how far the text of a row is indented.
+	rowIndent = 8
 	// longestField is how many octets of a header field are printed.
 	longestField = 160
 )
@@ -67,7 +69,7 @@ func (l explainedLine) print(b *strings.Builder) {
 		l.row(b, "mode", l.Mode)
 		switch {
 		case l.Rule > 0:
-			l.row(b, "rule", fmt.Sprintf("number %d: %s", l.Rule, l.RuleSays))
+			l.rule(b)
 		default:
 			l.row(b, "rule", "none covers this mail, so policy.mode counts")
 		}
@@ -88,14 +90,33 @@ func (l explainedLine) print(b *strings.Builder) {
 	}
 }
 
+// rule writes the rule that counts. A setting is not torn apart, as far as it fits into a line.
+func (l explainedLine) rule(b *strings.Builder) {
+	words := []string{"number", fmt.Sprintf("%d:", l.Rule)}
+	for i, setting := range l.settings {
+		if setting = printable(setting); i < len(l.settings)-1 {
+			setting += ","
+		}
+		if utf8.RuneCountInString(setting) > screenWidth-rowIndent {
+			words = append(words, strings.Fields(setting)...)
+		} else {
+			words = append(words, setting)
+		}
+	}
+	writeRow(b, "rule", wrap(words, screenWidth-rowIndent))
+}
+
 // row writes a label and a text behind it.
 func (explainedLine) row(b *strings.Builder, label, text string) {
-	const indent = 8
-	for i, part := range wrap(printable(text), screenWidth-indent) {
+	writeRow(b, label, wrap(strings.Fields(printable(text)), screenWidth-rowIndent))
+}
+
+func writeRow(b *strings.Builder, label string, lines []string) {
+	for i, part := range lines {
 		if i > 0 {
 			label = ""
 		}
-		fmt.Fprintf(b, "  %-*s%s\n", indent-2, label, part)
+		fmt.Fprintf(b, "  %-*s%s\n", rowIndent-2, label, part)
 	}
 }
 
@@ -163,7 +184,7 @@ func headerText(fields []string) string {
 		if len(field) > longestField {
 			field = fmt.Sprintf("%s... (%d octets)", strings.ToValidUTF8(field[:longestField], ""), len(field))
 		}
-		for i, part := range wrap(printable(field), screenWidth-4) {
+		for i, part := range wrap(strings.Fields(printable(field)), screenWidth-4) {
 			if i > 0 {
 				b.WriteString("  ")
 			}
@@ -175,15 +196,15 @@ func headerText(fields []string) string {
 
 func paragraph(b *strings.Builder, text string) {
 	b.WriteByte('\n')
-	for _, line := range wrap(printable(text), screenWidth) {
+	for _, line := range wrap(strings.Fields(printable(text)), screenWidth) {
 		b.WriteString(line + "\n")
 	}
 }
 
-// wrap breaks a text between words into lines of a width in characters.
-func wrap(text string, width int) (lines []string) {
+// wrap joins words into lines of a width in characters.
+func wrap(words []string, width int) (lines []string) {
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for _, word := range words {
 		switch {
 		case line == "":
 			line = word

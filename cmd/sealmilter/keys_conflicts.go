@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealmilter/internal/shell"
 	"sealmilter/keys"
 )
 
@@ -31,8 +32,8 @@ func printConflicts(cmd *cobra.Command, d *keys.Directory, asJSON bool) error {
 		if asJSON {
 			err = printJSON(out, conflictLine{c.Address, c.Pinned, c.Fingerprint, c.Source, c.Level.String(), c.Why, c.Since})
 		} else {
-			_, err = fmt.Fprintf(out, "%s\n  in use  %s\n  waits   %s from %s since %s: %s\n  -> after comparing the fingerprint with its owner: sealmilter keys pin %s FINGERPRINT\n",
-				c.Address, c.Pinned, c.Fingerprint, c.Source, c.Since.Format(time.DateOnly), c.Why, c.Address)
+			_, err = fmt.Fprintf(out, "%s\n  in use  %s\n  waits   %s from %s since %s: %s\n  -> after comparing the fingerprint with its owner: sealmilter keys pin %s\n",
+				c.Address, c.Pinned, c.Fingerprint, c.Source, c.Since.Format(time.DateOnly), c.Why, shell.Arguments(c.Address, "FINGERPRINT"))
 		}
 		if err != nil {
 			return err

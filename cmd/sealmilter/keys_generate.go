@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealmilter/crypto"
+	"sealmilter/internal/shell"
 	"sealmilter/keys"
 )
 
@@ -65,7 +66,7 @@ certificate is not revoked.`,
 			if !key.Locked {
 				fmt.Fprintln(out, "It is stored without a passphrase: set passphrase_file in [senders] of the configuration to change that.")
 			}
-			fmt.Fprintf(out, "Give the certificate to those who write to this address: sealmilter keys export %s\n", key.Address)
+			fmt.Fprintf(out, "Give the certificate to those who write to this address: sealmilter keys export %s\n", shell.Arguments(key.Address))
 			return nil
 		})
 	}

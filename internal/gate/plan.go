@@ -14,6 +14,7 @@ import (
 	"sealmilter/internal/config"
 	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
+	"sealmilter/internal/shell"
 	"sealmilter/keys"
 )
 
@@ -259,7 +260,7 @@ func (d Decision) failure(author mail.Addr) *mail.Failure {
 	case Reject:
 		if d.verdict == noAuthorKey {
 			return mail.Reject("5.7.1", fmt.Sprintf("There is no OpenPGP key to sign for %s, so nothing is sent. The postmaster can make one: sealmilter keys generate %s",
-				author, author), nil)
+				author, shell.Arguments(author.String())), nil)
 		}
 		if d.verdict == notTheirs {
 			return mail.Reject("5.7.1", fmt.Sprintf("Mail to %s must be encrypted to them. This message is encrypted already, but not to a key of theirs that is known here. %s",

@@ -7,6 +7,7 @@ import (
 
 	"sealmilter/internal/config"
 	"sealmilter/internal/mail"
+	"sealmilter/internal/shell"
 	"sealmilter/keys"
 )
 
@@ -74,7 +75,7 @@ func (g *Gate) useSiteKey(ctx context.Context, p *Plan, key mail.Addr) (signing,
 		p.signer = signer
 		return signingReady, nil
 	case errors.Is(err, keys.ErrNoSecretKey):
-		return signingUnknown, fmt.Errorf("the site key of %s is missing, which this command makes: sealmilter keys generate %s: %w", key, key, err)
+		return signingUnknown, fmt.Errorf("the site key of %s is missing, which this command makes: sealmilter keys generate %s: %w", key, shell.Arguments(key.String()), err)
 	default:
 		return signingUnknown, fmt.Errorf("the site key of %s cannot sign: %w", key, err)
 	}

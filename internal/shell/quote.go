@@ -1,10 +1,10 @@
-// Package shell writes commands that an administrator is told to type.
+// Package shell writes command lines that people are told to type, and may paste as they are: words in them that somebody else
+// has chosen, such as addresses, mean nothing to the shell.
 package shell
 
 import "strings"
 
-// Quote returns words as the shell reads them, with a blank between each two (POSIX.1, section 2.2): somebody else may have chosen
-// them.
+// Quote returns words as the shell reads them, with a blank between each two (POSIX.1, section 2.2).
 func Quote(words ...string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
@@ -19,4 +19,17 @@ func quote(word string) string {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// Arguments returns words as the last arguments of a command line: one that begins with a hyphen is no option.
+func Arguments(words ...string) string { return Quote(AsArguments(words...)...) }
+
+// AsArguments returns the words with what has a command take them for arguments, whatever they begin with.
+func AsArguments(words ...string) []string {
+	for _, word := range words {
+		if strings.HasPrefix(word, "-") {
+			return append([]string{"--"}, words...)
+		}
+	}
+	return words
 }

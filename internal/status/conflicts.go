@@ -7,6 +7,7 @@ import (
 
 	"sealmilter/internal/event"
 	"sealmilter/internal/mail"
+	"sealmilter/internal/shell"
 	"sealmilter/keys"
 )
 
@@ -24,8 +25,8 @@ type conflict struct {
 
 func (p *Page) newConflict(r *http.Request, c keys.Conflict) (conflict, error) {
 	one := conflict{Conflict: c,
-		Accept: p.types("", append([]string{"keys", "pin"}, argument(c.Address, c.Fingerprint)...)...).Line,
-		Keep:   p.types("", append([]string{"keys", "pin"}, argument(c.Address, c.Pinned)...)...).Line}
+		Accept: p.types("", append([]string{"keys", "pin"}, shell.AsArguments(c.Address, c.Fingerprint)...)...).Line,
+		Keep:   p.types("", append([]string{"keys", "pin"}, shell.AsArguments(c.Address, c.Pinned)...)...).Line}
 	var err error
 	if one.InUse, err = p.stored(r, c.Pinned); err != nil {
 		return one, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sealmilter/internal/mail"
+	"sealmilter/internal/shell"
 	"sealmilter/keys"
 )
 
@@ -147,11 +148,11 @@ func (p *Page) address(w http.ResponseWriter, r *http.Request, s *session) {
 			page.Certificates = append(page.Certificates, newCertificate(e, p.Now()))
 		}
 	}
-	about := argument(known.Address)
+	about := shell.AsArguments(known.Address)
 	p.render(w, r, http.StatusOK, s, "address", view{Title: known.Address, Here: "recipients", Page: page, Commands: []command{
 		p.types("ask the key sources about it now", append([]string{"keys", "lookup"}, about...)...),
 		p.types("see what would become of a message", "explain", "--from", "SENDER", "--to="+known.Address),
-		p.types("use one certificate, whatever the sources say", append([]string{"keys", "pin"}, argument(known.Address, "FINGERPRINT")...)...),
+		p.types("use one certificate, whatever the sources say", append([]string{"keys", "pin"}, shell.AsArguments(known.Address, "FINGERPRINT")...)...),
 		p.types("forget which one is in use: the next message asks anew", append([]string{"keys", "unpin"}, about...)...),
 	}})
 }
