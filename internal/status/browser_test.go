@@ -27,11 +27,19 @@ const patience = 10 * time.Minute
 
 // looks are how pages are looked at: on a phone and on a screen, by day and by night.
 var looks = map[string]browser.Look{
+	"narrow":       {Width: 320, Height: 568},
+	"zoomed":       {Width: 640, Height: 400}, // a screen of 1280 at 200 %
+	"forced":       {Width: 1280, Height: 800, Forced: true},
 	"phone-light":  {Width: 360, Height: 740},
 	"phone-dark":   {Width: 360, Height: 740, Dark: true},
 	"screen-light": {Width: 1280, Height: 800},
 	"screen-dark":  {Width: 1280, Height: 800, Dark: true},
 }
+
+// longest is as long as an address may be, without a place to break it; rightToLeft turns its line.
+var longest = strings.Repeat("m", 64) + "@" + strings.Repeat("d", 60) + "." + strings.Repeat("e", 60) + ".example"
+
+const rightToLeft = "\u05de\u05e9\u05d4.\u05db\u05d4\u05df@\u05d3\u05d5\u05d2\u05de\u05d4.example"
 
 // person looks at the page with a real browser.
 type person struct {
@@ -92,6 +100,7 @@ func full(t testing.TB) *host {
 	h := newHost(t)
 	h.imports(h.generate("carol@example.com", 10*day, 0), h.generate("dora.with-a-long-name@a-rather-long-domain.example", 10*day, 25*day),
 		h.generate("erin@example.com", 10*day, 5*day), h.generate(hostile, day, 0))
+	h.imports(h.generate(longest, day, 0), h.generate(rightToLeft, 10*day, 25*day), h.generate("\u7528\u6237@\u4f8b\u5b50.example", day, 0))
 	many := h.generate("many@example.org", day, 0)
 	h.imports(many)
 	for i := range 60 {

@@ -12,18 +12,24 @@ import (
 type Look struct {
 	Width, Height int // of the window, in CSS pixels
 	Dark          bool
+	// Forced has the browser choose all colours, as people with weak eyes set it.
+	Forced bool
 }
 
 // Resize changes how the page is looked at.
 func (b *Browser) Resize(ctx context.Context, l Look) error {
-	scheme := "light"
+	scheme, forced := "light", "none"
 	if l.Dark {
 		scheme = "dark"
+	}
+	if l.Forced {
+		forced = "active"
 	}
 	if err := b.do(ctx, "Emulation.setDeviceMetricsOverride", params{"width": l.Width, "height": l.Height, "deviceScaleFactor": 1, "mobile": false}); err != nil {
 		return err
 	}
-	return b.do(ctx, "Emulation.setEmulatedMedia", params{"features": []params{{"name": "prefers-color-scheme", "value": scheme}}})
+	return b.do(ctx, "Emulation.setEmulatedMedia", params{"features": []params{{"name": "prefers-color-scheme", "value": scheme},
+		{"name": "forced-colors", "value": forced}}})
 }
 
 // WithoutScripts has pages run no JavaScript of their own.
