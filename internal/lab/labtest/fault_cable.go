@@ -39,6 +39,8 @@ type Break struct {
 	Say string
 	// Hang has the cable say nothing more instead, until [Cable.Mend]. What the MTA has said to the final dot is then passed on.
 	Hang bool
+
+	mended chan struct{} // closed when this break is mended
 }
 
 // Cable lies between a milter and the loopback listener of a Postfix, and breaks where it is told to. Postfix's questions
@@ -135,27 +137,22 @@ func (c *Cable) breaks(at Point) *Break {
 	if at != AtGreeting {
 		c.broken = nil
 	}
+	// Whoever hears of it may mend it before the caller does anything.
+	hit := *b
+	hit.mended = c.mended
 	c.Reached <- at
-	return b
+	return &hit
 }
 
 // end does to a connection what the fault says.
 func (c *Cable) end(b *Break, conn net.Conn) {
 	if b.Hang {
-		<-*c.untilMended()
+		<-b.mended
 		return
 	}
 	if b.Say != "" {
 		io.WriteString(conn, b.Say+"\r\n") // the other side may be gone
 	}
-}
-
-// untilMended returns what is closed when the cable is mended.
-func (c *Cable) untilMended() *chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	mended := c.mended
-	return &mended
 }
 
 // pass handles one connection of the milter.
@@ -222,7 +219,7 @@ func (c *Cable) pass(conn net.Conn) {
 			switch b := c.breaks(AfterDot); {
 			case b == nil:
 			case b.Hang:
-				held.Store(c.untilMended())
+				held.Store(&b.mended)
 			default:
 				deaf.Store(true)
 			}
