@@ -31,6 +31,13 @@ sealmilter keys generate alice@example.org
 key /root/elsewhere bob@example.net | sealmilter keys import -
 (umask 077 && echo 'PGPASS' >/etc/sealmilter/pgpass) && chown sealmilter /etc/sealmilter/pgpass`
 
+// socket has the host reach the server by its Unix socket and no other way. HBA, ONE, TWO and URL stand for lines of the page.
+const socket = `
+cluster=$(echo /etc/postgresql/*/main)
+sed -i -e '/^host/d' -e '1i HBA' $cluster/pg_hba.conf && printf 'ONE\nTWO\n' >>$cluster/pg_ident.conf
+pg_ctlcluster --skip-systemctl-redirect "$(basename "$(dirname $cluster)")" main reload
+sed -i 's|^database = .*|URL|' /etc/sealmilter/sealmilter.toml && rm /etc/sealmilter/pgpass && systemctl restart sealmilter`
+
 // known makes sure that the database in use is PostgreSQL and has everybody.
 const known = `
 sealmilter keys list | grep bob@example.net
@@ -109,4 +116,7 @@ func TestDatabaseServer(t *testing.T) {
 			t.Errorf("%s:%d: %s\nends with status %d, %v, and prints\n%s", cookbook, step.Line, step.Command, status, err, printed)
 		}
 	}
+
+	happens(t, shell, page, strings.NewReplacer("HBA", line(`^local .*$`), "ONE", line(`^relay +sealmilter +sealmilter$`),
+		"TWO", line(`^relay +root +sealmilter$`), "URL", line(`^database = "postgres:.*host=.*$`)).Replace(socket)+known)
 }
