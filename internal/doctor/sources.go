@@ -33,23 +33,6 @@ func (r *Report) conflicts(ctx context.Context, i *premises.State) {
 	}
 }
 
-// recipients says so if nobody can have a key by a policy that demands one.
-func (r *Report) recipients(ctx context.Context, i *premises.State) {
-	for range i.Store.Certificates(ctx) {
-		return
-	}
-	r.noRecipient(i.Config)
-}
-
-// noRecipient says what it means that the database has no certificate.
-func (r *Report) noRecipient(c *config.Config) {
-	if !slices.Contains(modes(c), config.Require) || !slices.Equal(c.Keys.Sources, []string{"local"}) {
-		return
-	}
-	r.add("warning", keysTopic, "mode require wants a key, the only source is local, and it holds no certificate: all such mail is refused",
-		`sealmilter keys import FILE, or add "wkd" to sources in [keys]`)
-}
-
 // sources tries whether the key sources can be opened, and, unless offline, whether they answer.
 func (r *Report) sources(ctx context.Context, i *premises.State, c *config.Config, offline bool) {
 	var local *keys.Local
