@@ -150,6 +150,13 @@ type queueName string
 // LogValue implements [slog.LogValuer].
 func (q queueName) LogValue() slog.Value { return slog.StringValue(string(q)) }
 
+// word is one of a few that the program has for something, and that scripts look for: it stays as it is, though an address may
+// begin like it.
+type word string
+
+// LogValue implements [slog.LogValuer].
+func (w word) LogValue() slog.Value { return slog.StringValue(string(w)) }
+
 // Identifier is a Message-ID, in which some programs write an address.
 type Identifier string
 
@@ -179,16 +186,16 @@ func NoticeTo(a mail.Addr) slog.Attr    { return slog.Any(noticeTo, Person(a.Str
 func Recipients(all []string) slog.Attr { return slog.Any(recipients, People(all)) }
 func Address(a string) slog.Attr        { return slog.Any(address, Person(a)) }
 func Addresses(all []string) slog.Attr  { return slog.Any(addresses, People(all)) }
-func Decision(action string) slog.Attr  { return slog.String(decision, action) }
-func Mode(m string) slog.Attr           { return slog.String(mode, m) }
+func Decision(action string) slog.Attr  { return slog.Any(decision, word(action)) }
+func Mode(m string) slog.Attr           { return slog.Any(mode, word(m)) }
 func Rule(number int) slog.Attr         { return slog.Int(rule, number) }
 func Why(text string) slog.Attr         { return slog.String(why, strings.TrimSpace(text)) }
 func Reply(text string) slog.Attr       { return slog.String(reply, text) }
 func Key(fingerprint string) slog.Attr  { return slog.Any(key, Fingerprint(fingerprint)) }
 func Old(fingerprint string) slog.Attr  { return slog.Any(old, Fingerprint(fingerprint)) }
-func Source(name string) slog.Attr      { return slog.String(source, name) }
+func Source(name string) slog.Attr      { return slog.Any(source, word(name)) }
 func Sources(summary string) slog.Attr  { return slog.String(sources, summary) }
-func Trust(level string) slog.Attr      { return slog.String(trust, level) }
+func Trust(level string) slog.Attr      { return slog.Any(trust, word(level)) }
 func Changed(yes bool) slog.Attr        { return slog.Bool(changed, yes) }
 func Seconds(d time.Duration) slog.Attr { return slog.Float64(seconds, inSeconds(d)) }
 func Sealed(d time.Duration) slog.Attr  { return slog.Float64(sealSeconds, inSeconds(d)) }

@@ -24,15 +24,15 @@ func (n *namer) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements [slog.Handler].
 func (n *namer) Handle(ctx context.Context, r slog.Record) error {
-	named := n.named
+	named, ours := n.named, false
 	known := slices.Clone(n.known)
 	r.Attrs(func(a slog.Attr) bool {
-		named = named || a.Key == NameKey
+		named, ours = named || a.Key == NameKey, ours || isKind(a)
 		known = append(known, people(a.Value)...)
 		return true
 	})
 	message := r.Message
-	if n.hide != nil {
+	if n.hide != nil && !ours { // the sentence of a kind is always the same
 		message = n.hide.Text(message, known...)
 	}
 	out := slog.NewRecord(r.Time, r.Level, message, r.PC)
@@ -69,6 +69,12 @@ func (n *namer) WithGroup(name string) slog.Handler {
 	return &with
 }
 
+// isKind reports whether an attribute has the name of a kind.
+func isKind(a slog.Attr) bool {
+	_, is := a.Value.Any().(kindName)
+	return is
+}
+
 // people returns who is named in a value.
 func people(v slog.Value) []string {
 	switch p := v.Any().(type) {
@@ -97,7 +103,7 @@ func (n *namer) attr(a slog.Attr, known []string) slog.Attr {
 		return slog.Any(a.Key, tokens)
 	case Fingerprint:
 		return slog.String(a.Key, n.hide.Fingerprint(string(v)))
-	case frames, queueName:
+	case frames, queueName, kindName, word:
 		return a
 	case Identifier:
 		return slog.String(a.Key, n.hide.Identifier(string(v)))

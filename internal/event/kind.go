@@ -9,6 +9,12 @@ import (
 // NameKey is the attribute that has the name of the kind.
 const NameKey = "event"
 
+// kindName is the name of a kind. No address is in it, whatever the recipients are called.
+type kindName string
+
+// LogValue implements [slog.LogValuer].
+func (n kindName) LogValue() slog.Value { return slog.StringValue(string(n)) }
+
 // Kind is a kind of event. Its values are the variables of this package, and never change.
 type Kind struct {
 	name  string
@@ -44,7 +50,7 @@ func (k Kind) Log(log *slog.Logger, attrs ...slog.Attr) {
 		return
 	}
 	all := make([]slog.Attr, 1, len(attrs)+1)
-	all[0] = slog.String(NameKey, k.name)
+	all[0] = slog.Any(NameKey, kindName(k.name))
 	for _, a := range attrs {
 		if slices.Contains(k.attrs, a.Key) && !empty(a.Value) {
 			all = append(all, a)

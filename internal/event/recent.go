@@ -85,7 +85,7 @@ func (w *watch) Handle(ctx context.Context, r slog.Record) error {
 		l := Line{Time: r.Time, Attrs: make(map[string]string, r.NumAttrs()+len(w.attrs))}
 		take := func(a slog.Attr) bool {
 			if a.Key == NameKey {
-				l.Event = a.Value.String()
+				l.Event = a.Value.Resolve().String()
 			} else {
 				l.Attrs[a.Key] = a.Value.Resolve().String()
 			}
