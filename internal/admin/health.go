@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"sealmilter/internal/outbox"
 	"sealmilter/milter"
 )
@@ -48,6 +50,8 @@ type Health struct {
 	// the log alone.
 	refused atomic.Bool
 
+	trying singleflight.Group // of the passphrase
+
 	mu     sync.Mutex
 	asking *question // the one that the database is asked now, nil for none
 	// written is when a probe has last been written, and failures how many writes had failed before.
@@ -80,13 +84,19 @@ var (
 
 // checks looks at everything.
 func (h *Health) checks(ctx context.Context) []check {
+	// Each has all the time there is: what hangs must not have the others look as if they did.
+	var passphrase, listener error
+	var asking sync.WaitGroup
+	asking.Go(func() { passphrase = h.unlocks(ctx) })
+	asking.Go(func() { listener = h.listens(ctx) })
 	read, write := h.database(ctx)
+	asking.Wait()
 	witnessed, _ := h.Witness.State()
 	return []check{
 		needed("database_read", read),
 		needed("database_write", write),
-		needed("passphrase", h.unlocks(ctx)),
-		needed("listener", h.listens(ctx)),
+		needed("passphrase", passphrase),
+		needed("listener", listener),
 		advised("reinject", h.reinjects()),
 		advised("witness", unless(witnessed, "a crash may repeat a copy that is on its way; the log says why it does not run")),
 		advised("configuration", unless(!h.refused.Load(), "the configuration that was read last is not in force; the log says why")),
@@ -143,9 +153,21 @@ func (h *Health) alive(ctx context.Context) error {
 	return h.Server.Alive(ctx)
 }
 
-// unlocks tries the passphrase. That a file more cannot be opened says nothing of it, and a moment later one may be.
+// unlocks tries the passphrase, once for all who ask meanwhile: it may be on a disk that hangs, and so may the keys. That a file
+// more cannot be opened says nothing of it, and a moment later one may be.
 func (h *Health) unlocks(ctx context.Context) error {
-	err := h.Passphrase(ctx)
+	tried := h.trying.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+		defer cancel()
+		return nil, h.Passphrase(ctx)
+	})
+	var err error
+	select {
+	case answer := <-tried:
+		err = answer.Err
+	case <-ctx.Done():
+		err = ErrHangs
+	}
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		return nil
 	}

@@ -188,3 +188,57 @@ func TestHangingDatabase(t *testing.T) {
 		t.Error("it was asked again")
 	}
 }
+
+// TestOnlyWhatHangsIsSaidTo: a database that does not answer has used up all the time there was.
+func TestOnlyWhatHangsIsSaidTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		end := make(chan struct{})
+		p.Probe = func(context.Context) (error, error) { <-end; return nil, nil }
+		p.Passphrase = func(ctx context.Context) error { return ctx.Err() }
+		p.Server = punctual{p}
+		want := "database_read: " + ErrHangs.Error() + "\ndatabase_write: " + ErrHangs.Error() + "\n"
+		if status, text := askHealth(t, p, "/readyz"); status != 503 || text != want {
+			t.Errorf("%d %q, want %q", status, text, want)
+		}
+		close(end)
+	})
+}
+
+// punctual is a server that accepts connections, and has no time for who comes late.
+type punctual struct{ *patient }
+
+func (s punctual) Alive(ctx context.Context) error { return ctx.Err() }
+
+// TestOthersSayWhyTheyFail has a database and a passphrase that give up when they are told to, and say so in their own words.
+func TestOthersSayWhyTheyFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		away := errors.New("db.example does not answer")
+		p.Probe = func(ctx context.Context) (error, error) { <-ctx.Done(); return away, away }
+		p.Passphrase = func(ctx context.Context) error { <-ctx.Done(); return nil }
+		want := "database_read: " + away.Error() + "\ndatabase_write: " + away.Error() + "\n"
+		if status, text := askHealth(t, p, "/readyz"); status != 503 || text != want {
+			t.Errorf("%d %q, want %q", status, text, want)
+		}
+	})
+}
+
+// TestHangingPassphrase has a disk hang from which the passphrase is read. All who ask are answered, and one waits for the disk.
+func TestHangingPassphrase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		end, tries := make(chan struct{}), 0
+		p.Passphrase = func(context.Context) error { tries++; <-end; return nil }
+		for range 3 {
+			if status, text := askHealth(t, p, "/readyz"); status != 503 || text != "passphrase: "+ErrHangs.Error()+"\n" {
+				t.Errorf("%d %q", status, text)
+			}
+		}
+		close(end)
+		synctest.Wait()
+		if status, text := askHealth(t, p, "/readyz"); status != 200 || tries != 2 {
+			t.Errorf("%d %q after %d tries", status, text, tries)
+		}
+	})
+}

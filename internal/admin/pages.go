@@ -18,6 +18,9 @@ import (
 // healthTime limits a health check.
 const healthTime = 5 * time.Second
 
+// answerTime limits what it asks of others, whose own words are better than that they have not come back.
+const answerTime = healthTime - time.Second
+
 // Options are what the admin listener tells of.
 type Options struct {
 	// Version is the program's.

@@ -41,7 +41,7 @@ func (h *Health) ask(ctx context.Context) *question {
 	lately := age >= 0 && age < probedFor && failures == h.failures
 	go func() {
 		defer close(q.answered)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
 		defer cancel()
 		if lately {
 			q.read = h.Ping(ctx)
