@@ -59,7 +59,6 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 	if err != nil {
 		return nil, err
 	}
-	application := config.RuntimeParams["application_name"]
 	if as.application != "" {
 		config.RuntimeParams["application_name"] = as.application
 	}
@@ -88,8 +87,6 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 		ledger: ledger,
 		host:   host,
 		shared: &sharedClaims{ledger: ledger, host: host, present: presence{read: read}},
-
-		application: application,
 	}
 	if as.upgrade == looks {
 		s.keys.options, ledger.writer.options = readOnly, readOnly

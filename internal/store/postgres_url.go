@@ -97,11 +97,24 @@ func parsePostgres(database string) (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = dialWait
 	}
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "sealmilter"
-	}
+	config.RuntimeParams["application_name"] = nameOfOurs(config.RuntimeParams["application_name"])
 	config.ValidateConnect = checkServer
 	return config, nil
+}
+
+// ourName is the name under which a PostgreSQL server shows connections of ours, or begins it, and copyName that of a copy.
+const (
+	ourName  = "sealmilter"
+	copyName = "sealmilter store"
+)
+
+// nameOfOurs returns the name for connections to which a URL, or the environment, gives one or none. Whoever copies a database
+// looks for them by their beginning; see notConnected.
+func nameOfOurs(given string) string {
+	if given == "" || given == ourName {
+		return ourName
+	}
+	return ourName + ": " + given
 }
 
 // local reports whether all of a database's hosts are this machine.

@@ -75,12 +75,12 @@ func OpenAlone(ctx context.Context, database, state string) (*Store, error) {
 // OpenTarget is like [OpenWithState] for a database that another one is copied to, which the caller has opened with [OpenAlone]
 // and the same state directory. It fails with [ErrServing] if a daemon is connected to it.
 func OpenTarget(ctx context.Context, database, state string) (*Store, error) {
-	s, err := openAs(ctx, database, setup{migrations: migrations, waits: defaultWaits(), state: state, application: "sealmilter store"})
+	s, err := openAs(ctx, database, setup{migrations: migrations, waits: defaultWaits(), state: state, application: copyName})
 	if err != nil {
 		return nil, err
 	}
 	if s.shared != nil {
-		if err := s.notConnected(ctx, s.read); err != nil {
+		if err := notConnected(ctx, s.read); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -35,23 +36,19 @@ func (s *Store) alone(ctx context.Context, tx *sql.Tx) error {
 	if err := tryLock(ctx, tx, `SELECT pg_try_advisory_xact_lock($1)`); err != nil {
 		return err
 	}
-	return s.notConnected(ctx, tx)
+	return notConnected(ctx, tx)
 }
 
-// notConnected fails with [ErrServing] if other programs of ours are connected to a PostgreSQL database.
-func (s *Store) notConnected(ctx context.Context, q querier) error {
-	type session struct{ address, application string }
-	others, err := collect(ctx, q, func(rows *sql.Rows, o *session) error { return rows.Scan(&o.address, &o.application) }, `
-		SELECT DISTINCT coalesce(host(client_addr), 'this host'), application_name FROM pg_stat_activity
-		WHERE datname = current_database() AND usename = current_user AND application_name = $1 ORDER BY 1 LIMIT 5`, s.application)
-	if err != nil || len(others) == 0 {
+// notConnected fails with [ErrServing] if other programs of ours are connected to a PostgreSQL database, whatever more their names say.
+func notConnected(ctx context.Context, q querier) error {
+	from, err := collect(ctx, q, func(rows *sql.Rows, address *string) error { return rows.Scan(address) }, `
+		SELECT DISTINCT coalesce(host(client_addr), 'this host') FROM pg_stat_activity
+		WHERE datname = current_database() AND usename = current_user
+			AND (application_name = $1 OR starts_with(application_name, $1 || ':')) ORDER BY 1 LIMIT 5`, ourName)
+	if err != nil || len(from) == 0 {
 		return err
 	}
-	from := others[0].address
-	for _, o := range others[1:] {
-		from += ", " + o.address
-	}
-	return fmt.Errorf("%w (it is connected from %s)", inUseByDaemon(), from)
+	return fmt.Errorf("%w (it is connected from %s)", inUseByDaemon(), strings.Join(from, ", "))
 }
 
 // presence keeps a daemon connected to a PostgreSQL database that nobody asks anything, so that it can be seen there.

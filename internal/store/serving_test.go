@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -85,6 +86,28 @@ func TestDaemonAtTheTarget(t *testing.T) {
 	daemon.Close()
 	if err := from.CopyTo(t.Context(), to, func(store.Copied) {}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNamedDaemonIsSeen gives the daemons of several hosts names of their own, to tell them apart at the server.
+func TestNamedDaemonIsSeen(t *testing.T) {
+	database := postgres.NewDatabase(t)
+	for _, name := range []string{"relay-b", "sealmilter store", "sealmilter"} {
+		named := database + "?application_name=" + url.QueryEscape(name)
+		if strings.Contains(database, "?") {
+			named = database + "&application_name=" + url.QueryEscape(name)
+		}
+		daemon := opened(t)(store.OpenWithState(t.Context(), named, filepath.Dir(private(t))))
+		if err := daemon.Serve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := store.OpenAlone(t.Context(), database, filepath.Dir(private(t))); !errors.Is(err, store.ErrServing) {
+			t.Errorf("%s: %v", name, err)
+			if err == nil {
+				s.Close()
+			}
+		}
+		daemon.Close()
 	}
 }
 

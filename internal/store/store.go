@@ -42,8 +42,6 @@ type Store struct {
 	generation generations
 	written    atomic.Int64 // see Written
 	failures   atomic.Int64 // see WriteFailures
-	// application is the name that a PostgreSQL server shows for the connections of other programs of ours.
-	application string
 }
 
 // Open opens a database and brings its schema up to date. The caller closes the store.
