@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
@@ -43,9 +44,14 @@ func (i *installation) adminPages(cmd *cobra.Command, current func() *gate.Gate,
 	if file, err := cmd.Flags().GetString("config"); err == nil && file != "" {
 		program += " -c " + shell.Quote(file)
 	}
+	hostname, err := os.Hostname()
+	if err != nil {
+		hostname = "" // IP addresses do for monitoring
+	}
 	return admin.New(admin.Options{
 		Version:      version(),
 		Config:       i.config,
+		Hostname:     hostname,
 		Current:      current,
 		Health:       h,
 		Metrics:      m,

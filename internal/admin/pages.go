@@ -27,6 +27,9 @@ type Options struct {
 	Version string
 	// Config is the configuration that the daemon has started with, of which some settings stay until a restart.
 	Config *config.Config
+	// Hostname is this host's own name, under which monitoring asks it; "" if it is not known. The status page takes only names
+	// that an administrator has written down.
+	Hostname string
 	// Current returns the gate of the configuration in force.
 	Current func() *gate.Gate
 	Health  *Health
@@ -63,7 +66,7 @@ func New(o Options) http.Handler {
 	open.Handle("GET /{$}", http.RedirectHandler(status.Root, http.StatusSeeOther))
 	o.Metrics.stock.outlook(context.Background()) // the first who asks shall not wait for it in vain
 	all := http.NewServeMux()
-	all.Handle("/", guarded(namesOf(o.Config), open))
+	all.Handle("/", guarded(append(namesOf(o.Config), o.Hostname), open))
 	all.Handle(status.Root, o.statusPage()) // has a guard of its own
 	return all
 }

@@ -23,5 +23,5 @@ func Named(r *http.Request, names []string) bool {
 	if r.Host == "" && !r.ProtoAtLeast(1, 1) {
 		return true
 	}
-	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, host) })
+	return host != "" && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, host) })
 }
