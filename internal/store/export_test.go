@@ -70,16 +70,25 @@ func (s *Store) RenewClaims() { s.shared.renewAll() }
 func (s *Store) Plans(ctx context.Context) (map[string][]string, error) {
 	plans := make(map[string][]string)
 	for text := range s.point.(*prepared).statements {
-		plan, err := collect(ctx, s.read, func(rows *sql.Rows, detail *string) error {
-			var id, parent, unused int
-			return rows.Scan(&id, &parent, &unused, detail)
-		}, `EXPLAIN QUERY PLAN `+text, "", "")
+		plan, err := s.plan(ctx, text, "", "")
 		if err != nil {
 			return nil, err
 		}
 		plans[text] = plan
 	}
 	return plans, nil
+}
+
+// PlanOfUnpinned returns how an SQLite database finds a page of the certificates without a pin.
+func (s *Store) PlanOfUnpinned(ctx context.Context) ([]string, error) {
+	return s.plan(ctx, unpinnedInUse, "", "", "", 1)
+}
+
+func (s *Store) plan(ctx context.Context, query string, args ...any) ([]string, error) {
+	return collect(ctx, s.read, func(rows *sql.Rows, detail *string) error {
+		var id, parent, unused int
+		return rows.Scan(&id, &parent, &unused, detail)
+	}, `EXPLAIN QUERY PLAN `+query, args...)
 }
 
 // GenerationRemembered reports whether the generation of keys in an SQLite database would be told without a query.
