@@ -112,9 +112,13 @@ var usualDecisions = [][2]string{
 	{"defer", "lookup-failed"}, {"defer", "key-lost"}, {"defer", "author-key-unusable"}, {"defer", "archive-unusable"},
 }
 
+// mostScrapes is how many scrapes are answered at a time, the others with 503. Each counts in the database, and everybody on the
+// host can ask: the lookups of mail must find a connection to the database beside them.
+const mostScrapes = 4
+
 // Handler answers a scrape.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: mostScrapes})
 }
 
 func (m *Metrics) register(c prometheus.Collector) {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -187,4 +188,50 @@ func lint(t *testing.T, text string) {
 	if rest := strings.TrimSpace(inDays.ReplaceAllString(string(said), "")); rest != "" {
 		t.Errorf("promtool check metrics: %v\n%s", err, rest)
 	}
+}
+
+// held is a part of the daemon that is slow to count.
+type held struct{ begun, end chan struct{} }
+
+func (h held) Describe(c chan<- *prometheus.Desc) {
+	c <- prometheus.NewDesc("held", "It is slow.", nil, nil)
+}
+
+func (h held) Collect(chan<- prometheus.Metric) {
+	h.begun <- struct{}{}
+	<-h.end
+}
+
+// TestScrapesAreLimited has a user of the host ask again and again while the database is slow.
+func TestScrapesAreLimited(t *testing.T) {
+	m := NewMetrics("v1.2.3")
+	slow := held{make(chan struct{}), make(chan struct{})}
+	m.register(slow)
+	pages := m.Handler()
+	var asking sync.WaitGroup
+	scrapes := func() int {
+		w := httptest.NewRecorder()
+		pages.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		return w.Code
+	}
+	for range mostScrapes {
+		asking.Go(func() {
+			if code := scrapes(); code != 200 {
+				t.Errorf("one of %d: %d", mostScrapes, code)
+			}
+		})
+		<-slow.begun
+	}
+	late := make(chan int, 1)
+	go func() { late <- scrapes() }()
+	select {
+	case code := <-late:
+		if code != 503 {
+			t.Errorf("one more: %d", code)
+		}
+	case <-slow.begun:
+		t.Error("one more has the database work")
+	}
+	close(slow.end)
+	asking.Wait()
 }
