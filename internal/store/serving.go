@@ -30,11 +30,11 @@ func (s *Store) Serve(ctx context.Context) error {
 	if err := s.host.serving(syscall.F_RDLCK); err != nil || s.shared == nil {
 		return err
 	}
-	if err := notCopied(ctx, s.read); err != nil {
-		return err
+	// It is seen before it asks: a copy that begins meanwhile finds one of the two.
+	if err := s.shared.present.begin(ctx); err != nil {
+		return fmt.Errorf("connect to the database: %w", explain(err))
 	}
-	s.shared.present.begin()
-	return nil
+	return notCopied(ctx, s.read)
 }
 
 // serving takes the lock of who serves, together with others or alone.

@@ -51,33 +51,52 @@ func notConnected(ctx context.Context, q querier) error {
 	return fmt.Errorf("%w (it is connected from %s)", inUseByDaemon(), strings.Join(from, ", "))
 }
 
-// presence keeps a daemon connected to a PostgreSQL database that nobody asks anything, so that it can be seen there.
+// presence keeps a daemon connected to a PostgreSQL database that nobody asks anything, so that it can be seen there. It holds a
+// connection that is not closed for its age or for being idle as long as it is held, and has the next before it gives one back.
 type presence struct {
 	read *sql.DB
 
 	mu     sync.Mutex
+	held   *sql.Conn // nil before begin
 	beat   *time.Timer
 	closed bool
 }
 
-// presenceBeat is how often a connection is used, which is closed after connIdle without that.
+// presenceBeat is how often the connection is changed for another, so that it follows a change of the server's address.
 const presenceBeat = connIdle / 2
 
-func (p *presence) begin() {
+// begin connects, and sees to it that this stays so.
+func (p *presence) begin(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.beat == nil && !p.closed {
-		p.beat = time.AfterFunc(presenceBeat, p.show)
+	if p.beat != nil || p.closed {
+		return nil
 	}
+	p.read.SetMaxOpenConns(maxReaders + 1) // those who read keep theirs
+	conn, err := p.read.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	p.held, p.beat = conn, time.AfterFunc(presenceBeat, p.show)
+	return nil
 }
 
-// show uses a connection, and sees to it that this is done again.
+// show changes the connection, and sees to it that this is done again. A server that is away has no copy begin, either.
 func (p *presence) show() {
 	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
 	defer cancel()
-	_ = p.read.PingContext(ctx) // a server that is away has no copy begin, either
+	next, err := p.read.Conn(ctx)
+	if err == nil {
+		err = next.PingContext(ctx)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err == nil && !p.closed {
+		p.held, next = next, p.held
+	}
+	if next != nil {
+		_ = next.Close() // it goes back to the others
+	}
 	if p.beat != nil && !p.closed {
 		p.beat.Reset(presenceBeat)
 	}
@@ -89,5 +108,8 @@ func (p *presence) close() {
 	p.closed = true
 	if p.beat != nil {
 		p.beat.Stop()
+	}
+	if p.held != nil {
+		_ = p.held.Close() // the pool is closed next
 	}
 }
