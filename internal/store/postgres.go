@@ -67,20 +67,23 @@ func openPostgres(ctx context.Context, database string, as setup) (*Store, error
 		return nil, err
 	}
 	host, read := &hostClaims{}, connectPostgres(config, maxReaders, as.waits.silence)
+	if as.state != "" {
+		host.path = filepath.Join(as.state, "sealmilter.db-claims")
+	}
 	// While the database is copied, its tables are locked, and who would wait for that is told so.
 	if err = notCopied(ctx, read); err == nil {
+		err = as.admits(ctx, host, read)
+	}
+	if err == nil {
 		err = as.upgrade.allows(ctx, read, postgresVersioned, len(steps))
 	}
 	if err == nil && as.upgrade != looks {
 		err = migratePostgres(ctx, config, as)
 	}
 	if err != nil {
-		return nil, errors.Join(err, read.Close())
+		return nil, errors.Join(err, host.close(), read.Close())
 	}
 	ledger := &postgresLedger{read: read, writer: newPostgresWriter(config, noLock, as.waits)}
-	if as.state != "" {
-		host.path = filepath.Join(as.state, "sealmilter.db-claims")
-	}
 	s := &Store{
 		read:   read,
 		keys:   newPostgresWriter(config, lockKeys, as.waits),

@@ -60,29 +60,25 @@ func (c *hostClaims) serving(kind int16) error {
 
 // OpenAlone is like [OpenWithState] for a command during which no daemon may work with the database. It fails with
 // [ErrServing] if one of this host does, or is connected from elsewhere to a PostgreSQL database, and none of this host can
-// start before the store is closed. Elsewhere, none can start while the database is copied; see [Store.CopyTo].
+// start before the store is closed. Elsewhere, none can start while the database is copied; see [Store.CopyTo]. A database that is
+// in use is left as it is, also with an older schema.
 func OpenAlone(ctx context.Context, database, state string) (*Store, error) {
-	s, err := OpenTarget(ctx, database, state)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.host.serving(syscall.F_WRLCK); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
+	return openToCopy(ctx, database, state, func(ctx context.Context, host *hostClaims, connected querier) error {
+		if err := host.serving(syscall.F_WRLCK); err != nil {
+			return err
+		}
+		return notConnected(ctx, connected)
+	})
 }
 
 // OpenTarget is like [OpenWithState] for a database that another one is copied to, which the caller has opened with [OpenAlone]
 // and the same state directory. It fails with [ErrServing] if a daemon is connected to it.
 func OpenTarget(ctx context.Context, database, state string) (*Store, error) {
-	s, err := openAs(ctx, database, setup{migrations: migrations, waits: defaultWaits(), state: state, application: copyName})
-	if err != nil {
-		return nil, err
-	}
-	if s.shared != nil {
-		if err := notConnected(ctx, s.read); err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
-	}
-	return s, nil
+	return openToCopy(ctx, database, state, func(ctx context.Context, _ *hostClaims, connected querier) error {
+		return notConnected(ctx, connected)
+	})
+}
+
+func openToCopy(ctx context.Context, database, state string, admit func(context.Context, *hostClaims, querier) error) (*Store, error) {
+	return openAs(ctx, database, setup{migrations: migrations, waits: defaultWaits(), state: state, application: copyName, admit: admit})
 }

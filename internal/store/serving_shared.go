@@ -40,7 +40,11 @@ func (s *Store) alone(ctx context.Context, tx *sql.Tx) error {
 }
 
 // notConnected fails with [ErrServing] if other programs of ours are connected to a PostgreSQL database, whatever more their names say.
+// An SQLite file, of which q is nil, has no connections.
 func notConnected(ctx context.Context, q querier) error {
+	if q == nil {
+		return nil
+	}
 	from, err := collect(ctx, q, func(rows *sql.Rows, address *string) error { return rows.Scan(address) }, `
 		SELECT DISTINCT coalesce(host(client_addr), 'this host') FROM pg_stat_activity
 		WHERE datname = current_database() AND usename = current_user

@@ -1,11 +1,13 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sealmilter/internal/store"
 )
@@ -64,6 +66,27 @@ func TestNobodyStartsWhileItIsCopied(t *testing.T) {
 	wantFurnished(t, late)
 }
 
+// onceGone tries something until the server has noticed that a daemon is gone, which it does a moment after it is told.
+func onceGone(t *testing.T, try func() error) {
+	t.Helper()
+	err := try()
+	for deadline := time.Now().Add(time.Minute); errors.Is(err, store.ErrServing) && time.Now().Before(deadline); {
+		err = try()
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// openAlone opens and closes a database.
+func openAlone(t *testing.T, database, state string) error {
+	s, err := store.OpenAlone(t.Context(), database, state)
+	if err == nil {
+		err = s.Close()
+	}
+	return err
+}
+
 // TestDaemonAtTheTarget is refused before the first row, whether it was there when the target was opened or has come since.
 func TestDaemonAtTheTarget(t *testing.T) {
 	from := source(t, furnished(t, private(t)))
@@ -84,15 +107,42 @@ func TestDaemonAtTheTarget(t *testing.T) {
 		}
 	}
 	daemon.Close()
-	if err := from.CopyTo(t.Context(), to, func(store.Copied) {}); err != nil {
-		t.Error(err)
-	}
+	onceGone(t, func() error { return from.CopyTo(t.Context(), to, func(store.Copied) {}) })
+}
+
+// TestRefusedCopyUpgradesNothing has a copy of a newer program come while the daemon of an older one works: that could not start again.
+func TestRefusedCopyUpgradesNothing(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, database string) {
+		older := countSteps(t) - 1
+		state := stateOf(t, database)
+		daemon := opened(t)(store.OpenWith(t.Context(), database, steps(t, older)))
+		if err := daemon.Serve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		opens := map[string]func(context.Context, string, string) (*store.Store, error){"source": store.OpenAlone}
+		if store.IsPostgres(database) {
+			opens["target"] = store.OpenTarget
+		}
+		for name, open := range opens {
+			if s, err := open(t.Context(), database, state); !errors.Is(err, store.ErrServing) {
+				t.Errorf("%s: %v", name, err)
+				if err == nil {
+					s.Close()
+				}
+			}
+		}
+		if found, err := daemon.Inspect(t.Context()); err != nil || found.Schema != older {
+			t.Errorf("%+v, %v, not schema %d", found, err, older)
+		}
+		daemon.Close()
+		onceGone(t, func() error { return openAlone(t, database, state) })
+	})
 }
 
 // TestNamedDaemonIsSeen gives the daemons of several hosts names of their own, to tell them apart at the server.
 func TestNamedDaemonIsSeen(t *testing.T) {
-	database := postgres.NewDatabase(t)
 	for _, name := range []string{"relay-b", "sealmilter store", "sealmilter"} {
+		database := postgres.NewDatabase(t)
 		named := database + "?application_name=" + url.QueryEscape(name)
 		if strings.Contains(database, "?") {
 			named = database + "&application_name=" + url.QueryEscape(name)
@@ -130,7 +180,7 @@ func TestIdleDaemonIsSeen(t *testing.T) {
 	}
 	daemon.Close()
 	daemon.Show() // it was about to
-	source(t, database)
+	onceGone(t, func() error { return openAlone(t, database, filepath.Dir(private(t))) })
 }
 
 // TestTwoMigrationsOfOneHost tells whoever comes second what the first one is.

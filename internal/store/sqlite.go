@@ -47,7 +47,10 @@ func openSQLite(ctx context.Context, file string, as setup) (*Store, error) {
 	point := &prepared{DB: read, files: files}
 	ledger := &sqliteLedger{read: point, writer: w, log: log, room: &logFile{path: log.path}}
 	s := &Store{read: read, point: point, keys: w, ledger: ledger, host: &hostClaims{path: file + "-claims"}}
-	if err = as.upgrade.allows(ctx, read, sqliteVersioned, len(steps)); err == nil && as.upgrade != looks {
+	if err = as.admits(ctx, s.host, nil); err == nil {
+		err = as.upgrade.allows(ctx, read, sqliteVersioned, len(steps))
+	}
+	if err == nil && as.upgrade != looks {
 		err = migrate(ctx, w, as, func(text string) string { return text })
 	}
 	if err != nil {

@@ -22,6 +22,17 @@ type setup struct {
 	application string
 	// upgrade says what becomes of a database with an older schema.
 	upgrade upgrade
+	// admit may refuse a database before its schema is brought up to date, by what others of this host do with it and, where it is a
+	// PostgreSQL database, by who is connected; nil admits every one. The querier is nil for an SQLite file.
+	admit func(ctx context.Context, host *hostClaims, connected querier) error
+}
+
+// admits asks the setup.
+func (as setup) admits(ctx context.Context, host *hostClaims, connected querier) error {
+	if as.admit == nil {
+		return nil
+	}
+	return as.admit(ctx, host, connected)
 }
 
 // maxReaders bounds the connections that read beside each other.
