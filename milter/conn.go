@@ -62,7 +62,7 @@ func (c *conn) receive() {
 	defer close(c.events)
 	defer c.cancel()
 	var message context.Context
-	end := context.CancelFunc(func() {})
+	end := context.CancelCauseFunc(func(error) {})
 	var came []mtaEvent
 	for {
 		if c.in.Buffered() == 0 {
@@ -70,18 +70,18 @@ func (c *conn) receive() {
 		}
 		f, err := readFrame(c.in)
 		if err != nil {
-			end()
+			end(err)
 			c.err = err
 			return
 		}
 		e := mtaEvent{frame: f}
 		switch f.code() {
 		case lib.CodeMail:
-			end()
-			message, end = context.WithCancel(c.ctx)
+			end(nil)
+			message, end = context.WithCancelCause(c.ctx)
 			e.ctx = message
 		case lib.CodeAbort, lib.CodeQuit, lib.CodeQuitNewConn:
-			end()
+			end(nil)
 		}
 		// Each hand-over wakes another goroutine.
 		if came = append(came, e); isBuffered(c.in) {
@@ -91,7 +91,7 @@ func (c *conn) receive() {
 		case c.events <- came:
 			came = nil
 		case <-c.ctx.Done():
-			end()
+			end(net.ErrClosed)
 			c.err = net.ErrClosed
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -39,6 +40,9 @@ func guard(f func() error) (err error) {
 
 // errSlow is the answer to a message whose time was up.
 var errSlow = mail.Defer("4.3.0", "The mail encryption service could not finish this message in time. Please try again later.", nil)
+
+// errGone is the answer that nobody hears, because the MTA has gone.
+var errGone = mail.Defer("4.4.2", "The mail server has given up this message.", nil)
 
 // commandBy returns when the work on the event that came now must be done, in the envelope.
 func (s *session) commandBy() time.Time { return time.Now().Add(s.times.command) }
@@ -82,6 +86,12 @@ func (s *session) worked(ctx context.Context, err error) error {
 	case s.tx.ctx.Err() != nil:
 		// The MTA has given up and would take the answer for that to a later event.
 		s.conn.cut()
+		if errors.Is(err, context.Canceled) { // no error of the work
+			if cause := context.Cause(s.tx.ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, net.ErrClosed) {
+				event.MTAWent.Log(s.logger())
+			}
+			return errGone
+		}
 	case err == nil, err == errSlow, errors.As(err, &panicked):
 	case errors.Is(context.Cause(ctx), ErrTime):
 		event.TimeUp.Log(s.logger(), event.Err(err))

@@ -2,6 +2,7 @@ package milter_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"runtime"
@@ -70,6 +71,35 @@ func TestPanicsAreAnswered(t *testing.T) {
 				t.Errorf("next message: %q", answer)
 			}
 		})
+	}
+}
+
+// TestMTAGoes: the MTA ends the connection while a handler works, and what comes of that work is no error of ours.
+func TestMTAGoes(t *testing.T) {
+	var log journal
+	entered, left := make(chan bool), make(chan bool)
+	server := &milter.Server{Log: slog.New(slog.NewTextHandler(&log, nil)), Begin: always(handler{
+		message: func(ctx context.Context, _ *mail.Message) (*mail.Edit, error) {
+			defer close(left)
+			entered <- true
+			<-ctx.Done()
+			return nil, fmt.Errorf("query database: %w", ctx.Err())
+		},
+	})}
+	m := connect(t, serve(t, server))
+	m.envelope("<bob@example.org>")
+	m.content(nil)
+	m.say('E')
+	<-entered
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-left
+	if err := server.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := log.String(); strings.Contains(s, "level=ERROR") || !strings.Contains(s, "event=milter.gone") {
+		t.Errorf("log: %s", s)
 	}
 }
 

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"sealmilter/internal/gate"
+	"sealmilter/internal/mail"
 	"sealmilter/keys"
 )
 
@@ -56,6 +58,24 @@ func TestObserver(t *testing.T) {
 				t.Errorf("observed %q, want %q", seen.all, tc.want)
 			}
 		})
+	}
+}
+
+// TestMessageGivenUp has the mail server go while the author's key is read, as it does when it is restarted. Then nothing is
+// the matter with the key.
+func TestMessageGivenUp(t *testing.T) {
+	w, seen := newWorld(t), &tally{}
+	w.Observer = seen
+	w.signErr = fmt.Errorf("query database: %w", context.Canceled)
+	ctx, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	m := message(t, "alice@example.org")
+	m.Envelope.Recipients = []mail.Recipient{{Addr: addr(t, "bob@example.net"), Raw: "<bob@example.net>"}}
+	if _, err := w.Plan(ctx, m); !errors.Is(err, context.Canceled) {
+		t.Errorf("the plan is made: %v", err)
+	}
+	if slices.Contains(seen.all, "unsigned") || strings.Contains(w.log.String(), "sign.key-unusable") {
+		t.Errorf("observed %q, and logged\n%s", seen.all, w.log.String())
 	}
 }
 

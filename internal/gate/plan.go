@@ -131,6 +131,10 @@ func (t *Transaction) plan(ctx context.Context, m *mail.Message) (*Plan, error) 
 		d.Why = d.reason(p.Author) + d.requestNote(p.Asked)
 		p.Decisions = append(p.Decisions, d)
 	}
+	if ctx.Err() != nil {
+		// What came of it says nothing of keys and sources: nobody waited for their answers.
+		return nil, fmt.Errorf("decide about a message: %w", context.Cause(ctx))
+	}
 	g.holdForArchive(m.Envelope, p)
 	for _, d := range t.refused {
 		if slices.ContainsFunc(p.Decisions, func(later Decision) bool { return mailbox(later.To.Addr) == mailbox(d.To.Addr) }) {
