@@ -185,6 +185,12 @@ func (h *systemdHost) years(t *testing.T, mta string) {
 		h.untilAnew(t, "0") // by itself, for the mail server asks it
 		h.run(t, "systemctl is-enabled sealmilter", "enabled\n")
 	})
+	t.Run("masked", func(t *testing.T) {
+		h.run(t, "systemctl mask --now sealmilter")
+		h.fails(t, "sealmilter check --offline", "error    daemon: nothing listens at inet:127.0.0.1:8894",
+			"-> systemctl unmask sealmilter.service && systemctl start sealmilter.service; if it does not stay,")
+		h.run(t, "systemctl unmask sealmilter.service && systemctl start sealmilter.service && systemctl is-enabled sealmilter && sealmilter check --offline", "enabled\n")
+	})
 	through("socket unit", func(t *testing.T) {
 		h.run(t, "systemctl stop sealmilter && systemctl enable --now sealmilter.socket && systemctl start sealmilter")
 		h.run(t, "systemctl restart sealmilter && systemctl is-active sealmilter.socket", "active\n")

@@ -106,14 +106,14 @@ func numberIn(text []byte, name string) int64 {
 // daemon looks at the sealmilter that runs.
 func (r *Report) daemon(ctx context.Context, c *config.Config, file string) {
 	if !Listens(ctx, c.Listen) {
-		r.add("warning", daemonTopic, "nothing listens at "+c.Listen.String()+"; mail waits at the clients", startCommand(c))
+		r.add("error", daemonTopic, "nothing listens at "+c.Listen.String()+": a mail server that is to ask sealmilter puts all mail off", startCommand(c))
 	} else {
 		r.add("ok", daemonTopic, "something listens at "+c.Listen.String(), "")
 		all := daemons("/proc")
 		r.Findings(daemonFindings(all, file, c))
 		another := len(all) > 0 && !slices.ContainsFunc(all, func(p daemonProcess) bool { return sameFile(p.file, file) })
 		if !another {
-			r.admin(ctx, c.Admin, file)
+			r.admin(ctx, c, file, len(all) > 0)
 		}
 	}
 	if systemd.Booted() {
@@ -174,8 +174,9 @@ func sameFile(a, b string) bool {
 	return os.SameFile(infoA, infoB)
 }
 
-// admin asks the running daemon about itself.
-func (r *Report) admin(ctx context.Context, address, file string) {
+// admin asks the running daemon about itself. Its process may not have been seen, for it may run in a container.
+func (r *Report) admin(ctx context.Context, c *config.Config, file string, seen bool) {
+	address := c.Admin
 	if address == "" {
 		return
 	}
@@ -184,6 +185,9 @@ func (r *Report) admin(ctx context.Context, address, file string) {
 	case errors.Is(err, context.DeadlineExceeded):
 		r.add("error", "admin", fmt.Sprintf("sealmilter takes a connection at %s and says nothing: it hangs, and mail is put off", address), restart)
 		return
+	case err != nil && !seen:
+		r.add("warning", "admin", fmt.Sprintf("nobody answers at %s (%v), and no process of this host runs sealmilter serve: what listens at %s may be another program", address, err, c.Listen),
+			"look whose it is, ss -lxtnp as root, and correct listen or admin in the configuration; journalctl -n 20 -u "+premises.ServiceName)
 	case err != nil:
 		r.add("warning", "admin", fmt.Sprintf("nobody answers at %s (%v), though sealmilter runs", address, err), restart)
 		return

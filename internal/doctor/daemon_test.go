@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -127,10 +128,11 @@ func TestInForce(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
+	c := parsedConfig(t, `admin = "`+address+`"`)
 	want := func(line string) {
 		t.Helper()
 		r, found := collected()
-		r.admin(t.Context(), address, file)
+		r.admin(t.Context(), c, file, true)
 		wantLine(t, *found, line)
 	}
 	want("")
@@ -146,5 +148,26 @@ func TestInForce(t *testing.T) {
 	want("error admin: sealmilter runs and cannot handle mail: no database")
 	server.Close()
 	want("warning admin: nobody answers at " + address)
+	r, found := collected()
+	r.admin(t.Context(), c, file, false)
+	wantLine(t, *found, "warning admin: nobody answers at "+address)
+	if text := fmt.Sprint(*found); strings.Contains(text, "sealmilter runs") || !strings.Contains(text, "may be another program") || !strings.Contains(text, "ss -lxtnp") {
+		t.Errorf("nothing that runs is known to be sealmilter, and check says %s", text)
+	}
 	wantLine(t, inForceFindings(admin.InForce{Version: "v1"}, "v1", "/nowhere/at/all"), "") // the defaults hold
+}
+
+// TestNothingListens ends with an error, which a job that looks at the exit status alone gets to see: all mail is put off.
+func TestNothingListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := parsedConfig(t, `listen = "inet:`+l.Addr().String()+`"`)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, found := collected()
+	r.daemon(t.Context(), c, "/nowhere/at/all")
+	wantLine(t, *found, "error daemon: nothing listens at "+c.Listen.String())
 }

@@ -18,7 +18,11 @@ import (
 // startCommand says how the daemon is started on this host.
 func startCommand(c *config.Config) string {
 	if systemd.Booted() && (premises.Exists(deploy.UnitFile) || premises.PackagedUnit() != "") {
-		return "systemctl start " + premises.ServiceName + "; if it does not stay, journalctl -u " + premises.ServiceName + " says why"
+		unmask := ""
+		if premises.Masked() {
+			unmask = "systemctl unmask " + premises.ServiceName + " && "
+		}
+		return unmask + "systemctl start " + premises.ServiceName + "; if it does not stay, journalctl -u " + premises.ServiceName + " says why"
 	}
 	if its, there := accessOf(c.State); there && its.known && its.owner.UID != 0 {
 		return "runuser -u " + shell.Quote(nameOf(its.owner.UID)) + " -- sealmilter serve"
@@ -29,12 +33,27 @@ func startCommand(c *config.Config) string {
 // mtaLog shows what the MTA has written last.
 const mtaLog = "journalctl -n 20 --facility=mail, or tail -n 20 /var/log/mail.log"
 
+// startMTA says how the MTA of this host comes to listen for copies.
+func startMTA() string {
+	postfix, sendmail := premises.Exists("/etc/postfix/main.cf"), premises.Exists("/etc/mail/sendmail.cf")
+	switch {
+	case postfix && !sendmail && systemd.Booted():
+		return "systemctl start postfix; if it runs already: postfix reload; if it lacks this listener: sealmilter setup postfix"
+	case postfix && !sendmail:
+		return "postfix start; if it runs already: postfix reload; if it lacks this listener: sealmilter setup postfix"
+	case sendmail && !postfix:
+		return "systemctl start sendmail; if it runs already: systemctl restart sendmail; if it lacks this listener: sealmilter setup sendmail"
+	default: // nobody knows which of them is meant
+		return "start the MTA (postfix start, or systemctl start sendmail); if it runs, have it read its settings (postfix reload, or restart sendmail); if they lack this listener: sealmilter setup postfix, or setup sendmail"
+	}
+}
+
 // Listeners tries the MTA's end of the wiring: the listener for copies.
 func (r *Report) Listeners(c *config.Config) {
 	conn, err := net.DialTimeout("tcp", c.Reinject, 5*time.Second)
 	if err != nil {
 		r.add("error", "MTA", "nothing listens at "+c.Reinject+": messages to several recipients cannot be sent",
-			"start the MTA (postfix start, or systemctl start sendmail); if it runs, have it read its settings (postfix reload, or restart sendmail); if they lack this listener: sealmilter setup postfix, or setup sendmail")
+			startMTA())
 		return
 	}
 	defer conn.Close()

@@ -25,6 +25,16 @@ func PackagedUnit() string {
 	return ""
 }
 
+// Masked reports whether an administrator keeps the service from being started (systemctl(1), mask).
+func Masked() bool {
+	for _, folder := range []string{"/etc/systemd/system", "/run/systemd/system"} {
+		if to, err := os.Readlink(filepath.Join(folder, ServiceName)); err == nil && to == os.DevNull {
+			return true
+		}
+	}
+	return false
+}
+
 // Exists reports whether something lies at a path, be it a link to nowhere.
 func Exists(path string) bool {
 	_, err := os.Lstat(path)
