@@ -22,19 +22,19 @@ import (
 
 // newMetrics returns the metrics of this program, and has them count what lies in the installation.
 func (i *installation) newMetrics() (*admin.Metrics, error) {
-	hide, err := logTokens(i.config)
+	hide, err := logTokens(i.Config)
 	if err != nil {
 		return nil, err
 	}
 	m := admin.NewMetrics(version())
-	m.Observe(i.store, i.local, i.senders, hide)
+	m.Observe(i.Store, i.Local, i.Senders, hide)
 	return m, nil
 }
 
 // health is that of a daemon. The server does not serve yet.
 func (i *installation) health(server *milter.Server, standby interface{ State() (bool, int64) }) *admin.Health {
-	return admin.NewHealth(admin.Parts{Ping: i.store.Ping, Probe: i.store.Probe, WriteFailures: i.store.WriteFailures,
-		Passphrase: i.senders.TryPassphrase, Server: server, Witness: standby, Now: time.Now})
+	return admin.NewHealth(admin.Parts{Ping: i.Store.Ping, Probe: i.Store.Probe, WriteFailures: i.Store.WriteFailures,
+		Passphrase: i.Senders.TryPassphrase, Server: server, Witness: standby, Now: time.Now})
 }
 
 // adminPages returns what the admin listener shows. Current returns the gate of the configuration in force.
@@ -50,14 +50,14 @@ func (i *installation) adminPages(cmd *cobra.Command, current func() *gate.Gate,
 	}
 	return admin.New(admin.Options{
 		Version:      version(),
-		Config:       i.config,
+		Config:       i.Config,
 		Hostname:     hostname,
 		Current:      current,
 		Health:       h,
 		Metrics:      m,
 		Directory:    i.stored,
-		Certificates: i.local,
-		Senders:      i.senders,
+		Certificates: i.Local,
+		Senders:      i.Senders,
 		Recent:       recent,
 		Warnings:     archiveWarnings,
 		Program:      program,
@@ -71,7 +71,7 @@ func (i *installation) adminPages(cmd *cobra.Command, current func() *gate.Gate,
 func (i *installation) stored(g *gate.Gate) *keys.Directory {
 	sources := new(premises.Sources)
 	if slices.Contains(g.Config.Keys.Sources, "local") {
-		sources.List = append(sources.List, i.local)
+		sources.List = append(sources.List, i.Local)
 	}
 	return i.directory(g.Config, sources, nil, true)
 }

@@ -37,7 +37,7 @@ type care struct {
 }
 
 func newCare(i *installation, m *admin.Metrics, log *slog.Logger, current func() *gate.Gate) *care {
-	return &care{senders: i.senders, store: i.store, config: i.config, metrics: m, log: log, current: current,
+	return &care{senders: i.Senders, store: i.Store, config: i.Config, metrics: m, log: log, current: current,
 		told: make(map[string]keys.ExpiryStep)}
 }
 

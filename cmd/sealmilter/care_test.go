@@ -25,13 +25,9 @@ func someGate() *gate.Gate { return &gate.Gate{Config: config.Default()} }
 func TestCare(t *testing.T) {
 	c := config.Default()
 	c.State = filepath.Join(t.TempDir(), "state")
-	i, err := openState(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { i.close() })
+	i := opened(t, c)
 	mine, theirs := parsed(t, "mine@example.org"), parsed(t, "theirs@example.org")
-	if _, err := i.senders.Generate(t.Context(), mine, keys.GenerateOptions{Lifetime: 40 * 24 * time.Hour}); err != nil {
+	if _, err := i.Senders.Generate(t.Context(), mine, keys.GenerateOptions{Lifetime: 40 * 24 * time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	imported := importSecret(t, i, theirs, crypto.GenerateOptions{Now: time.Now().Add(-time.Hour), Rand: rand.Reader, Lifetime: 20 * 24 * time.Hour})
@@ -71,20 +67,16 @@ func scrape(m *admin.Metrics) string {
 func TestCareClearsTheLedger(t *testing.T) {
 	c := config.Default()
 	c.State = filepath.Join(t.TempDir(), "state")
-	i, err := openState(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { i.close() })
+	i := opened(t, c)
 	now := time.Now()
 	for message, expired := range map[string]time.Duration{"old": 25 * time.Hour, "new": 23 * time.Hour} {
-		if err := i.store.RecordSent(t.Context(), message, []string{"copy"}, now.Add(-expired)); err != nil {
+		if err := i.Store.RecordSent(t.Context(), message, []string{"copy"}, now.Add(-expired)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	newCare(i, admin.NewMetrics(""), slog.New(slog.DiscardHandler), someGate).sweep(t.Context(), now)
 	for message, want := range map[string]int{"old": 0, "new": 1} {
-		if got, err := i.store.SentCopies(t.Context(), message, now.Add(-48*time.Hour), now); err != nil || len(got) != want {
+		if got, err := i.Store.SentCopies(t.Context(), message, now.Add(-48*time.Hour), now); err != nil || len(got) != want {
 			t.Errorf("%s: %d records, %v", message, len(got), err)
 		}
 	}
@@ -101,7 +93,7 @@ func importSecret(t *testing.T, i *installation, address mail.Addr, o crypto.Gen
 	if err := secret.WriteArmored(&ring); err != nil {
 		t.Fatal(err)
 	}
-	if err := i.senders.Import(t.Context(), &ring, keys.ImportOptions{}, func(keys.Imported) {}); err != nil {
+	if err := i.Senders.Import(t.Context(), &ring, keys.ImportOptions{}, func(keys.Imported) {}); err != nil {
 		t.Fatal(err)
 	}
 	return secret

@@ -22,19 +22,15 @@ func TestNothingIsLearntUnlessAskedFor(t *testing.T) {
 	c := config.Default()
 	c.State = filepath.Join(t.TempDir(), "state")
 	c.Keys.Sources = []string{"local"}
-	i, err := openState(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { i.close() })
+	i := opened(t, c)
 	alice, bob := parsed(t, "alice@example.org"), parsed(t, "bob@example.net")
-	if _, err := i.senders.Generate(t.Context(), alice, keys.GenerateOptions{}); err != nil {
+	if _, err := i.Senders.Generate(t.Context(), alice, keys.GenerateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
 	known := func() bool {
 		t.Helper()
-		known, err := keys.NewCorrespondence(i.store, time.Now, log).HasEncryptedTo(t.Context(), bob, alice)
+		known, err := keys.NewCorrespondence(i.Store, time.Now, log).HasEncryptedTo(t.Context(), bob, alice)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +39,7 @@ func TestNothingIsLearntUnlessAskedFor(t *testing.T) {
 	for _, choice := range []config.AttachKey{config.AttachUntilEncrypted, config.AttachNever, config.AttachSigned, config.AttachAlways, ""} {
 		configured := *c
 		configured.Crypto.AttachKey = config.AttachUntilEncrypted
-		r, err := i.start(&configured, outbox.New(c.Reinject, i.store, time.Now), log, &admin.KeyObserver{Log: log, Metrics: admin.NewMetrics("")})
+		r, err := i.start(&configured, outbox.New(c.Reinject, i.Store, time.Now), log, &admin.KeyObserver{Log: log, Metrics: admin.NewMetrics("")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +50,7 @@ func TestNothingIsLearntUnlessAskedFor(t *testing.T) {
 		}
 
 		configured.Crypto.AttachKey = choice
-		if r, err = i.start(&configured, outbox.New(c.Reinject, i.store, time.Now), log, &admin.KeyObserver{Log: log, Metrics: admin.NewMetrics("")}); err != nil {
+		if r, err = i.start(&configured, outbox.New(c.Reinject, i.Store, time.Now), log, &admin.KeyObserver{Log: log, Metrics: admin.NewMetrics("")}); err != nil {
 			t.Fatal(err)
 		}
 		learns := choice == config.AttachUntilEncrypted

@@ -46,12 +46,12 @@ recipient would be rejected or deferred.`,
 		}
 		return withDirectory(cmd, looks, func(i *installation, d *keys.Directory) error {
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{ReplaceAttr: withoutMessage}))
-			smime, err := readSMIME(i.config, log)
+			smime, err := readSMIME(i.Config, log)
 			if err != nil {
 				return err
 			}
-			g := i.gate(i.config, d, smime, outbox.New(i.config.Reinject, i.store, time.Now), log)
-			if g.Archive, err = premises.ReadArchive(i.config.Crypto); err != nil {
+			g := i.gate(i.Config, d, smime, outbox.New(i.Config.Reinject, i.Store, time.Now), log)
+			if g.Archive, err = premises.ReadArchive(i.Config.Crypto); err != nil {
 				return err
 			}
 			plan, copies, err := g.Foresee(cmd.Context(), m)
@@ -59,11 +59,11 @@ recipient would be rejected or deferred.`,
 			if err != nil && !errors.As(err, &failure) {
 				return err
 			}
-			tokens, err := logTokens(i.config)
+			tokens, err := logTokens(i.Config)
 			if err != nil {
 				return err
 			}
-			lines := explained(explanation{config: i.config, message: m, plan: plan, copies: copies, failure: failure, tokens: tokens})
+			lines := explained(explanation{config: i.Config, message: m, plan: plan, copies: copies, failure: failure, tokens: tokens})
 			return printExplained(cmd.OutOrStdout(), lines, *asJSON)
 		})
 	}

@@ -1,9 +1,8 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -15,34 +14,31 @@ import (
 	"sealmilter/internal/gate"
 	"sealmilter/internal/outbox"
 	"sealmilter/internal/premises"
-	"sealmilter/internal/store"
 	"sealmilter/keys"
 )
 
 // beginsAnew marks the command that may begin an empty database beside the secret keys of a lost one.
 const beginsAnew = "begins-anew"
 
-// installation is what the commands share: the configuration and what lies in the state directory.
-type installation struct {
-	config  *config.Config
-	store   *store.Store
-	local   *keys.Local
-	senders *keys.Senders
-	close   func() error
-}
+// installation is what most commands work on: the state directory of a configuration, and what is made of the two.
+type installation struct{ *premises.State }
 
-// loadConfig reads the file of -c, or the default one.
-func loadConfig(cmd *cobra.Command) (*config.Config, error) {
-	file, err := cmd.Flags().GetString("config")
+// effect says whether a command may pin certificates, record conflicts, and bring an older database up to date.
+type effect bool
+
+const (
+	looks   effect = false // its lookups leave no trace but in the cache
+	changes effect = true
+)
+
+// withInstallation runs work between opening and closing the installation of the command's configuration.
+func withInstallation(cmd *cobra.Command, e effect, work func(*installation) error) (err error) {
+	i, err := openInstallation(cmd, e)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return config.Load(file)
-}
-
-// configFile returns the file that a command's configuration comes from.
-func configFile(cmd *cobra.Command) string {
-	return cmp.Or(cmd.Flag("config").Value.String(), config.DefaultFile)
+	defer func() { err = errors.Join(err, i.Close()) }()
+	return work(i)
 }
 
 // openInstallation opens the state directory that cmd's configuration names. The caller closes it.
@@ -54,29 +50,33 @@ func openInstallation(cmd *cobra.Command, e effect) (*installation, error) {
 	if err := premises.Lost(c); err != nil && cmd.Annotations[beginsAnew] == "" {
 		return nil, err
 	}
+	open := premises.Open
 	if e == looks {
-		return installed(premises.OpenCurrent(cmd.Context(), c))
+		open = premises.OpenCurrent
 	}
-	return openState(cmd.Context(), c)
-}
-
-// openState opens the state directory of a configuration, making it if it is missing.
-func openState(ctx context.Context, c *config.Config) (*installation, error) {
-	return installed(premises.Open(ctx, c))
-}
-
-// installed returns the installation with an open state directory, unless that failed.
-func installed(s *premises.State, err error) (*installation, error) {
+	state, err := open(cmd.Context(), c)
 	if err != nil {
 		return nil, err
 	}
-	return &installation{config: s.Config, store: s.Store, local: s.Local, senders: s.Senders, close: s.Close}, nil
+	return &installation{state}, nil
+}
+
+// withDirectory runs work with the key directory of the command's configuration.
+func withDirectory(cmd *cobra.Command, e effect, work func(*installation, *keys.Directory) error) error {
+	return withInstallation(cmd, e, func(i *installation) (err error) {
+		sources, err := premises.OpenSources(i.Config, i.Local)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, sources.Close()) }()
+		return work(i, i.directory(i.Config, sources, nil, e == looks))
+	})
 }
 
 // directory returns the key directory of a configuration, which may be newer than that of the installation. Peek is for
 // lookups that must change nothing.
 func (i *installation) directory(c *config.Config, sources *premises.Sources, observer keys.Observer, peek bool) *keys.Directory {
-	return keys.NewDirectory(i.store, sources.List, keys.Options{
+	return keys.NewDirectory(i.Store, sources.List, keys.Options{
 		Timeout:  c.Keys.Timeout,
 		Fresh:    c.Keys.Fresh,
 		Absent:   c.Keys.Absent,
@@ -96,7 +96,7 @@ func (i *installation) gate(c *config.Config, certificates *keys.Directory, smim
 		Config:       c,
 		Certificates: certificates,
 		SMIME:        smime,
-		Signers:      i.senders,
+		Signers:      i.Senders,
 		Composer: &pgpmime.Composer{
 			Sealer: &crypto.Sealer{Now: time.Now, Rand: rand.Reader},
 			Rand:   rand.Reader,
@@ -106,7 +106,7 @@ func (i *installation) gate(c *config.Config, certificates *keys.Directory, smim
 			LegacyDisplay:   c.Headers.LegacyDisplay,
 		},
 		Outbox: out,
-		Passes: i.store,
+		Passes: i.Store,
 		Now:    time.Now,
 		Rand:   rand.Reader,
 		Log:    log,

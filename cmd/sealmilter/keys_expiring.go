@@ -56,7 +56,7 @@ func (i *installation) printExpiring(cmd *cobra.Command, asJSON bool) error {
 // needCare returns the addresses whose certificate is near its end, or cannot be used.
 func (i *installation) needCare(cmd *cobra.Command) ([]expiringLine, error) {
 	var all []keys.Prospect
-	for p, err := range i.local.Prospects(cmd.Context()) {
+	for p, err := range i.Local.Prospects(cmd.Context()) {
 		if err != nil {
 			return nil, err
 		}

@@ -38,17 +38,17 @@ are not in it: "store backup" has them.`,
 				return err
 			}
 		}
-		return withInstallation(cmd, func(i *installation) error {
+		return withInstallation(cmd, changes, func(i *installation) error {
 			out := cmd.OutOrStdout()
-			export := i.local.Export
+			export := i.Local.Export
 			switch {
 			case *revocation:
-				export = i.senders.Revocation
+				export = i.Senders.Revocation
 			case *secret:
 				if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 					return fmt.Errorf("a secret key is not printed on a terminal: redirect the output to a file that only you can read")
 				}
-				export = i.senders.Export
+				export = i.Senders.Export
 			}
 			if *all {
 				var err error
@@ -76,7 +76,7 @@ func (i *installation) fingerprints(ctx context.Context, secret, revocation bool
 		_, revocations, err := i.kept(ctx)
 		return revocations, err
 	case secret:
-		rows, err := i.store.Senders(ctx)
+		rows, err := i.Store.Senders(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +89,7 @@ func (i *installation) fingerprints(ctx context.Context, secret, revocation bool
 		slices.Sort(all)
 		return slices.Compact(all), nil
 	}
-	for entry, err := range i.local.List(ctx) {
+	for entry, err := range i.Local.List(ctx) {
 		if err != nil {
 			return nil, err
 		}

@@ -42,11 +42,11 @@ certificate is not revoked.`,
 		default:
 			return usageError{fmt.Errorf("--algorithm %q is none of ed25519, rsa4096 and v6", *algorithm)}
 		}
-		return withInstallation(cmd, func(i *installation) error {
+		return withInstallation(cmd, changes, func(i *installation) error {
 			if options.Lifetime == 0 {
-				options.Lifetime = i.config.Senders.KeyLifetime
+				options.Lifetime = i.Config.Senders.KeyLifetime
 			}
-			key, err := i.senders.Generate(cmd.Context(), addr, options)
+			key, err := i.Senders.Generate(cmd.Context(), addr, options)
 			if err != nil {
 				return err
 			}

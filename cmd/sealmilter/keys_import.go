@@ -62,8 +62,8 @@ With --gnupg, all certificates and secret keys of a home of GnuPG are imported; 
 				return err
 			}
 		}
-		return withInstallation(cmd, func(i *installation) error {
-			run := importRun{installation: i, cmd: cmd, options: options, asJSON: *asJSON}
+		return withInstallation(cmd, changes, func(i *installation) error {
+			run := importRun{senders: i.Senders, cmd: cmd, options: options, asJSON: *asJSON}
 			if cmd.Flags().Changed("gnupg") {
 				return run.home(*gnupg)
 			}
@@ -75,7 +75,7 @@ With --gnupg, all certificates and secret keys of a home of GnuPG are imported; 
 
 // importRun is one execution of "keys import".
 type importRun struct {
-	*installation
+	senders *keys.Senders
 	cmd     *cobra.Command
 	options keys.ImportOptions
 	asJSON  bool

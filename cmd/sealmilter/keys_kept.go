@@ -25,13 +25,13 @@ replaced, and the revocation certificates of keys that are gone.`,
 		Args:   cobra.NoArgs,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withInstallation(cmd, func(i *installation) error {
+			return withInstallation(cmd, changes, func(i *installation) error {
 				// Whatever the configuration says now: a key may be where it was before.
-				secrets, revocations, err := keptFiles(i.config.State)
+				secrets, revocations, err := keptFiles(i.Config.State)
 				if err != nil {
 					return err
 				}
-				rows, err := i.store.KeptSecrets(cmd.Context())
+				rows, err := i.Store.KeptSecrets(cmd.Context())
 				if err != nil {
 					return err
 				}
@@ -48,13 +48,13 @@ replaced, and the revocation certificates of keys that are gone.`,
 
 // kept returns the fingerprints of the secret keys and of the revocation certificates that are kept where the configuration says.
 func (i *installation) kept(ctx context.Context) (secrets, revocations []string, err error) {
-	if i.config.Senders.Secrets == config.SecretFiles {
-		return keptFiles(i.config.State)
+	if i.Config.Senders.Secrets == config.SecretFiles {
+		return keptFiles(i.Config.State)
 	}
-	if secrets, err = i.store.SecretFingerprints(ctx); err != nil {
+	if secrets, err = i.Store.SecretFingerprints(ctx); err != nil {
 		return nil, nil, err
 	}
-	revocations, err = i.store.SecretRevocations(ctx)
+	revocations, err = i.Store.SecretRevocations(ctx)
 	return secrets, revocations, err
 }
 

@@ -34,7 +34,7 @@ addresses whose certificate ends within 30 days, or cannot be used any more, tho
 		if *conflicts {
 			return withDirectory(cmd, looks, func(_ *installation, d *keys.Directory) error { return printConflicts(cmd, d, *asJSON) })
 		}
-		return withInstallationFor(cmd, looks, func(i *installation) error {
+		return withInstallation(cmd, looks, func(i *installation) error {
 			if *expiring {
 				return i.printExpiring(cmd, *asJSON)
 			}
@@ -121,7 +121,7 @@ func newKeyLine(fingerprint string, addresses []string, cert *crypto.Cert, probl
 }
 
 func (i *installation) certificateLines(cmd *cobra.Command, print func(keyLine) error) error {
-	for entry, err := range i.local.List(cmd.Context()) {
+	for entry, err := range i.Local.List(cmd.Context()) {
 		if err != nil && entry.Fingerprint == "" {
 			return err
 		}
@@ -141,7 +141,7 @@ func (i *installation) certificateLines(cmd *cobra.Command, print func(keyLine) 
 }
 
 func (i *installation) secretLines(cmd *cobra.Command, print func(keyLine) error) error {
-	all, err := i.senders.List(cmd.Context())
+	all, err := i.Senders.List(cmd.Context())
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,8 @@ Running it again brings the folder up to date.`,
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return withInstallation(cmd, func(i *installation) error {
-			done, err := i.senders.Publish(cmd.Context(), args[0])
+		return withInstallation(cmd, changes, func(i *installation) error {
+			done, err := i.Senders.Publish(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

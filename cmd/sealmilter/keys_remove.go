@@ -22,10 +22,10 @@ sender's secret key that goes, for good: mail that was encrypted to it can no lo
 		if err := checkWhich(args[0]); err != nil {
 			return err
 		}
-		return withInstallation(cmd, func(i *installation) error {
-			remove, what := i.local.Remove, "certificate"
+		return withInstallation(cmd, changes, func(i *installation) error {
+			remove, what := i.Local.Remove, "certificate"
 			if *secret {
-				remove, what = i.senders.Remove, "secret key"
+				remove, what = i.Senders.Remove, "secret key"
 			}
 			if err := remove(cmd.Context(), args[0]); err != nil {
 				return err

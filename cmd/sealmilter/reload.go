@@ -19,7 +19,7 @@ func (i *installation) reload(cmd *cobra.Command, out *outbox.Outbox, log *slog.
 	if err != nil {
 		return nil, nil, err
 	}
-	changed := c.KeepUntilRestart(i.config)
+	changed := c.KeepUntilRestart(i.Config)
 	next, err := i.start(c, out, log, observer)
 	if err == nil && len(changed) > 0 {
 		event.NeedsRestart.Log(log, event.Settings(strings.Join(changed, ", ")))

@@ -51,7 +51,7 @@ func openParts(c *config.Config, local *keys.Local, log *slog.Logger) (*parts, e
 
 // start puts a configuration in force.
 func (i *installation) start(c *config.Config, out *outbox.Outbox, log *slog.Logger, observer keys.Observer) (*running, error) {
-	p, err := openParts(c, i.local, log)
+	p, err := openParts(c, i.Local, log)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (i *installation) start(c *config.Config, out *outbox.Outbox, log *slog.Log
 	r.gate.Archive = p.archive
 	premises.WatchArchive(p.archive, log, time.Now())
 	if c.Crypto.AttachKey == config.AttachUntilEncrypted {
-		correspondence := keys.NewCorrespondence(i.store, time.Now, log)
+		correspondence := keys.NewCorrespondence(i.Store, time.Now, log)
 		r.gate.Learner, r.gate.Correspondence = correspondence, correspondence
 		r.done.Go(func() { correspondence.Run(ctx) })
 	}

@@ -54,7 +54,7 @@ where somebody sees it.`,
 		defer endOnAbort(cmd.ErrOrStderr())()
 		opened := extendStart(manager)
 		defer opened()
-		return ended(manager, withInstallation(cmd, func(i *installation) error {
+		return ended(manager, withInstallation(cmd, changes, func(i *installation) error {
 			opened()
 			return i.serve(cmd, manager)
 		}))
@@ -64,7 +64,7 @@ where somebody sees it.`,
 
 func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error {
 	recent := event.NewRecent(recentCopies)
-	log, err := newLogger(cmd.ErrOrStderr(), i.config.Log, i.config.State, recent.Add)
+	log, err := newLogger(cmd.ErrOrStderr(), i.Config.Log, i.Config.State, recent.Add)
 	if err != nil {
 		return err
 	}
@@ -72,10 +72,10 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	if err := i.store.Ping(cmd.Context()); err != nil { // nothing can be done without it
+	if err := i.Store.Ping(cmd.Context()); err != nil { // nothing can be done without it
 		return err
 	}
-	if err := i.store.Serve(cmd.Context()); err != nil {
+	if err := i.Store.Serve(cmd.Context()); err != nil {
 		return err
 	}
 
@@ -84,7 +84,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 		return err
 	}
 	defer standby.Close()
-	out := outbox.New(i.config.Reinject, i.store, time.Now)
+	out := outbox.New(i.Config.Reinject, i.Store, time.Now)
 	defer out.Close()
 	out.Witness = standby
 	counts, err := i.newMetrics()
@@ -92,7 +92,7 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 		return err
 	}
 	observer := &admin.KeyObserver{Log: log, Metrics: counts}
-	now, err := i.start(i.config, out, log, observer)
+	now, err := i.start(i.Config, out, log, observer)
 	if err != nil {
 		return err
 	}
@@ -114,12 +114,12 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 		MTA:            func(user string) bool { return slices.Contains(current.Load().Config.MTAUsers, user) },
 		Other:          out.Guard,
 		Log:            log,
-		MaxMessage:     i.config.Limits.Message,
-		MaxInFlight:    i.config.Limits.InFlight,
-		MaxRecipients:  i.config.Limits.Recipients,
-		MaxConnections: i.config.Limits.Connections,
+		MaxMessage:     i.Config.Limits.Message,
+		MaxInFlight:    i.Config.Limits.InFlight,
+		MaxRecipients:  i.Config.Limits.Recipients,
+		MaxConnections: i.Config.Limits.Connections,
 		FurtherCopies:  outbox.MostBeside,
-		MessageTime:    i.config.Limits.Duration,
+		MessageTime:    i.Config.Limits.Duration,
 		InFlight:       newMemoryLimit(runtimeMemory{}).inFlight,
 	}
 	sound := i.health(server, standby)
@@ -132,12 +132,12 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 		defer web.Serve(open.admin, i.adminPages(cmd, current.Load, sound, counts, log, recent), log).Close()
 	}
 	if open.publish != nil {
-		defer web.Serve(open.publish, keys.NewWKDHandler(i.senders), log).Close()
+		defer web.Serve(open.publish, keys.NewWKDHandler(i.Senders), log).Close()
 	}
 	caring, stopCaring := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	var cared sync.WaitGroup
 	cared.Go(func() { newCare(i, counts, log, current.Load).run(caring) })
-	supervised := &supervisor{manager: manager, log: log, server: server, ping: i.store.Ping, ready: sound.Ready}
+	supervised := &supervisor{manager: manager, log: log, server: server, ping: i.Store.Ping, ready: sound.Ready}
 	cared.Go(func() { supervised.run(caring) })
 	defer func() {
 		stopCaring()
@@ -147,9 +147,9 @@ func (i *installation) serve(cmd *cobra.Command, manager *systemd.Manager) error
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(open.mail) }()
 	<-server.Serving()
-	event.Serving.Log(log, event.Version(version()), event.Listen(i.config.Listen.String()), event.Reinject(i.config.Reinject),
-		event.Mode(string(i.config.Policy.Mode)))
-	supervised.inForce(i.config.Policy.Mode)
+	event.Serving.Log(log, event.Version(version()), event.Listen(i.Config.Listen.String()), event.Reinject(i.Config.Reinject),
+		event.Mode(string(i.Config.Policy.Mode)))
+	supervised.inForce(i.Config.Policy.Mode)
 	for {
 		select {
 		case <-hangup:

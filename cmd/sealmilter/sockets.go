@@ -19,7 +19,7 @@ type sockets struct{ mail, admin, publish net.Listener }
 // openSockets takes over what the service manager has opened, and opens the rest of what the configuration names. The caller
 // closes them.
 func (i *installation) openSockets(manager *systemd.Manager) (*sockets, error) {
-	s, c := new(sockets), i.config
+	s, c := new(sockets), i.Config
 	for _, one := range []struct {
 		to                     *net.Listener
 		name, setting, address string

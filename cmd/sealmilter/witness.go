@@ -62,11 +62,11 @@ func openLedger(ctx context.Context, note []byte) (witness.Ledger, error) {
 
 // startWitness starts the process that records what this one could not if it crashed.
 func (i *installation) startWitness(log *slog.Logger) (*witness.Witness, error) {
-	claims, err := i.store.ClaimsFile()
+	claims, err := i.Store.ClaimsFile()
 	if err != nil {
 		return nil, err
 	}
-	note, err := json.Marshal(ledgerNote{premises.Database(i.config), i.config.State})
+	note, err := json.Marshal(ledgerNote{premises.Database(i.Config), i.Config.State})
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +75,6 @@ func (i *installation) startWitness(log *slog.Logger) (*witness.Witness, error) 
 		Note:   note,
 		Log:    log,
 		Wait:   wait,
-		Spawn:  witness.Spawner(witnessCommand, "--log="+i.config.Log.Format, "--addresses="+string(i.config.Log.Addresses), "--state="+i.config.State),
+		Spawn:  witness.Spawner(witnessCommand, "--log="+i.Config.Log.Format, "--addresses="+string(i.Config.Log.Addresses), "--state="+i.Config.State),
 	}), nil
 }
