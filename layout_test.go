@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -100,7 +102,6 @@ var owners = map[string]string{
 	"github.com/schollz/progressbar":  "cmd/sealmilter",
 	"github.com/rogpeppe/go-internal": "internal/lab/scenario",
 	"github.com/emersion/go-msgauth":  "internal/lab/scenario",
-	"github.com/emersion/go-sasl":     "internal/lab",
 }
 
 func TestImportsRunOneWay(t *testing.T) {
@@ -127,6 +128,63 @@ func TestImportsRunOneWay(t *testing.T) {
 					t.Errorf("%s may not import %s", name, imported)
 				}
 			}
+		}
+	}
+}
+
+// TestArchitectureHasEveryPackage holds the table of docs/architecture.md to the plan, and to its order: what a package knows
+// stands below it. The laboratory and the commands that make things have one row, or none.
+func TestArchitectureHasEveryPackage(t *testing.T) {
+	page, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "\n## Packages\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	quoted := regexp.MustCompile("`([a-z/]+)`")
+	named := func(cell string) (all []string) {
+		for _, m := range quoted.FindAllStringSubmatch(cell, -1) {
+			name := strings.TrimSuffix(m[1], "/")
+			if _, planned := imports[name]; !planned {
+				name = "internal/" + name
+			}
+			all = append(all, name)
+		}
+		return all
+	}
+	known := []string{"internal/mail", "internal/event", "internal/shell"} // to all
+	var above []string
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !strings.Contains(cells[1], "`") {
+			continue
+		}
+		row := named(cells[1])
+		above = append(above, row...)
+		if strings.Contains(cells[3], "everything") {
+			continue
+		}
+		var planned []string
+		for _, name := range row {
+			for _, other := range imports[name] {
+				if !slices.Contains(known, other) && !slices.Contains(row, other) {
+					planned = append(planned, other)
+				}
+				if slices.Contains(above, other) && !slices.Contains(row, other) {
+					t.Errorf("%s stands below %s, which it knows", name, other)
+				}
+			}
+		}
+		slices.Sort(planned)
+		planned = slices.Compact(planned)
+		if told := slices.Sorted(slices.Values(named(cells[3]))); !slices.Equal(told, planned) {
+			t.Errorf("docs/architecture.md says that %s knows %v; it knows %v", strings.Join(row, ", "), told, planned)
+		}
+	}
+	for name := range imports {
+		lab := strings.HasPrefix(name, "internal/lab/") || strings.HasSuffix(name, "/run")
+		if !lab && !slices.Contains(above, name) {
+			t.Errorf("docs/architecture.md has no row for %s", name)
 		}
 	}
 }
