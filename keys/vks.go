@@ -8,9 +8,6 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// DefaultVKS is the verifying key server that most people use.
-const DefaultVKS = "https://keys.openpgp.org"
-
 // VKS is a verifying key server, one with the interface of keys.openpgp.org. It gives out User IDs whose owners have
 // agreed by mail, so it can be asked by address; certificates that nobody has verified it gives by fingerprint, without
 // User IDs. It is safe for concurrent use.
@@ -23,7 +20,7 @@ type VKS struct {
 
 var _ FingerprintSource = (*VKS)(nil)
 
-// NewVKS returns the key server with a URL such as [DefaultVKS], which may have a path.
+// NewVKS returns the key server with a URL, which may have a path.
 func NewVKS(f *Fetcher, server string) (*VKS, error) {
 	server, err := parseServer(server)
 	if err != nil {
