@@ -41,7 +41,7 @@ func (i *installation) health(server *milter.Server, standby interface{ State() 
 func (i *installation) adminPages(cmd *cobra.Command, current func() *gate.Gate, h *admin.Health, m *admin.Metrics,
 	log *slog.Logger, recent *event.Recent) http.Handler {
 	program := "sealmilter"
-	if file, err := cmd.Flags().GetString("config"); err == nil && file != "" {
+	if file := namedFile(cmd); file != "" {
 		program += " -c " + shell.Quote(file)
 	}
 	hostname, err := os.Hostname()

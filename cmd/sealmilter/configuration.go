@@ -10,14 +10,13 @@ import (
 
 // loadConfig reads the file of -c, or the default one.
 func loadConfig(cmd *cobra.Command) (*config.Config, error) {
-	file, err := cmd.Flags().GetString("config")
-	if err != nil {
-		return nil, err
-	}
-	return config.Load(file)
+	return config.Load(namedFile(cmd))
 }
+
+// namedFile returns the file of -c, "" for the default one.
+func namedFile(cmd *cobra.Command) string { return cmd.Flag("config").Value.String() }
 
 // configFile returns the file that a command's configuration comes from.
 func configFile(cmd *cobra.Command) string {
-	return cmp.Or(cmd.Flag("config").Value.String(), config.DefaultFile)
+	return cmp.Or(namedFile(cmd), config.DefaultFile)
 }

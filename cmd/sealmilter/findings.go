@@ -15,7 +15,7 @@ import (
 // newReport returns a report of a command, which prints its findings as they come.
 func newReport(cmd *cobra.Command, asJSON bool) *doctor.Report {
 	out := cmd.OutOrStdout()
-	p := doctor.Program{Version: version(), Built: buildTime(), ConfigFile: cmd.Flag("config").Value.String()}
+	p := doctor.Program{Version: version(), Built: buildTime(), ConfigFile: namedFile(cmd)}
 	return doctor.NewReport(p, func(f wiring.Finding) error {
 		if asJSON {
 			return printJSON(out, findingLine{f.State, f.Topic, f.Detail, f.Mend})

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +24,7 @@ func (r *Report) Configuration(ctx context.Context) *config.Config {
 		r.invalid(err)
 		return nil
 	}
-	file := cmp.Or(r.program.ConfigFile, config.DefaultFile)
+	file := r.program.file()
 	if premises.Exists(file) {
 		r.add("ok", configurationTopic, file+": every key is valid", "")
 	} else {

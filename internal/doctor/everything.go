@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
@@ -36,7 +35,7 @@ func (r *Report) Everything(ctx context.Context, c *config.Config, o Options) {
 	r.sources(ctx, i, c, o.Offline)
 	r.memory(c)
 	mtas := r.mta(ctx, c)
-	r.daemon(ctx, c, cmp.Or(r.program.ConfigFile, config.DefaultFile))
+	r.daemon(ctx, c, r.program.file())
 	r.Listeners(c)
 	if o.SelfTest {
 		r.selfTest(ctx, c, mtas, o)

@@ -1,11 +1,13 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"regexp"
 	"strings"
 	"time"
 
+	"sealmilter/internal/config"
 	"sealmilter/internal/shell"
 	"sealmilter/internal/wiring"
 )
@@ -18,6 +20,9 @@ type Program struct {
 	// ConfigFile is the configuration file that it was told of, "" for the default one.
 	ConfigFile string
 }
+
+// file returns the configuration file, be it the default one.
+func (p Program) file() string { return cmp.Or(p.ConfigFile, config.DefaultFile) }
 
 // Report hands findings, as they come, to whoever prints them, and counts the errors among them. It is not safe for
 // concurrent use.
