@@ -8,9 +8,9 @@ import (
 	"sealmilter/crypto"
 )
 
-// TestAllocations bounds what sealing leaves to the garbage collector, at about twice of what it takes: one reader's copy has
-// a buffer for each of the layers that it goes through, whatever its size, and a further one little more than its
-// session-key packets. What copies share is in memory once.
+// TestAllocations bounds what sealing leaves to the garbage collector, at about twice of what it takes: one reader's
+// copy has a buffer for each of the layers that it goes through, whatever its size, and a further one little more than
+// its session-key packets. What copies share is in memory once.
 func TestAllocations(t *testing.T) {
 	by := signer(t, generate(t, "sender@example.org"))
 	version2 := readers(t)[5].cert

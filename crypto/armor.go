@@ -67,8 +67,8 @@ func (a armorFrame) begin(w io.Writer, octets int64) *armorEncoder {
 	return e
 }
 
-// beginLines returns an encoder for lines without the frame, of so many characters. Its checksum begins with 0, to be combined
-// with that of what stands before them; breakLine and flush end them.
+// beginLines returns an encoder for lines without the frame, of so many characters. Its checksum begins with 0, to be
+// combined with that of what stands before them; breakLine and flush end them.
 func (a armorFrame) beginLines(w io.Writer, chars int64) *armorEncoder {
 	return &armorEncoder{
 		armorFrame: a,

@@ -17,9 +17,10 @@ const (
 	maxArmorHeader  = 200 // octets
 )
 
-// dearmorWhole returns a reader of the contents of one block with that label that makes up all of the text (RFC 9580, section
-// 6). go-crypto's decoder passes over text around a block and behind its checksum; where the question is whether anything
-// readable would leave, nothing is passed over. The contents of a large message are not in memory beside the text.
+// dearmorWhole returns a reader of the contents of one block with that label that makes up all of the text (RFC 9580,
+// section 6). go-crypto's decoder passes over text around a block and behind its checksum; where the question is
+// whether anything readable would leave, nothing is passed over. The contents of a large message are not in memory
+// beside the text.
 func dearmorWhole(text []byte, label string) (io.Reader, error) {
 	text, begun := bytes.CutPrefix(bytes.TrimSpace(text), []byte("-----BEGIN "+label+"-----"))
 	text, ended := bytes.CutSuffix(text, []byte("\n-----END "+label+"-----"))

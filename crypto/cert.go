@@ -30,7 +30,8 @@ type Cert struct {
 // reason [Malformed]; a certificate that is expired, revoked or weak parses, and [Cert.Check] says what is wrong.
 //
 // Equal User IDs, subkeys and signatures become one, and revocations and other signatures of the primary key move to
-// the place right after it. At most 1 MiB, 100 User IDs, 1000 signatures and 100 subkeys are accepted, and RSA up to 16384 bits.
+// the place right after it. At most 1 MiB, 100 User IDs, 1000 signatures and 100 subkeys are accepted, and RSA up to
+// 16384 bits.
 func ParseCert(b []byte) (*Cert, error) {
 	packets, err := parsePackets(b)
 	if err != nil {

@@ -7,8 +7,8 @@ import "io"
 //
 // Its armor has one line in the middle that ends before it is full: base64 stands for groups of three octets, so the
 // session-key packets are filled up to whole groups with the first octets of the data, and the text from there on depends
-// on nothing but the data and the number of those octets, the phase. It is so in every copy, whether there are others or not:
-// that is nobody's business.
+// on nothing but the data and the number of those octets, the phase. It is so in every copy, whether there are others
+// or not: that is nobody's business.
 type Ciphertext struct {
 	keys  []byte
 	also  []byte // the same for most copies of the data
@@ -26,8 +26,9 @@ func (c *Ciphertext) phase() int { return (phases - (len(c.keys)+len(c.also))%ph
 
 // WriteTo writes the message as an armored "PGP MESSAGE" block with CRLF line ends. It may be called again and writes the
 // same, until the shelf of the message is cleared. Text that other copies have, too, is written in pieces of up to 256 KiB
-// which are theirs as well, so that w must neither keep nor change them. The first copy is written while this text is made, and
-// the others wait for it then; text that no other copy has is made on its way to w, in pieces of about 32 KiB.
+// which are theirs as well, so that w must neither keep nor change them. The first copy is written while this text is
+// made, and the others wait for it then; text that no other copy has is made on its way to w, in pieces of about 32
+// KiB.
 func (c *Ciphertext) WriteTo(w io.Writer) (int64, error) {
 	alone := c.class == 0
 	room := c.front()

@@ -15,9 +15,9 @@ import (
 type EncryptOptions struct {
 	// Hidden is for Bcc: the signature names no intended recipient.
 	Hidden bool
-	// Share lets copies for equally able readers have one session key and one data packet in common, and its armored text, which
-	// makes a further copy cost little more than its session-key packet. Who holds two copies can see that they are the same
-	// message. Without it every copy has its own session key.
+	// Share lets copies for equally able readers have one session key and one data packet in common, and its armored
+	// text, which makes a further copy cost little more than its session-key packet. Who holds two copies can see that
+	// they are the same message. Without it every copy has its own session key.
 	Share bool
 	// Shelf is where the calls for one message keep what their copies have in common, and their session keys. Without it
 	// each call has one of its own.

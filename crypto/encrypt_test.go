@@ -190,8 +190,8 @@ func wantNobodyElse(t *testing.T, r reader, all []reader, b []byte, where string
 	}
 }
 
-// wantTidyArmor compares the text with what the library's slow encoder makes of the same data, but for the one line that ends
-// early: with the session-key packets and as many octets as fill the last group of three.
+// wantTidyArmor compares the text with what the library's slow encoder makes of the same data, but for the one line
+// that ends early: with the session-key packets and as many octets as fill the last group of three.
 func wantTidyArmor(t *testing.T, text []byte, checksum bool) {
 	t.Helper()
 	raw := dearmored(t, text)

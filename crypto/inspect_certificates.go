@@ -12,8 +12,9 @@ var ErrNotCertificates = errors.New("not certificates alone")
 // maxInspected is how many certificates may be together: each costs the check of its signatures.
 const maxInspected = 100
 
-// InspectCertificates makes sure that b, binary or one armored block, holds certificates and nothing else: no more than 100, each of
-// them can be read, no packet belongs to none, and white space alone stands around the armor. A secret key is refused.
+// InspectCertificates makes sure that b, binary or one armored block, holds certificates and nothing else: no more than
+// 100, each of them can be read, no packet belongs to none, and white space alone stands around the armor. A secret key
+// is refused.
 func InspectCertificates(b []byte) error {
 	if err := inspectCertificates(b); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotCertificates, err)

@@ -11,10 +11,10 @@ import (
 )
 
 // Minimal returns the least of the certificate that somebody needs to encrypt to an address at that time, as headers
-// carry it (Autocrypt Level 1, "OpenPGP Based key data"; RFC 9580, section 10.1): the primary key, one User ID that names the
-// address with its newest self-signature, and the newest encryption subkey with its newest binding, or none where the
-// primary key is the only one to encrypt to. A direct-key signature stays where a reader needs it: in a version 6
-// certificate, and where it ends a version 4 key before the User ID's signature does.
+// carry it (Autocrypt Level 1, "OpenPGP Based key data"; RFC 9580, section 10.1): the primary key, one User ID that
+// names the address with its newest self-signature, and the newest encryption subkey with its newest binding, or none
+// where the primary key is the only one to encrypt to. A direct-key signature stays where a reader needs it: in a
+// version 6 certificate, and where it ends a version 4 key before the User ID's signature does.
 //
 // Of several User IDs that name the address the one that is marked as primary is taken, else the one signed last.
 // Signatures by others are left out. The error is an [*Unusable] if the certificate, or what is left of it, cannot be

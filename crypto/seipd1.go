@@ -15,9 +15,9 @@ import (
 // seipd1 writes the body of a version 1 SEIPD packet (RFC 9580, section 5.13.1): a version, and then, in CFB mode with an
 // initial vector of zeros, a random block with its last two octets again, what is written to it, and a SHA-1 of all that.
 //
-// The library does this octet by octet and takes twice as long, SHA-1 included. Every block waits for the one before, so that a loop
-// over cipher.Block is as good as anything here: the standard library's CFB mode is slower by a third, and its CBC mode,
-// which chains the blocks in the same way, is no faster on amd64 and would need a second pass.
+// The library does this octet by octet and takes twice as long, SHA-1 included. Every block waits for the one before,
+// so that a loop over cipher.Block is as good as anything here: the standard library's CFB mode is slower by a third,
+// and its CBC mode, which chains the blocks in the same way, is no faster on amd64 and would need a second pass.
 type seipd1 struct {
 	w     io.Writer
 	block cipher.Block

@@ -40,7 +40,8 @@ func TestSharedText(t *testing.T) {
 	t.Run("read by gpg", func(t *testing.T) { wantGnuPGReads(t, to, keys) })
 }
 
-// wantWhatAloneWouldBe has payloads of many sizes: each copy is what it would be if it were armored by itself, and is so again.
+// wantWhatAloneWouldBe has payloads of many sizes: each copy is what it would be if it were armored by itself, and is
+// so again.
 func wantWhatAloneWouldBe(t *testing.T, to []*crypto.Cert, keys []*openpgp.Entity) {
 	// Session keys are encrypted anew for each reader, so the other who reads every copy changes the phases.
 	all := [][]*crypto.Cert{nil, {generate(t, "author@example.org").Cert()}, {to[2]}, {to[0], to[5]}}
@@ -194,7 +195,8 @@ func wantGnuPGReads(t *testing.T, to []*crypto.Cert, keys []*openpgp.Entity) {
 	g.importCert(sender.Cert())
 	payload := bytes.Repeat([]byte("Content-Type: text/plain\r\n\r\nHello.\r\n"), 10_000)
 	for _, also := range [][]*crypto.Cert{nil, {archive.Cert()}, to[:1]} {
-		// One RSA packet in 256 is shorter by an octet, which is another phase, and the standard library draws what it pleases.
+		// One RSA packet in 256 is shorter by an octet, which is another phase, and the standard library draws what it
+		// pleases.
 		classes := map[int]bool{0: true}
 		var copies []*crypto.Ciphertext
 		for tries := 0; classes[0] && tries < 10; tries++ {

@@ -37,10 +37,10 @@ func (s *Shelf) newClass() int {
 	return s.classes
 }
 
-// take returns a text, which replaces another one on the shelf, until it is given back. One that has to be made first is handed
-// to its first reader piece by piece meanwhile, so that it is on its way while it is being encrypted; the others wait. It gets
-// the memory of the other one if nobody reads that any more: what waits for the garbage collector while one class follows the
-// other is in memory, too.
+// take returns a text, which replaces another one on the shelf, until it is given back. One that has to be made first
+// is handed to its first reader piece by piece meanwhile, so that it is on its way while it is being encrypted; the
+// others wait. It gets the memory of the other one if nobody reads that any more: what waits for the garbage collector
+// while one class follows the other is in memory, too.
 func (s *Shelf) take(d *data, phase int, first func(piece []byte)) (text *shelved, handed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

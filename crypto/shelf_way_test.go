@@ -19,7 +19,8 @@ func (w watched) WriteTo(to io.Writer) (int64, error) {
 	return w.Octets.WriteTo(to)
 }
 
-// TestFirstCopyIsOnItsWay has the first copy of a class written while its text is being encrypted, also if that copy goes wrong.
+// TestFirstCopyIsOnItsWay has the first copy of a class written while its text is being encrypted, also if that copy
+// goes wrong.
 func TestFirstCopyIsOnItsWay(t *testing.T) {
 	all := generateMany(t, 3)
 	var way counted

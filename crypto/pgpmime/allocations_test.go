@@ -56,7 +56,8 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// allocated returns the number of allocations and of their octets, the least of several times: others may allocate meanwhile.
+// allocated returns the number of allocations and of their octets, the least of several times: others may allocate
+// meanwhile.
 func allocated(t *testing.T, do func() error) (allocations, octets uint64) {
 	for i := range 10 {
 		var before, after runtime.MemStats

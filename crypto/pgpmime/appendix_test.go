@@ -57,8 +57,8 @@ func tree(t *testing.T, e *message.Entity, indent string) (lines []string) {
 	}
 }
 
-// TestAppendix composes messages of the kinds of RFC 9788, appendices C.3.1, C.3.2, C.3.9, C.3.10 and D.1.2, and compares what
-// the standard has beneath the layers of S/MIME, which are not OpenPGP's.
+// TestAppendix composes messages of the kinds of RFC 9788, appendices C.3.1, C.3.2, C.3.9, C.3.10 and D.1.2, and
+// compares what the standard has beneath the layers of S/MIME, which are not OpenPGP's.
 func TestAppendix(t *testing.T) {
 	const fields = "Subject: the subject\nMessage-ID: <1@smime.example>\nFrom: Alice <alice@smime.example>\n" +
 		"To: Bob <bob@smime.example>\nDate: Sat, 20 Feb 2021 10:09:02 -0500\nUser-Agent: Sample MUA Version 1.0\nMIME-Version: 1.0\n"

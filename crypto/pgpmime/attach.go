@@ -83,8 +83,8 @@ func (e *entity) canBePart() bool {
 	}
 }
 
-// maxKeyParts is how many parts are looked into for the certificate that is to be attached: whoever sends more keys than anybody
-// has may send one twice.
+// maxKeyParts is how many parts are looked into for the certificate that is to be attached: whoever sends more keys
+// than anybody has may send one twice.
 const maxKeyParts = 10
 
 // hasAttached reports whether a part of the message, but not of one that is forwarded in it, is the certificate or one of

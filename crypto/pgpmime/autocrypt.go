@@ -21,9 +21,9 @@ var (
 	ErrNoAttribute = errors.New("the address cannot stand in an Autocrypt field")
 )
 
-// Autocrypt returns the field by which the owner of an address tells everybody the certificate to encrypt to, which should be
-// a minimal one, see [crypto.Cert.Minimal]. PreferEncrypt says that the owner wants encrypted answers, even to mail in clear
-// text. Errors are [ErrTooLarge] and [ErrNoAttribute].
+// Autocrypt returns the field by which the owner of an address tells everybody the certificate to encrypt to, which
+// should be a minimal one, see [crypto.Cert.Minimal]. PreferEncrypt says that the owner wants encrypted answers, even
+// to mail in clear text. Errors are [ErrTooLarge] and [ErrNoAttribute].
 func Autocrypt(addr mail.Addr, minimal *crypto.Cert, preferEncrypt bool) (mail.Field, error) {
 	wish := ""
 	if preferEncrypt {

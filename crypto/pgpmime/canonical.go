@@ -82,8 +82,8 @@ func (e *entity) canonicalizeParts() error {
 	return nil
 }
 
-// canonicalizeSealed keeps the parts as they are: a signature covers one of them, but not what is around both. A boundary that
-// no line can have cannot stay around them, nor be another one.
+// canonicalizeSealed keeps the parts as they are: a signature covers one of them, but not what is around both. A
+// boundary that no line can have cannot stay around them, nor be another one.
 func (e *entity) canonicalizeSealed() {
 	found := e.bodyFaults & unfitBoundary
 	for _, part := range e.parts {
@@ -142,8 +142,8 @@ func (e *entity) canonicalizeLeaf() error {
 	return nil
 }
 
-// assumeText labels a message of a type that cannot be read, such as "text", as what it is read as (RFC 2045, section 5.2): some
-// readers heed no parameter of such a type, and so would not find the protected header.
+// assumeText labels a message of a type that cannot be read, such as "text", as what it is read as (RFC 2045, section
+// 5.2): some readers heed no parameter of such a type, and so would not find the protected header.
 func (e *entity) assumeText() {
 	if e.media.isReadable() {
 		return
@@ -157,8 +157,8 @@ func (e *entity) assumeText() {
 	e.setField("Content-Type", e.media.parameters.String())
 }
 
-// readAsText labels a multipart that has no parts, since no boundary is named or the one that is does not occur, as what it is
-// read as: text (RFC 2045, section 5.2). A multipart could not be encoded (section 6.4).
+// readAsText labels a multipart that has no parts, since no boundary is named or the one that is does not occur, as
+// what it is read as: text (RFC 2045, section 5.2). A multipart could not be encoded (section 6.4).
 func (e *entity) readAsText() {
 	value := " text/plain"
 	if e.bodyFaults&eightBit != 0 && utf8.Valid(e.body) {
@@ -168,8 +168,8 @@ func (e *entity) readAsText() {
 	e.setField("Content-Type", value)
 }
 
-// readAsOctets has a body in an encoding from before MIME travel as it is within another one, of the type that RFC 2045, section
-// 6.4, has for encodings that a reader does not know.
+// readAsOctets has a body in an encoding from before MIME travel as it is within another one, of the type that RFC
+// 2045, section 6.4, has for encodings that a reader does not know.
 func (e *entity) readAsOctets() {
 	e.setField("Content-Type", " application/octet-stream")
 	e.rendering = encoded

@@ -43,8 +43,8 @@ func decodedText(f mail.Field) string {
 	return strings.TrimSpace(text)
 }
 
-// inCharset returns text as octets of the leaf, which becomes one in UTF-8 if it was one in US-ASCII. It reports false if the
-// leaf's charset has no octets for the text.
+// inCharset returns text as octets of the leaf, which becomes one in UTF-8 if it was one in US-ASCII. It reports false
+// if the leaf's charset has no octets for the text.
 func (e *entity) inCharset(text string) ([]byte, bool) {
 	charset := strings.ToLower(e.media.get("charset"))
 	switch charset {

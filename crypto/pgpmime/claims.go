@@ -29,8 +29,8 @@ func (p parameters) withoutClaims() parameters {
 	return kept
 }
 
-// withClaims puts claims, as they are to stand between two semicolons, at the end, or before a parameter that some readers cannot
-// read: they heed nothing behind it.
+// withClaims puts claims, as they are to stand between two semicolons, at the end, or before a parameter that some
+// readers cannot read: they heed nothing behind it.
 func (p parameters) withClaims(raw ...string) parameters {
 	at := slices.IndexFunc(p.list, func(q parameter) bool { return !q.isReadable() })
 	if at < 0 {

@@ -8,7 +8,8 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// TestClaimsStandWhereReadersFindThem has Content-Types of a message that break the grammar. Readers stop at what they cannot read.
+// TestClaimsStandWhereReadersFindThem has Content-Types of a message that break the grammar. Readers stop at what they
+// cannot read.
 func TestClaimsStandWhereReadersFindThem(t *testing.T) {
 	const claims = `; protected-headers="v1"; hp="cipher"`
 	for _, tc := range []struct{ value, want string }{

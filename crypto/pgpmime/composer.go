@@ -36,8 +36,8 @@ type Copy struct {
 	// Header is the whole header.
 	Header mail.Header
 	// Body writes the body with CRLF line ends, each time anew. Copies of one draft may be written concurrently. A body
-	// with a method Verbatim() bool that reports true may go through SMTP as it is: its lines end in CRLF, and none begins with
-	// a dot. Whoever gets a piece of it must not change it.
+	// with a method Verbatim() bool that reports true may go through SMTP as it is: its lines end in CRLF, and none
+	// begins with a dot. Whoever gets a piece of it must not change it.
 	Body Body
 
 	ciphertext *crypto.Ciphertext // nil for a signed copy

@@ -107,12 +107,12 @@ func encryptedFields(boundary string) mail.Header {
 // undotted is a body that goes through SMTP as it is.
 type undotted struct{ Body }
 
-// Verbatim reports that DATA may have the body octet for octet: each line ends in CRLF, the last one, too, and none begins with
-// a dot (RFC 5321, section 4.5.2).
+// Verbatim reports that DATA may have the body octet for octet: each line ends in CRLF, the last one, too, and none
+// begins with a dot (RFC 5321, section 4.5.2).
 func (undotted) Verbatim() bool { return true }
 
-// encryptedBody is the two parts of RFC 3156, section 4. What stands around the armor is put together when it is written: there
-// are as many bodies at the same time as a message has recipients.
+// encryptedBody is the two parts of RFC 3156, section 4. What stands around the armor is put together when it is
+// written: there are as many bodies at the same time as a message has recipients.
 type encryptedBody struct {
 	boundary string
 	armored  Body

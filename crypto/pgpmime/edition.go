@@ -81,8 +81,8 @@ func (d *Draft) payloadHeader(e edition, fields mail.Header) []byte {
 }
 
 // delimiterLike is a field that begins as the delimiter of a multipart does. Thunderbird 128 and older look for protected
-// fields only before the first line that begins so, and find none, not even the Subject, in a payload that is one part without such a
-// line. To everybody else it is a field of an unknown name (RFC 5322, section 3.6.8).
+// fields only before the first line that begins so, and find none, not even the Subject, in a payload that is one part
+// without such a line. To everybody else it is a field of an unknown name (RFC 5322, section 3.6.8).
 const delimiterLike = "--: end of the protected header\r\n"
 
 // isMultipart reports whether an entity with these fields has delimiters.

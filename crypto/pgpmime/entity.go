@@ -85,8 +85,8 @@ func (e *entity) malformed(problem string) error {
 }
 
 // transferEncoding returns what the first Content-Transfer-Encoding names, and whether it encodes nothing. Spellings such as
-// "8-bit" and "8 bit", and anything behind the name, are not in RFC 2045, section 6.1, but every client takes them for what they
-// mean. Of a name that is nobody's, such as that of a charset, clients think that it encodes nothing.
+// "8-bit" and "8 bit", and anything behind the name, are not in RFC 2045, section 6.1, but every client takes them for
+// what they mean. Of a name that is nobody's, such as that of a charset, clients think that it encodes nothing.
 func transferEncoding(h mail.Header) (encoding string, identity bool) {
 	encoding = strings.ToLower(h.Get("Content-Transfer-Encoding"))
 	if end := strings.IndexAny(encoding, "(;"); end >= 0 {

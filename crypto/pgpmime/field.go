@@ -133,8 +133,8 @@ func encodeValue(name, value string) (string, error) {
 	return encodeText(value), nil
 }
 
-// brokenURLs puts white space into words that are too long for a line. In a URL it means nothing (RFC 2557, section 4.4.2, and RFC
-// 2369, section 2).
+// brokenURLs puts white space into words that are too long for a line. In a URL it means nothing (RFC 2557, section
+// 4.4.2, and RFC 2369, section 2).
 func brokenURLs(value string) string {
 	var b strings.Builder
 	length := 0 // of the word so far

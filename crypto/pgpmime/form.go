@@ -48,8 +48,8 @@ type formed struct {
 	size int64
 }
 
-// newFormed counts the octets, and returns them all if they are no more than keep: to encode them takes longer than to sign and
-// encrypt them, and a message is read for its signature and for each class of copies.
+// newFormed counts the octets, and returns them all if they are no more than keep: to encode them takes longer than to
+// sign and encrypt them, and a message is read for its signature and for each class of copies.
 func newFormed(f form, keep int) (piece crypto.Piece, kept int) {
 	p := formed{form: f}
 	var all []byte

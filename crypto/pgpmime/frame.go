@@ -3,10 +3,10 @@ package pgpmime
 import "bytes"
 
 // Some readers (GMime, and notmuch with it) verify a signature not over the octets that have come but over those that they
-// write themselves of what they have read. They are equal only if every multipart has the frame that such a reader writes: one
-// line end behind the close delimiter, at most one line of text before the first delimiter and behind the last, and an
-// empty line behind each header, even where nothing follows. Readers discard the text (RFC 2046, section 5.1.1), and the rest
-// changes no content.
+// write themselves of what they have read. They are equal only if every multipart has the frame that such a reader
+// writes: one line end behind the close delimiter, at most one line of text before the first delimiter and behind the
+// last, and an empty line behind each header, even where nothing follows. Readers discard the text (RFC 2046, section
+// 5.1.1), and the rest changes no content.
 
 // looseFrame reports whether the text around the parts, or the end, is not in this form.
 func (m *multipart) looseFrame() bool {
@@ -42,8 +42,8 @@ func (e *entity) renderFrame(r *rendered, part func(i int)) {
 	}
 }
 
-// renderKept writes an opaque entity with this frame around parts that stay as they are. What is in a sealed one may be signed
-// with its own frames.
+// renderKept writes an opaque entity with this frame around parts that stay as they are. What is in a sealed one may be
+// signed with its own frames.
 func (e *entity) renderKept(r *rendered) {
 	switch {
 	case e.parts == nil:

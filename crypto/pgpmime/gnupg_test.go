@@ -173,7 +173,8 @@ func TestGnuPGReadsCopies(t *testing.T) {
 				}
 			}
 			_, status := alices.Run(t, nil, "--verify", filepath.Join(dir, "signature"), filepath.Join(dir, "payload"))
-			// The fields behind the fingerprint: date, time, expiry, version, reserved, algorithm, hash (8 is SHA-256), class.
+			// The fields behind the fingerprint: date, time, expiry, version, reserved, algorithm, hash (8 is SHA-256),
+			// class.
 			if !strings.Contains(status, valid) || !strings.Contains(status, " 8 00 ") {
 				t.Errorf("the signature is not a valid one of the hash that micalg tells:\n%s", status)
 			}

@@ -198,8 +198,8 @@ func TestControlCharactersInHeader(t *testing.T) {
 	}
 }
 
-// TestOddParameters has what breaks the grammar of parameters and has octets above 127. What readers could read they can read
-// as well afterwards.
+// TestOddParameters has what breaks the grammar of parameters and has octets above 127. What readers could read they
+// can read as well afterwards.
 func TestOddParameters(t *testing.T) {
 	for _, tc := range []struct{ value, want string }{
 		{"text/pl\xe4in; charset=a", "=?unknown-8bit?B?dGV4dC9wbORpbg==?=; charset=a"},

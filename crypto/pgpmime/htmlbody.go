@@ -7,8 +7,8 @@ import (
 )
 
 // bodyStart returns where the content of a document's body begins: behind the start tag of body, or where a reader takes it
-// to be if it is left out (HTML, section 13.1.2.4). It reports false if there is none, or none in the opening of the document;
-// whole tells that this is all of it.
+// to be if it is left out (HTML, section 13.1.2.4). It reports false if there is none, or none in the opening of the
+// document; whole tells that this is all of it.
 func bodyStart(opening []byte, whole bool) (int, bool) {
 	z := html.NewTokenizer(bytes.NewReader(opening))
 	start, end := 0, 0 // start is behind what is known to be no content, end behind the last token

@@ -84,8 +84,8 @@ func (e *entity) renderInserted(r *rendered) {
 	}
 }
 
-// decodeOpening decodes the first octets of a leaf, as many as are asked for or up to two more, and returns where in the body
-// they end. It reports false if they cannot be decoded.
+// decodeOpening decodes the first octets of a leaf, as many as are asked for or up to two more, and returns where in
+// the body they end. It reports false if they cannot be decoded.
 func (e *entity) decodeOpening(most int) (octets []byte, end int, ok bool) {
 	switch {
 	case e.encoding == quotedPrintable:

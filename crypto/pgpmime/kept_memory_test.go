@@ -9,8 +9,8 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// TestManyDraftsAreSmall holds many drafts at the same time, of texts that have to be encoded: beside the message, each takes
-// little whatever its size.
+// TestManyDraftsAreSmall holds many drafts at the same time, of texts that have to be encoded: beside the message, each
+// takes little whatever its size.
 func TestManyDraftsAreSmall(t *testing.T) {
 	const drafts, allowed = 50, 48 << 10 // octets for each, with the text once more for its legacy display
 	c := realComposer()

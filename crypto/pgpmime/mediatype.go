@@ -89,7 +89,8 @@ type mediaType struct {
 	// main and sub are in lower case, both "" if the type cannot be read.
 	main, sub string
 	parameters
-	// boundary is the delimiter of a multipart, "" if there is none. Blanks at its end, which nobody may rely on, are in gap.
+	// boundary is the delimiter of a multipart, "" if there is none. Blanks at its end, which nobody may rely on, are
+	// in gap.
 	boundary, gap string
 }
 

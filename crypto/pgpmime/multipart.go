@@ -74,8 +74,8 @@ type delimiter struct {
 	ended      bool // by a line end, not by the end of the body
 }
 
-// nextDelimiter finds the first delimiter line at or behind from, which is the start of a line. dashes are what it begins with,
-// closing what makes it the last, beside "--".
+// nextDelimiter finds the first delimiter line at or behind from, which is the start of a line. dashes are what it
+// begins with, closing what makes it the last, beside "--".
 func nextDelimiter(body []byte, from int, dashes, closing []byte) (delimiter, bool) {
 	for from < len(body) {
 		i := bytes.Index(body[from:], dashes)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestUnclosedMultipartKeepsItsContent has multiparts without close delimiter. The last line end of a part within a part is its own,
-// since the line end before the delimiter around it stands for the one that is missing.
+// TestUnclosedMultipartKeepsItsContent has multiparts without close delimiter. The last line end of a part within a
+// part is its own, since the line end before the delimiter around it stands for the one that is missing.
 func TestUnclosedMultipartKeepsItsContent(t *testing.T) {
 	const root = "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
 	for _, tc := range []struct{ name, text, want string }{

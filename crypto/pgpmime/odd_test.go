@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestOddBodies has what breaks the rules of MIME and is sent all the same. The part behind the delimiter "--b" becomes what is
-// wanted.
+// TestOddBodies has what breaks the rules of MIME and is sent all the same. The part behind the delimiter "--b" becomes
+// what is wanted.
 func TestOddBodies(t *testing.T) {
 	long := strings.Repeat("x", 999)
 	for _, tc := range []struct{ name, part, want string }{

@@ -29,8 +29,8 @@ func encodeParameters(value string) (string, error) {
 	return p.String(), nil
 }
 
-// encodeType encodes what stands where a type should, but for a type in US-ASCII that it begins with. Readers take the rest for
-// text/plain, as before (RFC 2045, section 5.2). No quote is left without its other half.
+// encodeType encodes what stands where a type should, but for a type in US-ASCII that it begins with. Readers take the
+// rest for text/plain, as before (RFC 2045, section 5.2). No quote is left without its other half.
 func encodeType(first string) string {
 	typ, rest, _ := strings.Cut(strings.TrimSpace(first), " ")
 	if mustEncode(typ) || strings.Contains(typ, `"`) {

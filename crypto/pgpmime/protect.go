@@ -91,8 +91,8 @@ type protectedHeader struct {
 	hpOuter          mail.Header // HP-Outer: what an encrypted payload tells of the fields outside (RFC 9788, section 2.2)
 	outsideSigned    mail.Header // outside a signed payload, without MIME fields
 	outsideEncrypted mail.Header // outside an encrypted payload, without MIME fields
-	// displayed are the fields that the reader of an encrypted copy ought to see and does not if his program knows nothing of
-	// header protection.
+	// displayed are the fields that the reader of an encrypted copy ought to see and does not if his program knows
+	// nothing of header protection.
 	displayed mail.Header
 }
 

@@ -11,9 +11,10 @@ const (
 	aliasSize = 4 << 10
 	// copySize is how much of what is copied is one piece.
 	copySize = 64 << 10
-	// keepSize is how much of a body is kept encoded, in up to two forms. All three are in octets. It is enough for a letter, and
-	// little since a thousand messages may be in work at the same time. A large one is in memory as it came and as the encrypted
-	// text of a class of copies, and what the goal for memory leaves is not enough for a third form (docs/limits.md).
+	// keepSize is how much of a body is kept encoded, in up to two forms. All three are in octets. It is enough for a
+	// letter, and little since a thousand messages may be in work at the same time. A large one is in memory as it came
+	// and as the encrypted text of a class of copies, and what the goal for memory leaves is not enough for a third
+	// form (docs/limits.md).
 	keepSize = 16 << 10
 )
 

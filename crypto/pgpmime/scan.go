@@ -70,8 +70,8 @@ func tooMuch(problem string, limit int) error {
 func (s *scanner) scanMultipart(e *entity, depth int) error {
 	e.multipart = splitMultipart(e.body, e.media.boundary, e.media.gap, maxParts-s.parts)
 	if e.multipart.faults&unclosed != 0 && e.number == "" {
-		// The line end at the end of the message parts it from the delimiter that should have followed. Within a part, the line
-		// end before the next delimiter of what is around it has done so already.
+		// The line end at the end of the message parts it from the delimiter that should have followed. Within a part,
+		// the line end before the next delimiter of what is around it has done so already.
 		last := &e.multipart.parts[len(e.multipart.parts)-1]
 		*last = trimLineEnd(*last)
 	}

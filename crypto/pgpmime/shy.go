@@ -74,8 +74,8 @@ func joined(name string, addrs []string) string {
 	return fold(name, " "+strings.Join(addrs, ", "))
 }
 
-// offsetOf returns the offset of an obsolete zone that has one (RFC 5322, section 4.3): the library takes it for UTC. Any other
-// zone is returned as it is.
+// offsetOf returns the offset of an obsolete zone that has one (RFC 5322, section 4.3): the library takes it for UTC.
+// Any other zone is returned as it is.
 func offsetOf(zone string) string {
 	switch strings.ToUpper(zone) {
 	case "EDT":

@@ -12,9 +12,9 @@ import (
 
 var delimiterLine = regexp.MustCompile(`(?m)^--`)
 
-// subjectInThunderbird returns the Subject that Thunderbird shows of a payload, and whether it finds one. It takes what stands
-// before the first line that begins with two hyphens for a header, nothing if there is no such line, and wants a Content-Type
-// in it with the parameter of the drafts before RFC 9788; of a multipart it wants two delimiters, too.
+// subjectInThunderbird returns the Subject that Thunderbird shows of a payload, and whether it finds one. It takes what
+// stands before the first line that begins with two hyphens for a header, nothing if there is no such line, and wants a
+// Content-Type in it with the parameter of the drafts before RFC 9788; of a multipart it wants two delimiters, too.
 func subjectInThunderbird(payload string) (string, bool) {
 	at := delimiterLine.FindStringIndex(payload)
 	if at == nil {
