@@ -39,8 +39,8 @@ type FetcherOptions struct {
 	UserAgent string
 	// Now is the clock by which certificates expire and hosts may be asked again; nil is [time.Now].
 	Now func() time.Time
-	// Dated is called with what each answer says of the time, by the clock of its host; it may be called by several goroutines at
-	// a time. It is nil if nobody wants to know.
+	// Dated is called with what each answer says of the time, by the clock of its host; it may be called by several
+	// goroutines at a time. It is nil if nobody wants to know.
 	Dated func(host string, at time.Time)
 }
 
@@ -171,8 +171,8 @@ func (f *Fetcher) ask(ctx context.Context, target *url.URL) (body []byte, next *
 	return nil, nil, refusal(host, resp.StatusCode)
 }
 
-// dateOf returns the time at which an answer was sent by the clock of its server (RFC 9110, section 6.6.1), also if it has been in a
-// cache since (RFC 9111, section 5.1); the zero time if it does not say.
+// dateOf returns the time at which an answer was sent by the clock of its server (RFC 9110, section 6.6.1), also if it
+// has been in a cache since (RFC 9111, section 5.1); the zero time if it does not say.
 func dateOf(h http.Header) time.Time {
 	at, err := http.ParseTime(h.Get("Date"))
 	if err != nil {

@@ -61,8 +61,8 @@ func newHost(t testing.TB) *host {
 	return newHostOn(t, newDatabase)
 }
 
-// newBubbleHost returns a host whose database needs no network, for tests with a clock of their own. A bubble of synctest makes
-// its own, for what is at work in the database may not come from outside.
+// newBubbleHost returns a host whose database needs no network, for tests with a clock of their own. A bubble of
+// synctest makes its own, for what is at work in the database may not come from outside.
 func newBubbleHost(t testing.TB) *host {
 	t.Helper()
 	return newHostOn(t, sqliteFile)
@@ -105,8 +105,8 @@ func (h *host) process(t testing.TB) *host {
 	return p
 }
 
-// stretch writes a passphrase many times over. The key that locks a secret key comes from 65 million octets of salt and passphrase
-// one after the other, and the race detector makes a hash slow that gets them in small pieces.
+// stretch writes a passphrase many times over. The key that locks a secret key comes from 65 million octets of salt and
+// passphrase one after the other, and the race detector makes a hash slow that gets them in small pieces.
 func stretch(passphrase []byte) []byte { return bytes.Repeat(passphrase, 500) }
 
 func (h *host) directory(sources ...keys.Source) *keys.Directory {

@@ -60,8 +60,8 @@ func (l *Local) List(ctx context.Context) iter.Seq2[Entry, error] {
 	}
 }
 
-// Get returns the certificate with a fingerprint, or those that serve an address, whoever gave them. Errors wrap [ErrNotFound] if there
-// is none, and [mail.ErrAddr] if which is neither a fingerprint nor an address.
+// Get returns the certificate with a fingerprint, or those that serve an address, whoever gave them. Errors wrap
+// [ErrNotFound] if there is none, and [mail.ErrAddr] if which is neither a fingerprint nor an address.
 func (l *Local) Get(ctx context.Context, which string) ([]Entry, error) {
 	fingerprint, addr, err := parseWhich(which)
 	if err != nil {

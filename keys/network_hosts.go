@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// HostResolver finds the addresses of hosts. [Resolver] and [net.Resolver] are such. The network is "ip4" or "ip6", and the host ends
-// with a dot. For one that does not exist, or has no such address, it returns a [*net.DNSError] with IsNotFound; any
-// other error means that it is unknown. It is used by several goroutines at once.
+// HostResolver finds the addresses of hosts. [Resolver] and [net.Resolver] are such. The network is "ip4" or "ip6", and
+// the host ends with a dot. For one that does not exist, or has no such address, it returns a [*net.DNSError] with
+// IsNotFound; any other error means that it is unknown. It is used by several goroutines at once.
 type HostResolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }

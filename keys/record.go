@@ -114,8 +114,8 @@ func (r *remote) keep(ctx context.Context, tx *store.KeyTx, addr mail.Addr, cert
 }
 
 // join adds a copy of a certificate to what the store has of it. A revocation that was known stays, and one that the
-// copy brings is kept, whoever sent it. Parsed is the copy as a certificate, nil if nobody has parsed it yet. The event, without its address and source, says what is new about a
-// certificate that was known; nil for nothing.
+// copy brings is kept, whoever sent it. Parsed is the copy as a certificate, nil if nobody has parsed it yet. The
+// event, without its address and source, says what is new about a certificate that was known; nil for nothing.
 func join(ctx context.Context, tx *store.KeyTx, fingerprint string, update []byte, parsed *crypto.Cert, now time.Time) (*crypto.Cert, *Event, error) {
 	row, err := tx.Certificate(ctx, fingerprint)
 	if errors.Is(err, store.ErrNotFound) {

@@ -30,7 +30,8 @@ type secretKeys interface {
 	// raisesGeneration reports whether every change of a key raises the store's generation, so that its version need not be
 	// asked for while that stays.
 	raisesGeneration() bool
-	// gone returns those of some fingerprints whose keys are no longer here. It leaves out those of which that cannot be found out.
+	// gone returns those of some fingerprints whose keys are no longer here. It leaves out those of which that cannot
+	// be found out.
 	gone(ctx context.Context, fingerprints []string) []string
 	// version identifies the state of a key without reading it.
 	version(ctx context.Context, fingerprint string) (secretVersion, error)

@@ -22,15 +22,15 @@ type GenerateOptions struct {
 	// Lifetime is how long the key is valid; 0 means [DefaultLifetime].
 	Lifetime  time.Duration
 	Algorithm crypto.Algorithm
-	// Replace has the key take the place of one that signs for the address already, in one step. That stays where secret keys
-	// are kept, and its certificate is not revoked.
+	// Replace has the key take the place of one that signs for the address already, in one step. That stays where
+	// secret keys are kept, and its certificate is not revoked.
 	Replace bool
 }
 
 // Generate makes a secret key for an address, the certificate for others to encrypt to it, and a revocation
 // certificate ([Senders.Revocation]). It fails with
-// [ErrHasSecretKey], and changes nothing, if the address has a secret key already that is not to be replaced, be it by another
-// process in the very moment.
+// [ErrHasSecretKey], and changes nothing, if the address has a secret key already that is not to be replaced, be it by
+// another process in the very moment.
 func (s *Senders) Generate(ctx context.Context, addr mail.Addr, options GenerateOptions) (SenderKey, error) {
 	switch _, err := s.store.Sender(ctx, addr.Key()); {
 	case err == nil && !options.Replace:
@@ -56,8 +56,8 @@ func (s *Senders) Generate(ctx context.Context, addr mail.Addr, options Generate
 	return SenderKey{Address: addr.Key(), Fingerprint: key.Fingerprint(), Former: former, Created: now, Cert: key.Cert(), Locked: key.Locked()}, nil
 }
 
-// adopt stores a new key as that of an address, and returns it as it was stored, with the fingerprint of the former one, "" for
-// none. Unless that may be replaced, there must be none.
+// adopt stores a new key as that of an address, and returns it as it was stored, with the fingerprint of the former
+// one, "" for none. Unless that may be replaced, there must be none.
 func (s *Senders) adopt(ctx context.Context, addr mail.Addr, key *crypto.SecretKey, replace bool, now time.Time) (_ *crypto.SecretKey, former string, err error) {
 	passphrase, err := s.passphrase()
 	if err != nil {

@@ -75,7 +75,8 @@ func (s *Senders) fingerprint(ctx context.Context, which string) (string, error)
 }
 
 // Remove takes the secret key from an address, or the one with a fingerprint from all its addresses, and destroys it
-// when no address has it any more. Its certificate stays, and so does the revocation certificate. Errors wrap [ErrNoSecretKey] if there is none.
+// when no address has it any more. Its certificate stays, and so does the revocation certificate. Errors wrap
+// [ErrNoSecretKey] if there is none.
 func (s *Senders) Remove(ctx context.Context, which string) error {
 	fingerprint, addr, err := parseWhich(which)
 	if err != nil {

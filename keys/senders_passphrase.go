@@ -33,9 +33,9 @@ func (t tried) same(other tried) bool {
 	return true
 }
 
-// TryPassphrase returns an error if the configured passphrase cannot be read, or unlocks none of the first few senders' keys: with it
-// nothing can be signed from the next start on. What it has found out counts until the passphrase or one of these keys
-// changes. That keys themselves cannot be read is no error here.
+// TryPassphrase returns an error if the configured passphrase cannot be read, or unlocks none of the first few senders'
+// keys: with it nothing can be signed from the next start on. What it has found out counts until the passphrase or one
+// of these keys changes. That keys themselves cannot be read is no error here.
 func (s *Senders) TryPassphrase(ctx context.Context) error {
 	passphrase, err := s.passphrase()
 	if err != nil || passphrase == nil {

@@ -79,8 +79,8 @@ func (s *SMIME) add(c *x509.Certificate, addrs []mail.Addr) {
 	}
 }
 
-// whyNoRecipient says why nothing can be encrypted to a certificate at any time, "" if something can (RFC 8550, sections 4.4.2
-// and 4.4.4; RFC 8551, section 4.2).
+// whyNoRecipient says why nothing can be encrypted to a certificate at any time, "" if something can (RFC 8550,
+// sections 4.4.2 and 4.4.4; RFC 8551, section 4.2).
 func whyNoRecipient(c *x509.Certificate) string {
 	const least = 2048 // bits
 	switch pub, isRSA := c.PublicKey.(*rsa.PublicKey); {

@@ -57,8 +57,8 @@ func recipient(data []byte) (mail.Recipient, error) {
 }
 
 // clientAddrPort returns the SMTP client's address from the data of a connect event: a host name, NUL, the family, the
-// port and the address, NUL. It is the zero AddrPort for a local socket and for a client unknown to the MTA. It reports whether
-// the library, too, can take the event apart.
+// port and the address, NUL. It is the zero AddrPort for a local socket and for a client unknown to the MTA. It reports
+// whether the library, too, can take the event apart.
 func clientAddrPort(data []byte) (netip.AddrPort, bool) {
 	_, rest, found := bytes.Cut(data, []byte{0})
 	if !found || len(rest) == 0 {

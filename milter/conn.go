@@ -16,9 +16,9 @@ import (
 	"sealmilter/internal/event"
 )
 
-// conn is the connection as the library sees it. A goroutine of its own, receive, reads ahead by a frame, or by as many short
-// ones as came together, so that a client which goes away, or aborts, is noticed while a handler works. All other methods but drain and cut belong to
-// the library's goroutine, the only writer.
+// conn is the connection as the library sees it. A goroutine of its own, receive, reads ahead by a frame, or by as many
+// short ones as came together, so that a client which goes away, or aborts, is noticed while a handler works. All other
+// methods but drain and cut belong to the library's goroutine, the only writer.
 type conn struct {
 	net.Conn
 	in    *bufio.Reader

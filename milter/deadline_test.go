@@ -150,8 +150,8 @@ func TestEnvelopeTimeIsUp(t *testing.T) {
 	})
 }
 
-// TestQuickMTA has an MTA send its offer, the client and MAIL at once. The limit for its greeting ends with that: the handler
-// has all of its own time.
+// TestQuickMTA has an MTA send its offer, the client and MAIL at once. The limit for its greeting ends with that: the
+// handler has all of its own time.
 func TestQuickMTA(t *testing.T) {
 	server := &milter.Server{Begin: func(ctx context.Context, _ *mail.Envelope) (milter.Handler, error) {
 		time.Sleep(milter.DefaultGreetingTime + time.Second)

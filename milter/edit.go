@@ -15,7 +15,8 @@ var (
 )
 
 // apply makes packets of the edit and returns the last answer to the message. This is the only place that makes
-// modifications: both MTAs take them at the end of message only, and Postfix takes the body only in one run, so it comes last.
+// modifications: both MTAs take them at the end of message only, and Postfix takes the body only in one run, so it
+// comes last.
 //
 // When the edit fails half way the caller answers 4xx, and the MTA throws away what it was sent so far together with the
 // message. The same holds when the connection breaks, provided that the MTA's default action is a temporary failure.

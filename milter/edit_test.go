@@ -175,8 +175,8 @@ func TestBodyFailsHalfWay(t *testing.T) {
 	}
 }
 
-// TestAnswering follows when whoever made an edit is told that it is carried out: with all sent but the last packet, and not if it
-// could not be.
+// TestAnswering follows when whoever made an edit is told that it is carried out: with all sent but the last packet,
+// and not if it could not be.
 func TestAnswering(t *testing.T) {
 	for _, tc := range []struct {
 		name    string

@@ -15,8 +15,8 @@ type Observer interface {
 	Refused(Refusal)
 	// Recipient tells how one RCPT TO of a message that is ours was answered, and how long the MTA waited.
 	Recipient(outcome Outcome, took time.Duration)
-	// Message tells what became of a message, and how long it took from the end of its content to the answer, 0 if it did not
-	// come so far.
+	// Message tells what became of a message, and how long it took from the end of its content to the answer, 0 if it
+	// did not come so far.
 	Message(outcome Outcome, took time.Duration)
 }
 
