@@ -22,8 +22,8 @@ const careEvery = 12 * time.Hour
 const keepExpired = 24 * time.Hour
 
 // care looks after the senders' own keys as long as the daemon runs: those made here are extended before they expire,
-// and each step on the way to an expiry is logged once. What is wrong with the certificate of the archive is logged each time.
-// Old records of sent copies are deleted, and what is old of who writes encrypted to whom.
+// and each step on the way to an expiry is logged once. What is wrong with the certificate of the archive is logged
+// each time. Old records of sent copies are deleted, and what is old of who writes encrypted to whom.
 type care struct {
 	senders *keys.Senders
 	store   *store.Store

@@ -37,8 +37,8 @@ type findingLine struct {
 	Mend   string       `json:"mend,omitempty"`
 }
 
-// inOneLine leaves out what a terminal would take for a command, or for another line: a finding may have in it what a server has
-// answered, or a program that some user of the host has started.
+// inOneLine leaves out what a terminal would take for a command, or for another line: a finding may have in it what a
+// server has answered, or a program that some user of the host has started.
 func inOneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

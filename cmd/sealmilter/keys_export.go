@@ -67,8 +67,8 @@ are not in it: "store backup" has them.`,
 	return cmd
 }
 
-// fingerprints returns those of all certificates, or of all secret keys or revocation certificates, each once and in order. A key
-// that was replaced is there as well: answers are encrypted to it.
+// fingerprints returns those of all certificates, or of all secret keys or revocation certificates, each once and in
+// order. A key that was replaced is there as well: answers are encrypted to it.
 func (i *installation) fingerprints(ctx context.Context, secret, revocation bool) ([]string, error) {
 	var all []string
 	switch {

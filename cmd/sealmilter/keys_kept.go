@@ -46,7 +46,8 @@ replaced, and the revocation certificates of keys that are gone.`,
 	}
 }
 
-// kept returns the fingerprints of the secret keys and of the revocation certificates that are kept where the configuration says.
+// kept returns the fingerprints of the secret keys and of the revocation certificates that are kept where the
+// configuration says.
 func (i *installation) kept(ctx context.Context) (secrets, revocations []string, err error) {
 	if i.Config.Senders.Secrets == config.SecretFiles {
 		return keptFiles(i.Config.State)

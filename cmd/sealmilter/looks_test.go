@@ -39,8 +39,8 @@ func contents(t *testing.T, folder string) map[string]string {
 	return all
 }
 
-// TestCheckChangesNothing looks at the files before and after: of a new host, of one with a key, and of one whose program is newer
-// than its database.
+// TestCheckChangesNothing looks at the files before and after: of a new host, of one with a key, and of one whose
+// program is newer than its database.
 func TestCheckChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	state := filepath.Join(dir, "state")

@@ -14,10 +14,10 @@ const (
 	// memoryAtRest is what the program may have beside its mail. The pages of the program itself, which are about 22 MiB,
 	// do not count.
 	memoryAtRest = 14 << 20
-	// perStep is what there may be for each step: a message is in use 2.4 times, as it came and as the encrypted text of several
-	// copies. The goal is 3 times (docs/limits.md); the rest of it is for what the collector of a busy machine is late with.
-	// Text and octets that had to be put into base64 are in use 2.9 times, for which the collector works harder: large ones
-	// have come in base64 as a rule.
+	// perStep is what there may be for each step: a message is in use 2.4 times, as it came and as the encrypted text
+	// of several copies. The goal is 3 times (docs/limits.md); the rest of it is for what the collector of a busy
+	// machine is late with. Text and octets that had to be put into base64 are in use 2.9 times, for which the
+	// collector works harder: large ones have come in base64 as a rule.
 	perStep = memoryStep * 26 / 10
 )
 
@@ -55,7 +55,8 @@ func (l *memoryLimit) inFlight(octets int64) {
 	case steps == 0:
 		l.memory.limit(l.most)
 	case l.steps == 0:
-		// A program with much else in memory, such as a large cache, needs room for that, or it would do nothing but collect.
+		// A program with much else in memory, such as a large cache, needs room for that, or it would do nothing but
+		// collect.
 		l.atRest = max(memoryAtRest, 2*l.memory.live())
 		fallthrough
 	default:

@@ -178,7 +178,8 @@ func ignores(status string, sig syscall.Signal) bool {
 	return err == nil && bits>>(sig-1)&1 == 1
 }
 
-// TestServiceKeepsSockets restarts a daemon whose sockets a manager has: a client that comes in between waits, and is served.
+// TestServiceKeepsSockets restarts a daemon whose sockets a manager has: a client that comes in between waits, and is
+// served.
 func TestServiceKeepsSockets(t *testing.T) {
 	t.Parallel()
 	s := newServed(t)

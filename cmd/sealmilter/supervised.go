@@ -144,8 +144,8 @@ func (s *supervisor) run(ctx context.Context) {
 }
 
 // alive says why the daemon does not live, which a new start would cure: its parts do not come back with an answer when
-// they have had some time, or twice that for one that gives up late. That a database server is away is no such reason: without
-// it, a new daemon could not even start.
+// they have had some time, or twice that for one that gives up late. That a database server is away is no such reason:
+// without it, a new daemon could not even start.
 func (s *supervisor) alive(ctx context.Context, within time.Duration) error {
 	late := time.NewTimer(2 * within)
 	defer late.Stop()
@@ -210,8 +210,8 @@ func (s *supervisor) status(ctx context.Context) string {
 	return strings.ReplaceAll(strings.Join(parts, "; "), "\n", "; ")
 }
 
-// placeOf says where the reason of a refusal is. All users of the host can read the status, and the reason may have a part of the
-// configuration in it.
+// placeOf says where the reason of a refusal is. All users of the host can read the status, and the reason may have a
+// part of the configuration in it.
 func placeOf(refused error) string {
 	if e, is := errors.AsType[*config.Error](refused); is {
 		return fmt.Sprintf("%s:%d:%d; the log says why", e.File, e.Line, e.Column)

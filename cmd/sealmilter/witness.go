@@ -30,8 +30,8 @@ func newWitness() *cobra.Command {
 	addresses := cmd.Flags().String("addresses", "", "as [log] addresses")
 	state := cmd.Flags().String("state", "", "as state")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		// Who stops the service signals all of its processes, and a watchdog of systemd does so with SIGABRT. This one ends with
-		// the milter, and not before it; and the log may have no reader any more.
+		// Who stops the service signals all of its processes, and a watchdog of systemd does so with SIGABRT. This one
+		// ends with the milter, and not before it; and the log may have no reader any more.
 		signal.Ignore(syscall.SIGHUP, syscall.SIGABRT, syscall.SIGPIPE)
 		conn, claims := witness.Inherited()
 		log, err := newLogger(cmd.ErrOrStderr(), config.Log{Format: *format, Addresses: config.LogAddresses(*addresses)}, *state, nil)
