@@ -11,8 +11,8 @@ import (
 	"sealmilter/internal/lab"
 )
 
-// TestDocsInlineCommandsExist has sealmilter read the words of every command that a page names within its text: a command or flag
-// that does not exist is found. Commands in blocks are run, by the test of internal/lab/pages.
+// TestDocsInlineCommandsExist has sealmilter read the words of every command that a page names within its text: a
+// command or flag that does not exist is found. Commands in blocks are run, by the test of internal/lab/pages.
 func TestDocsInlineCommandsExist(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

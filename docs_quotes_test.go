@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestTroubleshootingQuotesTheProgram looks in the program for every text that docs/troubleshooting.md says is its own: those in the
-// first column of tables of what a client hears or the program says. "..." stands for what differs.
+// TestTroubleshootingQuotesTheProgram looks in the program for every text that docs/troubleshooting.md says is its own:
+// those in the first column of tables of what a client hears or the program says. "..." stands for what differs.
 func TestTroubleshootingQuotesTheProgram(t *testing.T) {
 	page, err := os.ReadFile("docs/troubleshooting.md")
 	if err != nil {

@@ -132,8 +132,8 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
-// TestArchitectureHasEveryPackage holds the table of docs/architecture.md to the plan, and to its order: what a package knows
-// stands below it. The laboratory and the commands that make things have one row, or none.
+// TestArchitectureHasEveryPackage holds the table of docs/architecture.md to the plan, and to its order: what a package
+// knows stands below it. The laboratory and the commands that make things have one row, or none.
 func TestArchitectureHasEveryPackage(t *testing.T) {
 	page, err := os.ReadFile("docs/architecture.md")
 	if err != nil {

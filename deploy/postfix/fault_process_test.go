@@ -164,8 +164,9 @@ func (s *sufferer) noRoom(t *testing.T) {
 	}
 }
 
-// killedAfterDot has the daemon die (SIGKILL) while Postfix queues a copy, whose answer is on the way for long. As long as it is,
-// the client's next tries are told to wait, by the daemon that was started again. Then that knows of the copy: everybody gets one.
+// killedAfterDot has the daemon die (SIGKILL) while Postfix queues a copy, whose answer is on the way for long. As long
+// as it is, the client's next tries are told to wait, by the daemon that was started again. Then that knows of the
+// copy: everybody gets one.
 func (s *sufferer) killedAfterDot(t *testing.T) {
 	for copies := range 2 {
 		since, l := len(s.Sink.Deliveries()), threefold(fmt.Sprintf("killed-after-dot-%d", copies+1), "", nil)

@@ -303,9 +303,9 @@ func (s *sufferer) looksReady(t *testing.T, want string) {
 	}
 }
 
-// TestFaults has everything go wrong that can, on a running daemon behind a running Postfix. Nobody gets clear text who has a
-// key, nobody gets a copy twice, and when the cause is gone the next try of the same client completes the message. The
-// daemon is not started again but where a fault ends it.
+// TestFaults has everything go wrong that can, on a running daemon behind a running Postfix. Nobody gets clear text who
+// has a key, nobody gets a copy twice, and when the cause is gone the next try of the same client completes the
+// message. The daemon is not started again but where a fault ends it.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	s := newSufferer(t)

@@ -62,8 +62,8 @@ func docsCommands(t *testing.T, page, section string) string {
 	return b.String()
 }
 
-// types runs commands of the documents on the host, whose paths are others, and which has no systemd and no user of its own for
-// the daemon.
+// types runs commands of the documents on the host, whose paths are others, and which has no systemd and no user of its
+// own for the daemon.
 func (l *life) types(t *testing.T, commands string) string {
 	t.Helper()
 	bin := t.TempDir()

@@ -16,8 +16,8 @@ var person = regexp.MustCompile(`(?i)@|%40|\b(alice|bob|erin|eve|nokey|strict)\b
 
 const private = "From: Alice <alice@example.org>\r\nTo: bob@example.net, erin@example.com\r\nSubject: a canary sings\r\nMessage-ID: <log@client.example>\r\n\r\nA canary in the text.\r\n"
 
-// TestHiddenAddresses looks for addresses, names and content in all that a daemon says of good and of bad mail, and joins its lines
-// with those of Postfix.
+// TestHiddenAddresses looks for addresses, names and content in all that a daemon says of good and of bad mail, and
+// joins its lines with those of Postfix.
 func TestHiddenAddresses(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), labtest.Patience)
 	defer cancel()

@@ -66,8 +66,8 @@ func (p *partial) send(t *testing.T, login, id, want string, to ...string) {
 	labtest.Said(t, want)(last, err)
 }
 
-// arrived makes sure of what has left since the last call: "ADDR: encrypted", "ADDR: signed", or "ADDR: not to ADDR ADDR" for
-// a notice, which is opened.
+// arrived makes sure of what has left since the last call: "ADDR: encrypted", "ADDR: signed", or "ADDR: not to ADDR
+// ADDR" for a notice, which is opened.
 func (p *partial) arrived(t *testing.T, want ...string) {
 	t.Helper()
 	labtest.WaitEmpty(p.ctx, t, p)
@@ -135,8 +135,8 @@ func (p *partial) onePutOff(t *testing.T) {
 
 func nothing() error { return nil }
 
-// hungUp has the listener end the connection of the second copy before the text, which then goes over another one, and behind
-// the final dot.
+// hungUp has the listener end the connection of the second copy before the text, which then goes over another one, and
+// behind the final dot.
 func (p *partial) hungUp(t *testing.T) {
 	for i, state := range []string{"DATA", "END-OF-MESSAGE"} {
 		p.door.at(p.ctx, state, "erin@example.com", "421 4.3.2 Going down", nothing)
@@ -155,7 +155,8 @@ func (p *partial) listenerKilled(t *testing.T) {
 	}
 }
 
-// cut sends a message whose second copy meets with something that the client is told of, or not. The next try then completes it.
+// cut sends a message whose second copy meets with something that the client is told of, or not. The next try then
+// completes it.
 func (p *partial) cut(t *testing.T, id string, told bool) {
 	t.Helper()
 	if told {

@@ -12,8 +12,8 @@ import (
 )
 
 // TestPortThatWasAStrangers has a stranger come in from the address and port that sealmilter has later, when Postfix gets to
-// the stranger's commands: they were written before the stranger hung up by a reset, and Postfix reads them all the same. That
-// it is the same port is what the door tells; here the stranger stays, to hear the replies.
+// the stranger's commands: they were written before the stranger hung up by a reset, and Postfix reads them all the
+// same. That it is the same port is what the door tells; here the stranger stays, to hear the replies.
 func TestPortThatWasAStrangers(t *testing.T) {
 	t.Parallel()
 	p := startPartial(t, "")

@@ -10,8 +10,8 @@ import (
 	"sealmilter/internal/lab/labtest"
 )
 
-// TestStrangers has users of this host try to hand in mail past the real sealmilter: while it runs, while it does not, and on a
-// connection that was open before it came back.
+// TestStrangers has users of this host try to hand in mail past the real sealmilter: while it runs, while it does not,
+// and on a connection that was open before it came back.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	p := startPartial(t, "")

@@ -92,8 +92,8 @@ func TestRollingUpgrade(t *testing.T) {
 	}
 }
 
-// TestTablesOfAnotherKind takes one table after the other from a daemon that runs, as a newer program could that has no place
-// for it: the mail of those who have a key leaves encrypted or not at all, and goes on when they are back.
+// TestTablesOfAnotherKind takes one table after the other from a daemon that runs, as a newer program could that has no
+// place for it: the mail of those who have a key leaves encrypted or not at all, and goes on when they are back.
 func TestTablesOfAnotherKind(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

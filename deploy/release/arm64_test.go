@@ -20,8 +20,8 @@ const emulated = `#!/bin/sh
 exec '%s' '%s' "$@"
 `
 
-// TestArm64 has the program for arm64 make keys, import certificates of gpg's, and serve a real Postfix with the database that it
-// has made.
+// TestArm64 has the program for arm64 make keys, import certificates of gpg's, and serve a real Postfix with the
+// database that it has made.
 func TestArm64(t *testing.T) {
 	slow(t)
 	ctx := t.Context()

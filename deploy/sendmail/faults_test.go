@@ -7,8 +7,8 @@ import (
 	"sealmilter/internal/lab/labtest"
 )
 
-// nothingLeaves: while sealmilter is down, nothing is taken from clients, and what programs on this host hand in waits in the queue of
-// the command. It is sealed once sealmilter is back, in the name of the users who have handed it in.
+// nothingLeaves: while sealmilter is down, nothing is taken from clients, and what programs on this host hand in waits
+// in the queue of the command. It is sealed once sealmilter is back, in the name of the users who have handed it in.
 func (r *relay) nothingLeaves(t *testing.T) {
 	labtest.Said(t, "451 4.3.2")(labtest.Dial(r.ctx, t, r.Addr).Mail("alice@example.org"))
 	labtest.Said(t, "454 4.3.0")(labtest.Dial(r.ctx, t, r.Addr).AuthPlain("alice", "alice"))

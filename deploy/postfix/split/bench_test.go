@@ -16,10 +16,10 @@ import (
 	"sealmilter/internal/lab/labtest"
 )
 
-// BenchmarkTopologies sends messages of 10 KB to 1, 5, 20 and 100 recipients with keys, through the fragments one folder up and
-// through those here, by 8 sessions at a time, and waits until Postfix's queue is empty. What leaves is thrown away
-// (discard(8)). Beside messages and copies per second it reports the processor time of Postfix and of sealmilter per
-// message.
+// BenchmarkTopologies sends messages of 10 KB to 1, 5, 20 and 100 recipients with keys, through the fragments one
+// folder up and through those here, by 8 sessions at a time, and waits until Postfix's queue is empty. What leaves is
+// thrown away (discard(8)). Beside messages and copies per second it reports the processor time of Postfix and of
+// sealmilter per message.
 func BenchmarkTopologies(b *testing.B) {
 	program := stock.Build(b)
 	for _, recipients := range []int{1, 5, 20, 100} {
