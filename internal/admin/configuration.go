@@ -93,8 +93,8 @@ func (m *Metrics) NotInForce() {
 	}
 }
 
-// hashOf returns 48 bits of a digest, which a float64 holds. The one secret that a configuration can have in it, the password
-// in the database's URL, is left out: nobody shall find it by trying.
+// hashOf returns 48 bits of a digest, which a float64 holds. The one secret that a configuration can have in it, the
+// password in the database's URL, is left out: nobody shall find it by trying.
 func hashOf(c *config.Config) float64 {
 	public := *c
 	public.Changed = time.Time{}

@@ -18,8 +18,9 @@ func namesOf(c *config.Config) []string {
 	return names
 }
 
-// guarded answers only those who ask this host by one of its names, for nothing of it has a password. The page of another site
-// that has its own name lead here is refused, and so is a page that would have it shown as a part of itself.
+// guarded answers only those who ask this host by one of its names, for nothing of it has a password. The page of
+// another site that has its own name lead here is refused, and so is a page that would have it shown as a part of
+// itself.
 func guarded(names []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

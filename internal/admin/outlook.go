@@ -12,8 +12,8 @@ import (
 const (
 	// outlookFor is how long the look at the recipients' certificates counts, though no key changes: time passes for them.
 	outlookFor = 6 * time.Hour
-	// outlookShare is which part of one processor a look takes at most, and outlookRest how many times longer than it took the
-	// pause until the next is: certificates have to be parsed, of which there may be 100,000.
+	// outlookShare is which part of one processor a look takes at most, and outlookRest how many times longer than it
+	// took the pause until the next is: certificates have to be parsed, of which there may be 100,000.
 	outlookShare = 10
 	outlookRest  = 10
 	// atATime is how many certificates are looked at without a rest.

@@ -25,8 +25,8 @@ const (
 	mostDaysLeft = 20
 )
 
-// Observe adds what is counted in the store when somebody asks. Keys are named by what hide makes of their fingerprints, as in
-// the log; nil for the fingerprints themselves.
+// Observe adds what is counted in the store when somebody asks. Keys are named by what hide makes of their
+// fingerprints, as in the log; nil for the fingerprints themselves.
 func (m *Metrics) Observe(s *store.Store, local *keys.Local, senders *keys.Senders, hide *event.Hider) {
 	m.stock = &stock{store: s, senders: senders, hide: hide, now: time.Now,
 		recipients: recipients{prospects: local.Prospects, now: time.Now, rest: rest}}

@@ -317,8 +317,8 @@ const (
 type Status struct {
 	// TokenFile holds the token that opens it; "" for none. Without one it is served on a Unix socket only.
 	TokenFile string
-	// Hosts are names under which browsers and monitoring reach the admin listener, beside IP addresses, "localhost" and the host of
-	// Admin.
+	// Hosts are names under which browsers and monitoring reach the admin listener, beside IP addresses, "localhost"
+	// and the host of Admin.
 	Hosts []string
 }
 

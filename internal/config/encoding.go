@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// encodingError refuses what an editor of another system may have made of a file: TOML is UTF-8, and the parser would complain of
-// characters that nobody sees.
+// encodingError refuses what an editor of another system may have made of a file: TOML is UTF-8, and the parser would
+// complain of characters that nobody sees.
 func encodingError(file string, b []byte) error {
 	const sed = `sed -i '1s/^\xEF\xBB\xBF//'`
 	refuse := func(at int, text string) error {

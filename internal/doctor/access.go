@@ -26,8 +26,8 @@ func accessOf(path string) (its access, there bool) {
 	return its, true
 }
 
-// isAnothers reports whether a file belongs to neither root nor the daemon, who owns the state directory. A file system that knows
-// no owners, and a state directory that is not there, tell nothing against a file.
+// isAnothers reports whether a file belongs to neither root nor the daemon, who owns the state directory. A file system
+// that knows no owners, and a state directory that is not there, tell nothing against a file.
 func (a access) isAnothers(state string) bool {
 	daemon, there := accessOf(state)
 	return a.known && a.owner.UID != 0 && there && daemon.known && daemon.owner.UID != a.owner.UID

@@ -16,9 +16,9 @@ import (
 	"sealmilter/internal/premises"
 )
 
-// closedToDaemon returns what the daemon cannot read of a file, or of a folder and the files in it, while root can, who checks.
-// Folders and hidden files in the folder do not count, for nobody reads them.
-// The daemon runs as the user who owns the state directory. It returns nothing if that is root, or if somebody else asks.
+// closedToDaemon returns what the daemon cannot read of a file, or of a folder and the files in it, while root can, who
+// checks. Folders and hidden files in the folder do not count, for nobody reads them. The daemon runs as the user who
+// owns the state directory. It returns nothing if that is root, or if somebody else asks.
 func closedToDaemon(ctx context.Context, state, path string) ([]string, error) {
 	info, err := os.Stat(state)
 	if err != nil || os.Geteuid() != 0 {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// daemonsHost returns a folder that everybody can enter, and in it a state directory of the user 65534. It needs root, as check does
-// to see what the daemon's user cannot read.
+// daemonsHost returns a folder that everybody can enter, and in it a state directory of the user 65534. It needs root,
+// as check does to see what the daemon's user cannot read.
 func daemonsHost(t *testing.T) (dir, state string) {
 	t.Helper()
 	dir = t.TempDir()

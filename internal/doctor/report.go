@@ -42,7 +42,8 @@ func NewReport(p Program, say func(wiring.Finding) error) *Report {
 // ourCommand is a command of this program that needs the configuration.
 var ourCommand = regexp.MustCompile(`\bsealmilter (check|explain|keys|serve|setup|store)\b`)
 
-// withFile names the configuration file in the commands that a text offers: without it they would work on another installation.
+// withFile names the configuration file in the commands that a text offers: without it they would work on another
+// installation.
 func (p Program) withFile(mend string) string {
 	if p.ConfigFile == "" || strings.Contains(mend, " -c ") {
 		return mend

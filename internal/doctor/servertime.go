@@ -75,7 +75,8 @@ func spans(ctx context.Context, i *premises.State, now time.Time) []span {
 	return all
 }
 
-// serverTimeFindings says what it means that the clock is ahead of that of other hosts, or behind if that is less than nothing.
+// serverTimeFindings says what it means that the clock is ahead of that of other hosts, or behind if that is less than
+// nothing.
 func serverTimeFindings(now time.Time, ahead time.Duration, hosts int, senders []span) []wiring.Finding {
 	if hosts == 0 {
 		return nil

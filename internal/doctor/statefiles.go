@@ -59,7 +59,8 @@ func (r *Report) private(state string) {
 	}
 }
 
-// owner says so if a state directory belongs to another user than the one that is there to run the daemon, and no daemon runs as that.
+// owner says so if a state directory belongs to another user than the one that is there to run the daemon, and no
+// daemon runs as that.
 func (r *Report) owner(state string) {
 	service, err := user.Lookup(premises.ServiceUser)
 	if err != nil {

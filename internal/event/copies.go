@@ -8,8 +8,8 @@ const copyPrefix = "copy."
 // ofCopy are the attributes of what became of one copy.
 var ofCopy = []string{queueID, messageID, from, to, login, user, decision, mode, rule, why, key, source, trust, queued, sealSeconds, seconds}
 
-// What became of one copy. There is one of these for each recipient of a message, when all copies are in the mail server's queue,
-// or when the message is refused for what was decided about one of them.
+// What became of one copy. There is one of these for each recipient of a message, when all copies are in the mail
+// server's queue, or when the message is refused for what was decided about one of them.
 var (
 	CopyEncrypted = Kind{"copy.encrypted", slog.LevelInfo, "a copy is accepted, encrypted", ofCopy, ""}
 	CopySigned    = Kind{"copy.signed", slog.LevelInfo, "a copy is accepted, signed clear text", ofCopy, ""}

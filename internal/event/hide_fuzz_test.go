@@ -84,8 +84,8 @@ func ofPeople(local, address string) []string {
 	}
 }
 
-// left returns what of a local part stands in a line, "" for nothing of 4 octets or more. What stands there without it does not
-// count.
+// left returns what of a local part stands in a line, "" for nothing of 4 octets or more. What stands there without it
+// does not count.
 func left(line, local, without string) string {
 	line, local, without = strings.ToLower(line), strings.ToLower(local), strings.ToLower(without)
 	for i := 0; i+4 <= len(local); i++ {

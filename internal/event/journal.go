@@ -22,8 +22,8 @@ func InJournal(f *os.File, journalStream string) bool {
 	return ok && journalStream == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
 }
 
-// journal writes lines as the journal takes them: the priority first, as in "<4>" (sd-daemon(3)), and without the time, which the
-// journal has.
+// journal writes lines as the journal takes them: the priority first, as in "<4>" (sd-daemon(3)), and without the time,
+// which the journal has.
 type journal struct {
 	next slog.Handler
 	out  *journalOut

@@ -10,12 +10,12 @@ import (
 // ats are where an address has its "@", as it is or as URLs and JSON write it.
 var ats = regexp.MustCompile(`@|%(?:25)*40|\\u0040`)
 
-// longestLocal is how far the beginning of a quoted local part is looked for, in octets. It has 64 (RFC 5321, section 4.5.3.1.1),
-// and more where it is quoted once more.
+// longestLocal is how far the beginning of a quoted local part is looked for, in octets. It has 64 (RFC 5321, section
+// 4.5.3.1.1), and more where it is quoted once more.
 const longestLocal = 1024
 
-// mailboxes puts tokens in the place of everything that stands around an "@", generously. It goes from the last to the first,
-// for a quoted local part may have more of them in it.
+// mailboxes puts tokens in the place of everything that stands around an "@", generously. It goes from the last to the
+// first, for a quoted local part may have more of them in it.
 func (h *Hider) mailboxes(text string) string {
 	all := ats.FindAllStringIndex(text, -1)
 	var pieces []string

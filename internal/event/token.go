@@ -9,22 +9,23 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// tokenLength is that of a token without its tilde: 60 bits, so that two of a million addresses share one by a chance of less than
-// one in a million.
+// tokenLength is that of a token without its tilde: 60 bits, so that two of a million addresses share one by a chance
+// of less than one in a million.
 const tokenLength = 12
 
 var tokenText = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// Hider puts tokens in the place of addresses, logins, fingerprints and Message-IDs. The same one gives the same token as long
-// as the secret is the same, whatever case it is written in, and without the secret nobody finds out what a token stands for by
-// trying addresses. It is safe for concurrent use.
+// Hider puts tokens in the place of addresses, logins, fingerprints and Message-IDs. The same one gives the same token
+// as long as the secret is the same, whatever case it is written in, and without the secret nobody finds out what a
+// token stands for by trying addresses. It is safe for concurrent use.
 type Hider struct {
 	secret []byte
 	// domains says that the domain of an address stays readable.
 	domains bool
 }
 
-// NewHider returns a hider. The secret is kept, and not to be changed. With domains, the domain of an address stays readable.
+// NewHider returns a hider. The secret is kept, and not to be changed. With domains, the domain of an address stays
+// readable.
 func NewHider(secret []byte, domains bool) *Hider { return &Hider{secret, domains} }
 
 // Person returns the token of an address, a login or a local user.

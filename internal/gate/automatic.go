@@ -15,9 +15,9 @@ func isAutomatic(env *mail.Envelope, origin Origin) bool {
 	return env.Sender.IsNull() && (origin == Trusted || origin == NonSMTP)
 }
 
-// hasAuthor reports whether somebody is named in the From field, and so has to be one as whom the claimant may write. Reports
-// of old programs have "MAILER-DAEMON" there. From one who may not write as everybody nothing else is taken that cannot be
-// read: a mail client may well read an address in it, or in the second of two fields.
+// hasAuthor reports whether somebody is named in the From field, and so has to be one as whom the claimant may write.
+// Reports of old programs have "MAILER-DAEMON" there. From one who may not write as everybody nothing else is taken
+// that cannot be read: a mail client may well read an address in it, or in the second of two fields.
 func hasAuthor(m *mail.Message, c claimant) bool {
 	if _, err := fromMailboxes(m.Header); err == nil {
 		return true

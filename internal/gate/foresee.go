@@ -14,15 +14,15 @@ type Foreseen struct {
 	Header mail.Header
 }
 
-// Plan says what every recipient of a message would get from a client that goes on when some are refused at RCPT TO. It has no
-// effects but those of key lookups. The error is a [*mail.Failure] if the message as a whole is refused.
+// Plan says what every recipient of a message would get from a client that goes on when some are refused at RCPT TO. It
+// has no effects but those of key lookups. The error is a [*mail.Failure] if the message as a whole is refused.
 func (g *Gate) Plan(ctx context.Context, m *mail.Message) (*Plan, error) {
 	_, p, _, err := g.foretell(ctx, m)
 	return p, err
 }
 
-// Foresee is Plan, and composes the copies as they would leave, of which it returns the headers. There are none if nobody gets
-// the message, if it is not touched, and if the author's key is only made with it.
+// Foresee is Plan, and composes the copies as they would leave, of which it returns the headers. There are none if
+// nobody gets the message, if it is not touched, and if the author's key is only made with it.
 func (g *Gate) Foresee(ctx context.Context, m *mail.Message) (*Plan, []Foreseen, error) {
 	whole := *m
 	whole.Header = slices.Clone(m.Header)
@@ -45,8 +45,8 @@ func (g *Gate) Foresee(ctx context.Context, m *mail.Message) (*Plan, []Foreseen,
 	return p, all, nil
 }
 
-// foretell returns the plan, and for what comes after it the message without its request and the plan as the end of the message
-// would have it: without those who are refused before.
+// foretell returns the plan, and for what comes after it the message without its request and the plan as the end of the
+// message would have it: without those who are refused before.
 func (g *Gate) foretell(ctx context.Context, m *mail.Message) (rest *mail.Message, p, atEnd *Plan, err error) {
 	origin := originOf(m.Envelope, g.Config.Senders.Trust)
 	if origin == Foreign {
@@ -70,8 +70,8 @@ func (g *Gate) foretell(ctx context.Context, m *mail.Message) (rest *mail.Messag
 	return &left, p, atEnd, nil
 }
 
-// foresee completes a plan by what the end of the message would bring, and returns the plan as it is there: if somebody is refused
-// there, nobody gets the message.
+// foresee completes a plan by what the end of the message would bring, and returns the plan as it is there: if somebody
+// is refused there, nobody gets the message.
 func (g *Gate) foresee(m *mail.Message, p *Plan) (atEnd *Plan, err error) {
 	end := *p
 	end.Decisions = nil

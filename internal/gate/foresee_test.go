@@ -12,8 +12,8 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// TestPlanIsWhatHappens draws configurations and messages as TestNothingLeaks does, and holds what a plan says of each message
-// to what becomes of it.
+// TestPlanIsWhatHappens draws configurations and messages as TestNothingLeaks does, and holds what a plan says of each
+// message to what becomes of it.
 func TestPlanIsWhatHappens(t *testing.T) {
 	trials := 300
 	if testing.Short() {

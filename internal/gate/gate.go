@@ -124,8 +124,8 @@ func (g *Gate) begin(env *mail.Envelope) (*Transaction, error) {
 
 // Rcpt refuses a recipient who cannot be served: one without a key in mode require, or one whose key cannot be found out
 // and who is known to have one. In mail from local programs everybody is accepted here, and decided for at the end. So are
-// those who have a certificate for S/MIME, to which the message may come encrypted, and those for whom the author may ask for a
-// less strict mode.
+// those who have a certificate for S/MIME, to which the message may come encrypted, and those for whom the author may
+// ask for a less strict mode.
 func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Recipient) error {
 	if t.stage == inner || t.test || t.origin == NonSMTP || t.origin == Foreign || t.replaced(to) {
 		return nil
@@ -149,8 +149,8 @@ func (t *Transaction) Rcpt(ctx context.Context, env *mail.Envelope, to mail.Reci
 	return nil
 }
 
-// atRcpt reports whether a recipient is refused at RCPT TO by a ruling for the envelope sender and what is known of their key.
-// Whether the author can sign, and whether the message is encrypted already, shows at the end.
+// atRcpt reports whether a recipient is refused at RCPT TO by a ruling for the envelope sender and what is known of
+// their key. Whether the author can sign, and whether the message is encrypted already, shows at the end.
 func (g *Gate) atRcpt(r ruling, to mail.Recipient, answer keys.Answer) (d Decision, refused bool) {
 	if r.mode == config.Pass || r.mode == config.Sign || mayAskLess(g.Config.Policy.Request, r) {
 		return d, false

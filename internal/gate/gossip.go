@@ -6,9 +6,9 @@ import "sealmilter/internal/mail"
 // all, so without a bound a message would grow with the square of its recipients.
 const maxGossip = 64 << 10
 
-// gossip returns an Autocrypt-Gossip field for each recipient in To and Cc whose copy is encrypted to a certificate that names
-// the address, in the order of the header, if there are at least two of them besides the author. Only To and Cc and nothing
-// that was looked up for another reason decides, so no other recipient can be named in a field.
+// gossip returns an Autocrypt-Gossip field for each recipient in To and Cc whose copy is encrypted to a certificate
+// that names the address, in the order of the header, if there are at least two of them besides the author. Only To and
+// Cc and nothing that was looked up for another reason decides, so no other recipient can be named in a field.
 func (g *Gate) gossip(h mail.Header, plan *Plan) mail.Header {
 	chosen := make(map[string]Decision)
 	for _, d := range plan.Decisions {

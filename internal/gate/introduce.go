@@ -30,9 +30,10 @@ func (g *Gate) introduce(ctx context.Context, draft *pgpmime.Draft, m *mail.Mess
 	}
 }
 
-// introduction returns what the copies of a message tell of keys. It is empty for what is not a person's own letter: mail with
-// the null sender, reports such as read receipts, and what a mailing list redistributes. The author's certificate is told of
-// only if it names the author, who is the only one: a key that signs for others is nobody's to answer to.
+// introduction returns what the copies of a message tell of keys. It is empty for what is not a person's own letter:
+// mail with the null sender, reports such as read receipts, and what a mailing list redistributes. The author's
+// certificate is told of only if it names the author, who is the only one: a key that signs for others is nobody's to
+// answer to.
 func (g *Gate) introduction(m *mail.Message, plan *Plan, signer *crypto.Signer) pgpmime.Introduction {
 	var i pgpmime.Introduction
 	from, err := fromMailboxes(m.Header)
@@ -83,8 +84,8 @@ func (g *Gate) keeps(h mail.Header, name string) bool {
 	return h.Has(name) && !slices.ContainsFunc(g.Config.Headers.Strip, func(stripped string) bool { return strings.EqualFold(stripped, name) })
 }
 
-// lacksKey reports whether a recipient's copy is to have the author's certificate attached. To one of whom it cannot be found
-// out it is sent once more.
+// lacksKey reports whether a recipient's copy is to have the author's certificate attached. To one of whom it cannot be
+// found out it is sent once more.
 func (g *Gate) lacksKey(ctx context.Context, author mail.Addr, d Decision) bool {
 	switch g.Config.Crypto.AttachKey {
 	case config.AttachAlways:
@@ -105,8 +106,8 @@ func (g *Gate) lacksKey(ctx context.Context, author mail.Addr, d Decision) bool 
 	}
 }
 
-// maxBesideAutocrypt is how many octets a header may have for 10 KiB more to be no matter: sendmail refuses copies with 32 KiB
-// (MaxHeadersLength).
+// maxBesideAutocrypt is how many octets a header may have for 10 KiB more to be no matter: sendmail refuses copies with
+// 32 KiB (MaxHeadersLength).
 const maxBesideAutocrypt = 16 << 10
 
 var errLongHeader = errors.New("the header is long already")

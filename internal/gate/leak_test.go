@@ -131,8 +131,8 @@ func (x *trial) checkIntroduction(l mailed, inside string, complain func(string,
 	}
 }
 
-// TestNothingLeaks draws configurations and messages, hands each message in twice while the mail server and the key directory
-// change their minds, and holds all that leaves to what was promised.
+// TestNothingLeaks draws configurations and messages, hands each message in twice while the mail server and the key
+// directory change their minds, and holds all that leaves to what was promised.
 func TestNothingLeaks(t *testing.T) {
 	trials := 400
 	if testing.Short() {

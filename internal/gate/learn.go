@@ -8,8 +8,9 @@ type Learner interface {
 }
 
 // learn tells what a message that has left shows of its author: the recipients whose certificate the author's program has
-// encrypted to, or sealmilter in its stead. Mail that nobody has signed is not by its author, and may be a program's; of mail
-// that a list server sends on, the author may be anybody who has written to the list, or somebody else who says to be them.
+// encrypted to, or sealmilter in its stead. Mail that nobody has signed is not by its author, and may be a program's;
+// of mail that a list server sends on, the author may be anybody who has written to the list, or somebody else who says
+// to be them.
 func (g *Gate) learn(plan *Plan) {
 	if g.Learner == nil || plan.Author.IsNull() || plan.hearsay {
 		return

@@ -19,7 +19,8 @@ type undelivered struct {
 	failure *mail.Failure
 }
 
-// refuseAll tells the sender that nobody gets the message, or nobody but those to whom it left by an earlier try, and drops it.
+// refuseAll tells the sender that nobody gets the message, or nobody but those to whom it left by an earlier try, and
+// drops it.
 func (g *Gate) refuseAll(ctx context.Context, m *mail.Message, origin Origin, identity outbox.Identity, why *mail.Failure) (*mail.Edit, error) {
 	attempt, err := g.Outbox.Begin(ctx, identity)
 	if err != nil {

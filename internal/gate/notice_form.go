@@ -67,8 +67,8 @@ func (g *Gate) noticeFor(ctx context.Context, r report) (mail.Header, io.WriterT
 	return sealedHeader, sealedBody
 }
 
-// sealNotice encrypts a notice, which the archive reads like anything that is encrypted here. Nobody signs it: it is a letter
-// of this program's, and the key of a person or of the postmaster would say that they have written it.
+// sealNotice encrypts a notice, which the archive reads like anything that is encrypted here. Nobody signs it: it is a
+// letter of this program's, and the key of a person or of the postmaster would say that they have written it.
 func (g *Gate) sealNotice(ctx context.Context, r report, header mail.Header, body octets, to *crypto.Cert) (mail.Header, io.WriterTo, error) {
 	draft, err := g.Composer.Prepare(&mail.Message{Header: header, Body: body})
 	if err != nil {

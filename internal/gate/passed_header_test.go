@@ -8,8 +8,8 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// TestNoCopyNamesTheEnvelope has fields by which programs name the recipients of the envelope, and looks for one of these in the
-// copies of the others, whether they are passed on, signed or encrypted.
+// TestNoCopyNamesTheEnvelope has fields by which programs name the recipients of the envelope, and looks for one of
+// these in the copies of the others, whether they are passed on, signed or encrypted.
 func TestNoCopyNamesTheEnvelope(t *testing.T) {
 	const hidden = "quiet@hidden.example"
 	for _, mode := range []config.Mode{config.Pass, config.Sign, config.Prefer} {

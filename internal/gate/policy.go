@@ -64,8 +64,8 @@ const (
 	// signingWaived means that the author of an automatic message has no key: it is encrypted without a signature, and
 	// goes as it is where clear text may.
 	signingWaived
-	// signingDeclined means that somebody else sends the author's message on. What they have made of it is not the author's, so
-	// the author's key does not sign it: it goes as with signingWaived.
+	// signingDeclined means that somebody else sends the author's message on. What they have made of it is not the
+	// author's, so the author's key does not sign it: it goes as with signingWaived.
 	signingDeclined
 	// signingReady is a key to sign with, or one about to be made.
 	signingReady

@@ -9,8 +9,8 @@ import (
 )
 
 // isQuoted reports whether a mode that a message asks for may be somebody else's wish: it stands in the Subject of an answer
-// behind other text, where the Subject of a stranger comes to stand who wants the answer in clear text. What a program answers
-// has no wishes but in the field of its own.
+// behind other text, where the Subject of a stranger comes to stand who wants the answer in clear text. What a program
+// answers has no wishes but in the field of its own.
 func isQuoted(r config.Request, m *mail.Message, asked config.Mode) bool {
 	h := m.Header
 	answers := slices.ContainsFunc([]string{"In-Reply-To", "References", "X-Forwarded-Message-Id"}, h.Has)

@@ -19,9 +19,9 @@ import (
 	"sealmilter/internal/mail"
 )
 
-// BenchmarkSeal brings messages to many readers from what the client has sent to the last octet of each copy, and by turns makes
-// no more than the session-key packets of the same readers. It reports processor time of this process in milliseconds, the
-// median of several rounds, and the ratio.
+// BenchmarkSeal brings messages to many readers from what the client has sent to the last octet of each copy, and by
+// turns makes no more than the session-key packets of the same readers. It reports processor time of this process in
+// milliseconds, the median of several rounds, and the ratio.
 func BenchmarkSeal(b *testing.B) {
 	for _, tc := range []struct {
 		octets, copies int

@@ -70,8 +70,8 @@ func (g *Gate) send(ctx context.Context, m *mail.Message, plan *Plan, identity o
 	return edit, nil
 }
 
-// sendAll sends copies one by one until somebody has theirs, and the others side by side. Those that the MTA refuses for good
-// are left out.
+// sendAll sends copies one by one until somebody has theirs, and the others side by side. Those that the MTA refuses
+// for good are left out.
 func (g *Gate) sendAll(ctx context.Context, m *mail.Message, plan *Plan, attempt *outbox.Attempt, copies []outbox.Copy) (failed []undelivered, err error) {
 	leftOut := func(to mail.Recipient, refusal *mail.Failure) {
 		g.tell(event.CopyFailed, m, event.To(to.Addr), event.Err(refusal))

@@ -195,8 +195,8 @@ func TestTogetherAfterACopyHasLeft(t *testing.T) {
 	}
 }
 
-// TestTogetherWhenAllKeysAreGone has nobody's key known any more when the message is tried again: what one has got encrypted the
-// others do not get in clear text. A message that has left in clear text goes on.
+// TestTogetherWhenAllKeysAreGone has nobody's key known any more when the message is tried again: what one has got
+// encrypted the others do not get in clear text. A message that has left in clear text goes on.
 func TestTogetherWhenAllKeysAreGone(t *testing.T) {
 	for _, sealed := range []bool{true, false} {
 		w := newWorld(t)

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// beginSystemd boots systemd as the first process, in what it takes for a container (systemd.io/CONTAINER_INTERFACE): folders
-// that are its own, control groups below one of the machine's, and nothing of the machine's kernel that can be set.
+// beginSystemd boots systemd as the first process, in what it takes for a container (systemd.io/CONTAINER_INTERFACE):
+// folders that are its own, control groups below one of the machine's, and nothing of the machine's kernel that can be
+// set.
 const beginSystemd = begin + `
 mount -t cgroup2 cgroup2 mnt
 mkdir "mnt/$4"

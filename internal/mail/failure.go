@@ -15,7 +15,8 @@ type Failure struct {
 	Enhanced string
 	// Text is one sentence for a person, or several lines joined by LF.
 	Text string
-	// Quotes says that Text may quote the message, as filters do that refuse one for its content. The log does not have it then.
+	// Quotes says that Text may quote the message, as filters do that refuse one for its content. The log does not have
+	// it then.
 	Quotes bool
 	// Err is the cause, nil if there is none beside the text.
 	Err error

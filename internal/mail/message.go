@@ -22,8 +22,8 @@ type Edit struct {
 	Header Header
 	// Body writes the whole new body with CRLF line ends; nil keeps the old one.
 	Body io.WriterTo
-	// Answer, if set, is called when the last answer to the message is all that is left to send. Without it, the edit was not
-	// carried out.
+	// Answer, if set, is called when the last answer to the message is all that is left to send. Without it, the edit
+	// was not carried out.
 	Answer func()
 	// Done, if set, is called when the edit is not needed any more, carried out or not.
 	Done func()

@@ -53,8 +53,8 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 	}
 }
 
-// TestConnectionThatEndsInBetween has the MTA end a connection between two messages, or two copies of one, at each moment at which
-// the outbox may notice that. No copy is lost or sent twice, and no error is seen.
+// TestConnectionThatEndsInBetween has the MTA end a connection between two messages, or two copies of one, at each
+// moment at which the outbox may notice that. No copy is lost or sent twice, and no error is seen.
 func TestConnectionThatEndsInBetween(t *testing.T) {
 	for _, extension := range []string{"250 queue.example", "250-queue.example\r\n250 PIPELINING"} {
 		for _, tc := range []struct{ at, reply string }{
@@ -131,8 +131,8 @@ func TestConnectionThatEndsTwice(t *testing.T) {
 	}
 }
 
-// TestTextIsNotSaidAgain has the MTA hang up on a kept connection when it has got the final dot: whether it has the copy is not
-// known, so it is not sent over another connection.
+// TestTextIsNotSaidAgain has the MTA hang up on a kept connection when it has got the final dot: whether it has the
+// copy is not known, so it is not sent over another connection.
 func TestTextIsNotSaidAgain(t *testing.T) {
 	var hanging atomic.Bool
 	q := newMTA(t, func(command string) string {
@@ -202,8 +202,8 @@ func TestConnectionAfterAnError(t *testing.T) {
 	}
 }
 
-// TestUnusedConnectionThatEnds has an attempt open a connection and send nothing, as when a copy is too large. The MTA hangs up when
-// the next message comes: that goes over a new connection.
+// TestUnusedConnectionThatEnds has an attempt open a connection and send nothing, as when a copy is too large. The MTA
+// hangs up when the next message comes: that goes over a new connection.
 func TestUnusedConnectionThatEnds(t *testing.T) {
 	for _, reply := range []string{hangUp, "421 4.4.2 Timeout exceeded"} {
 		first := true

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Answered notes that the client of a finished message is being told so: it is called just before that. From then on a message
-// without a Message-ID is another one when it comes again. It may be called after End.
+// Answered notes that the client of a finished message is being told so: it is called just before that. From then on a
+// message without a Message-ID is another one when it comes again. It may be called after End.
 func (a *Attempt) Answered() {
 	if a.forget != nil {
 		a.forget()
@@ -15,8 +15,8 @@ func (a *Attempt) Answered() {
 	}
 }
 
-// Unanswered notes instead that the client of a finished message cannot be told so, and will try again. It is called after End,
-// and does nothing after Answered.
+// Unanswered notes instead that the client of a finished message cannot be told so, and will try again. It is called
+// after End, and does nothing after Answered.
 func (a *Attempt) Unanswered() {
 	if a.forget == nil {
 		return

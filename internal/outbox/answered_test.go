@@ -134,8 +134,8 @@ func TestEagerListener(t *testing.T) {
 	}
 }
 
-// TestWitnessOfLateRecords has the ledger fail to record a copy that was sent: the witness is to do so if the process dies before
-// that works.
+// TestWitnessOfLateRecords has the ledger fail to record a copy that was sent: the witness is to do so if the process
+// dies before that works.
 func TestWitnessOfLateRecords(t *testing.T) {
 	q := newMTA(t, nil)
 	w := &standby{mta: q}

@@ -28,8 +28,8 @@ type Copy struct {
 	Sealed bool
 	// Class is the same for copies that cost less when they are written together than with others in between.
 	Class int
-	// Accepted is called, if it is there, when the MTA has put the copy into its queue, with what it said. The copy may not be on
-	// record yet. It is called from a goroutine of the outbox's own, and does not block.
+	// Accepted is called, if it is there, when the MTA has put the copy into its queue, with what it said. The copy may
+	// not be on record yet. It is called from a goroutine of the outbox's own, and does not block.
 	Accepted func(reply string)
 
 	size int64 // of header and body in octets, 0 if it was not checked
@@ -180,7 +180,8 @@ func (a *Attempt) names(c Copy) []string {
 }
 
 // Finish notes that every copy has been taken care of, before the client is told so. The note survives the loss of power
-// when Finish returns nil. It is the last step but Answered and Unanswered: a message without a Message-ID is forgotten here.
+// when Finish returns nil. It is the last step but Answered and Unanswered: a message without a Message-ID is forgotten
+// here.
 func (a *Attempt) Finish(ctx context.Context) error {
 	a.first.end()
 	if len(a.sent) == 0 {

@@ -43,8 +43,8 @@ type socket interface {
 	syscall.Conn
 }
 
-// What is written goes out in pieces of some octets, each of which the MTA must take in time. What a copy writes at once may be
-// all of a large message: an MTA that takes it slowly is not stuck.
+// What is written goes out in pieces of some octets, each of which the MTA must take in time. What a copy writes at
+// once may be all of a large message: an MTA that takes it slowly is not stuck.
 const (
 	pieceSize    = 256 << 10
 	pieceTimeout = time.Minute
@@ -125,9 +125,9 @@ func (d *dialogue) say(lines ...string) error {
 	return nil
 }
 
-// transaction says MAIL, RCPT and DATA, up to where the MTA waits for the text. It says them at once if the MTA takes that (RFC
-// 2920): then it may wait for a text although it has refused the recipient. So after an error nothing more can be said: what
-// ends the text would send a message without one.
+// transaction says MAIL, RCPT and DATA, up to where the MTA waits for the text. It says them at once if the MTA takes
+// that (RFC 2920): then it may wait for a text although it has refused the recipient. So after an error nothing more
+// can be said: what ends the text would send a message without one.
 func (d *dialogue) transaction(from, to string) error {
 	together := d.announces("PIPELINING")
 	if together {

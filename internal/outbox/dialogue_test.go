@@ -44,8 +44,8 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// FuzzServer has a server say anything at all, a line after each of the client's, and after the final dot the rest. Nothing but a
-// whole transaction counts as one.
+// FuzzServer has a server say anything at all, a line after each of the client's, and after the final dot the rest.
+// Nothing but a whole transaction counts as one.
 func FuzzServer(f *testing.F) {
 	f.Add("220 x\r\n250-x\r\n250 SIZE 10\r\n250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n")
 	f.Add("220-x\r\n220 y\r\n250 x\r\n250 ok\r\n251 ok\r\n354 go\r\n550 5.7.1 no\r\n")

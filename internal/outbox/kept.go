@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A connection is kept for the next message: so many of them, for so long, and none longer than keptLife after it was opened,
-// so that a listener that is configured anew gets all copies soon. An MTA under load ends connections that are silent for ten
-// seconds (Postfix STRESS_README).
+// A connection is kept for the next message: so many of them, for so long, and none longer than keptLife after it was
+// opened, so that a listener that is configured anew gets all copies soon. An MTA under load ends connections that are
+// silent for ten seconds (Postfix STRESS_README).
 const (
 	mostKept = 4
 	keptFor  = 3 * time.Second

@@ -60,9 +60,9 @@ func (l *lane) send(ctx context.Context, env *mail.Envelope, c Copy) error {
 	return l.attempt.record(ctx, names...)
 }
 
-// transmit runs one transaction, while the last records are flushed. What breaks off, be it by a panic of the body, is closed
-// at once: any further command, QUIT as well, would first end the message with its final dot. Names are what is to be
-// recorded then.
+// transmit runs one transaction, while the last records are flushed. What breaks off, be it by a panic of the body, is
+// closed at once: any further command, QUIT as well, would first end the message with its final dot. Names are what is
+// to be recorded then.
 func (l *lane) transmit(ctx context.Context, env *mail.Envelope, c Copy, names []string) error {
 	whole := false
 	defer func() {
@@ -84,8 +84,8 @@ func (l *lane) transmit(ctx context.Context, env *mail.Envelope, c Copy, names [
 	return err
 }
 
-// begin starts a transaction. An MTA may hang up between two of them, which may show no earlier than here: nothing of the copy
-// has been said then, and it goes over a new connection.
+// begin starts a transaction. An MTA may hang up between two of them, which may show no earlier than here: nothing of
+// the copy has been said then, and it goes over a new connection.
 func (l *lane) begin(ctx context.Context, env *mail.Envelope, c Copy) error {
 	if err := l.connect(ctx); err != nil {
 		return err

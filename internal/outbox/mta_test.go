@@ -16,8 +16,8 @@ type mta struct {
 	// "text", or to the final dot, which is called ".". The usual reply is "", and "hang up" is none. It is called by one
 	// connection at a time.
 	answer func(command string) string
-	// dot is called with the recipient for each final dot, if it is set, by all connections at the same time. What it returns is
-	// like what answer does, which is not called then.
+	// dot is called with the recipient for each final dot, if it is set, by all connections at the same time. What it
+	// returns is like what answer does, which is not called then.
 	dot func(to string) string
 
 	answering sync.Mutex // held while answer is called

@@ -55,10 +55,11 @@ type Outbox struct {
 	addr   string
 	ledger Ledger
 	now    func() time.Time
-	// unrecorded is how often the ledger did not take or keep a record since one was last made in its place; it is 0 when all is
-	// well.
+	// unrecorded is how often the ledger did not take or keep a record since one was last made in its place; it is 0
+	// when all is well.
 	unrecorded atomic.Int64
-	// kept are connections between two messages, and further the places for connections beyond the first one of each message.
+	// kept are connections between two messages, and further the places for connections beyond the first one of each
+	// message.
 	kept    kept
 	further chan struct{}
 
@@ -139,9 +140,9 @@ type ownConn struct {
 	forget sync.Once
 }
 
-// Read has what comes be acknowledged at once. Replies to commands that went out together come in several segments, and the MTA's
-// host holds each back until the one before is acknowledged, which takes 40 ms otherwise (RFC 1122, section 4.2.3.4). The
-// kernel forgets the wish by and by; where it cannot be met, all still works.
+// Read has what comes be acknowledged at once. Replies to commands that went out together come in several segments, and
+// the MTA's host holds each back until the one before is acknowledged, which takes 40 ms otherwise (RFC 1122, section
+// 4.2.3.4). The kernel forgets the wish by and by; where it cannot be met, all still works.
 func (c *ownConn) Read(p []byte) (int, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {

@@ -102,8 +102,8 @@ func begin(t *testing.T, o *outbox.Outbox, header string) (*outbox.Attempt, *mai
 	return a, m.Envelope
 }
 
-// TestSideBySide has an MTA that answers nothing until four copies are on their way, each of which must be recorded before its
-// connection goes on.
+// TestSideBySide has an MTA that answers nothing until four copies are on their way, each of which must be recorded
+// before its connection goes on.
 func TestSideBySide(t *testing.T) {
 	c, q := newCrowd(t, 4)
 	o := outbox.New(q.addr, newLedger(t), time.Now)
@@ -240,8 +240,8 @@ type body func(io.Writer) error
 
 func (b body) WriteTo(w io.Writer) (int64, error) { return 0, b(w) }
 
-// TestClassesFollowEachOther has the last body of each class end when all others of its class are with the MTA: meanwhile no other
-// class is begun.
+// TestClassesFollowEachOther has the last body of each class end when all others of its class are with the MTA:
+// meanwhile no other class is begun.
 func TestClassesFollowEachOther(t *testing.T) {
 	const size, classes = 6, 8
 	var mu sync.Mutex
@@ -284,8 +284,8 @@ func TestClassesFollowEachOther(t *testing.T) {
 	}
 }
 
-// TestFurtherConnections has many messages at once: each gets a connection, and together they get some more, beside those that are kept.
-// Those that the MTA turns away do no harm.
+// TestFurtherConnections has many messages at once: each gets a connection, and together they get some more, beside
+// those that are kept. Those that the MTA turns away do no harm.
 func TestFurtherConnections(t *testing.T) {
 	for _, reply := range []string{"", "421 4.3.2 Too many connections", hangUp} {
 		var mu sync.Mutex
@@ -339,7 +339,8 @@ func TestFurtherConnections(t *testing.T) {
 	}
 }
 
-// TestSideBySideGivenUp has the client give up while four copies are with the MTA: they are on record, and no other one leaves.
+// TestSideBySideGivenUp has the client give up while four copies are with the MTA: they are on record, and no other one
+// leaves.
 func TestSideBySideGivenUp(t *testing.T) {
 	ctx, giveUp := context.WithCancel(t.Context())
 	c, q := newCrowd(t, 4)
@@ -363,8 +364,8 @@ func TestSideBySideGivenUp(t *testing.T) {
 	}
 }
 
-// TestSideBySideUnrecorded has the ledger stop taking records while a copy is on its way on each connection: those whose final dot
-// is not written yet do not get it.
+// TestSideBySideUnrecorded has the ledger stop taking records while a copy is on its way on each connection: those
+// whose final dot is not written yet do not get it.
 func TestSideBySideUnrecorded(t *testing.T) {
 	ledger := &fullLedger{Ledger: newLedger(t)}
 	q := newMTA(t, nil)

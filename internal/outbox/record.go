@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// recordTimeout bounds what is written to the ledger without a client that waits for it, beside the waits of the store itself.
+// recordTimeout bounds what is written to the ledger without a client that waits for it, beside the waits of the store
+// itself.
 const recordTimeout = 30 * time.Second
 
 // closedFor is how long a finished message is remembered, if it has a Message-ID: the MTA can fail after our answer, and
@@ -113,7 +114,8 @@ func (a *Attempt) unflushed() int {
 	return a.changes
 }
 
-// flushUpTo makes the changes up to one of them survive. An error that a client did not wait for says nothing about the ledger.
+// flushUpTo makes the changes up to one of them survive. An error that a client did not wait for says nothing about the
+// ledger.
 func (a *Attempt) flushUpTo(ctx context.Context, change int) error {
 	err := a.outbox.ledger.Flush(ctx)
 	a.mu.Lock()

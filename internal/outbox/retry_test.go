@@ -119,8 +119,8 @@ func TestOtherSpelling(t *testing.T) {
 	}
 }
 
-// TestClockPutBackInTheMiddle has the clock put back between the beginning of an attempt and its first copy. Once finished, the
-// message is remembered for an hour and no longer.
+// TestClockPutBackInTheMiddle has the clock put back between the beginning of an attempt and its first copy. Once
+// finished, the message is remembered for an hour and no longer.
 func TestClockPutBackInTheMiddle(t *testing.T) {
 	q := newMTA(t, nil)
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

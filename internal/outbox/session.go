@@ -17,10 +17,11 @@ type session struct {
 	*dialogue
 	tcp    *net.TCPConn
 	opened time.Time
-	// rested says that it has been between two transactions, or was kept for the next message: the MTA may have hung up since.
+	// rested says that it has been between two transactions, or was kept for the next message: the MTA may have hung up
+	// since.
 	rested bool
-	// answered is the size of the answer to the last final dot, while it lies in the socket, and forget ends the watch over the
-	// copy, nil if there is none.
+	// answered is the size of the answer to the last final dot, while it lies in the socket, and forget ends the watch
+	// over the copy, nil if there is none.
 	answered int
 	forget   func()
 }
@@ -80,9 +81,9 @@ func (s *session) begin(ctx context.Context, env *mail.Envelope, c Copy) error {
 	return s.during(ctx, func() error { return s.transaction(from, to) })
 }
 
-// send ends a transaction that has begun. When ctx ends, or ready returns an error, before the final dot is written, the message
-// is not sent. From then on the MTA may have it whatever becomes of ctx, so that its answer is waited for all the same, for
-// [queueTimeout] at most.
+// send ends a transaction that has begun. When ctx ends, or ready returns an error, before the final dot is written,
+// the message is not sent. From then on the MTA may have it whatever becomes of ctx, so that its answer is waited for
+// all the same, for [queueTimeout] at most.
 //
 // Ready is told how many octets the final dot is the last of. What it returns is called by settle or close, one of which the
 // caller calls when it has recorded what send returns.
@@ -147,8 +148,8 @@ func (s *session) quit() {
 	s.conn.Close()
 }
 
-// settle ends the watch over a copy, and only then takes the answer about it out of the socket: whoever watches could not read
-// it any more.
+// settle ends the watch over a copy, and only then takes the answer about it out of the socket: whoever watches could
+// not read it any more.
 func (s *session) settle() {
 	if s.forget != nil {
 		s.forget()

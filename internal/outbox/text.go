@@ -5,12 +5,13 @@ import (
 	"bytes"
 )
 
-// text writes a message behind DATA: it adds the dots of transparency and, with end, the final one (RFC 5321, section 4.5.2).
-// A bare LF becomes CRLF. What lies between is passed on as it comes, be it large.
+// text writes a message behind DATA: it adds the dots of transparency and, with end, the final one (RFC 5321, section
+// 4.5.2). A bare LF becomes CRLF. What lies between is passed on as it comes, be it large.
 type text struct {
 	out  *bufio.Writer
 	last byte // what was written last; LF at the beginning, too
-	// verbatim says that all that comes has lines that end in CRLF and begin with no dot. Where it has a dot, that is not relied on.
+	// verbatim says that all that comes has lines that end in CRLF and begin with no dot. Where it has a dot, that is
+	// not relied on.
 	verbatim bool
 }
 

@@ -107,8 +107,8 @@ func TestRecordThatFailed(t *testing.T) {
 	}
 }
 
-// TestRecordThatFailsMeanwhile has the record of one copy fail while that of another one is made late: the ledger is not in order
-// again, and no further copy leaves.
+// TestRecordThatFailsMeanwhile has the record of one copy fail while that of another one is made late: the ledger is
+// not in order again, and no further copy leaves.
 func TestRecordThatFailsMeanwhile(t *testing.T) {
 	ledger := &flushedLedger{fullLedger: fullLedger{Ledger: newLedger(t)}}
 	underway, release := make(chan struct{}), make(chan struct{})

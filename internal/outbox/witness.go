@@ -14,8 +14,8 @@ type Witness interface {
 	// written to by nobody else and read by nobody, until the returned function is called: with the MTA's answer
 	// still in the socket, and the copy recorded, if it was accepted, as a copy of a message until a time.
 	Watch(conn *net.TCPConn, octets int, message string, copies []string, expires time.Time) (forget func())
-	// Remember is called when records are to be deleted, or could not be made so far. They are made if this process dies before
-	// it calls the returned function.
+	// Remember is called when records are to be deleted, or could not be made so far. They are made if this process
+	// dies before it calls the returned function.
 	Remember(message string, copies []string, expires time.Time) (forget func())
 }
 

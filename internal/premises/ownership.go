@@ -42,8 +42,8 @@ func GiveBack(state string) error {
 	return HandOver(state, 0, its)
 }
 
-// WhatStays visits the files of a state directory, and passes over those that go away meanwhile: files of the database come and
-// go while the daemon runs.
+// WhatStays visits the files of a state directory, and passes over those that go away meanwhile: files of the database
+// come and go while the daemon runs.
 func WhatStays(visit func(path string, info fs.FileInfo) error) fs.WalkDirFunc {
 	return func(path string, d fs.DirEntry, err error) error {
 		var info fs.FileInfo
@@ -78,8 +78,8 @@ func HandOver(dir string, from int, to Owner) (err error) {
 	}))
 }
 
-// IsStateOfRoot reports whether a directory belongs to root, to nobody else, and has in it what commands, and a daemon, put into a
-// state directory, and nothing more: a folder that is named as one by mistake is none.
+// IsStateOfRoot reports whether a directory belongs to root, to nobody else, and has in it what commands, and a daemon,
+// put into a state directory, and nothing more: a folder that is named as one by mistake is none.
 func IsStateOfRoot(dir string) (bool, error) {
 	info, err := os.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -38,8 +38,8 @@ func Open(ctx context.Context, c *config.Config) (*State, error) {
 	return newState(c, s, err)
 }
 
-// OpenCurrent is like [Open] for a command that is asked a question: a database of an older program, with which that still may
-// work, is a [*store.OlderSchema] and stays as it is.
+// OpenCurrent is like [Open] for a command that is asked a question: a database of an older program, with which that
+// still may work, is a [*store.OlderSchema] and stays as it is.
 func OpenCurrent(ctx context.Context, c *config.Config) (*State, error) {
 	if err := os.MkdirAll(c.State, 0o700); err != nil {
 		return nil, stateError(err)
@@ -52,8 +52,8 @@ func OpenCurrent(ctx context.Context, c *config.Config) (*State, error) {
 	return newState(c, s, err)
 }
 
-// Look opens the state directory of a configuration to read it, and changes nothing. What is not there is [fs.ErrNotExist], and a
-// database of another program is not opened, see [store.Look]. The caller closes it.
+// Look opens the state directory of a configuration to read it, and changes nothing. What is not there is
+// [fs.ErrNotExist], and a database of another program is not opened, see [store.Look]. The caller closes it.
 func Look(ctx context.Context, c *config.Config) (*State, error) {
 	s, err := store.Look(ctx, Database(c))
 	i, err := newState(c, s, err)

@@ -1,5 +1,5 @@
-// Package shell writes command lines that people are told to type, and may paste as they are: words in them that somebody else
-// has chosen, such as addresses, mean nothing to the shell.
+// Package shell writes command lines that people are told to type, and may paste as they are: words in them that
+// somebody else has chosen, such as addresses, mean nothing to the shell.
 package shell
 
 import "strings"

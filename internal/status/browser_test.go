@@ -232,8 +232,8 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// otherSite visits a site on another port, which gets the cookie sent to the page, and sends a form to it. It shows the page in a
-// frame, too.
+// otherSite visits a site on another port, which gets the cookie sent to the page, and sends a form to it. It shows the
+// page in a frame, too.
 func (p *person) otherSite(h *host, inUse, waits string) {
 	p.t.Helper()
 	before := h.pinned("bob@example.net")

@@ -17,10 +17,10 @@ import (
 // ErrNotSQLite refuses to back up a PostgreSQL database, which the programs of PostgreSQL do.
 var ErrNotSQLite = errors.New("it is a PostgreSQL database")
 
-// Backup writes a copy of the built-in database to a new file, mode 0600. The copy has what was committed at one moment; those
-// who work with the database go on meanwhile. The schema is not brought up to date, so that a new program can make a backup
-// before it is used for the first time. Either the whole copy is there, and was checked, or no file. What a process leaves
-// behind that is killed meanwhile, the next backup to the same folder removes.
+// Backup writes a copy of the built-in database to a new file, mode 0600. The copy has what was committed at one
+// moment; those who work with the database go on meanwhile. The schema is not brought up to date, so that a new program
+// can make a backup before it is used for the first time. Either the whole copy is there, and was checked, or no file.
+// What a process leaves behind that is killed meanwhile, the next backup to the same folder removes.
 func Backup(ctx context.Context, database, file string) error {
 	if IsPostgres(database) {
 		return fmt.Errorf("back up %s: %w; use pg_dump", postgresName(database), ErrNotSQLite)

@@ -16,7 +16,8 @@ const workPrefix = ".sealmilter-backup-"
 // errTaken says that a folder is another process's, or gone.
 var errTaken = errors.New("another process has the folder")
 
-// workFolder makes a folder that is locked until unlock is called or the process ends, by which others know that it is in use.
+// workFolder makes a folder that is locked until unlock is called or the process ends, by which others know that it is
+// in use.
 func workFolder(dir string) (folder string, unlock func() error, err error) {
 	for {
 		if folder, err = os.MkdirTemp(dir, workPrefix+"*"); err != nil {

@@ -31,8 +31,8 @@ func TestBackupUntilKilled(t *testing.T) {
 	}))
 }
 
-// TestKilledBackup kills the process (SIGKILL) when all is copied. There is no file of the backup's name, and the next backup
-// removes what was left behind, but nothing of one that still goes on.
+// TestKilledBackup kills the process (SIGKILL) when all is copied. There is no file of the backup's name, and the next
+// backup removes what was left behind, but nothing of one that still goes on.
 func TestKilledBackup(t *testing.T) {
 	t.Parallel()
 	database := furnished(t, private(t))

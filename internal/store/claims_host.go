@@ -26,9 +26,9 @@ type hostClaims struct {
 	held map[string]bool
 }
 
-// F_OFD_GETLK, F_OFD_SETLK and F_OFD_SETLKW of Linux (fcntl(2)): the lock belongs to the open file and not to the process, so
-// that nobody loses it by closing the file elsewhere. The first tells what is in the way of a lock, the last waits for
-// whoever has it.
+// F_OFD_GETLK, F_OFD_SETLK and F_OFD_SETLKW of Linux (fcntl(2)): the lock belongs to the open file and not to the
+// process, so that nobody loses it by closing the file elsewhere. The first tells what is in the way of a lock, the
+// last waits for whoever has it.
 const (
 	lockAsked   = 36
 	lockAtOnce  = 37

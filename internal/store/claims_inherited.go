@@ -8,8 +8,8 @@ import (
 )
 
 // ClaimsFile returns the file whose locks the claims on this host are, nil if this process alone has the database. A process
-// that inherits it holds the claims as well, until it closes the file or gives them up with [HoldClaims]. The store closes its
-// own.
+// that inherits it holds the claims as well, until it closes the file or gives them up with [HoldClaims]. The store
+// closes its own.
 func (s *Store) ClaimsFile() (*os.File, error) {
 	c := s.host
 	if c.path == "" {
@@ -23,8 +23,9 @@ func (s *Store) ClaimsFile() (*os.File, error) {
 	return c.file, nil
 }
 
-// HoldClaims has an inherited file hold the claims of some messages and of no others, whatever it held before. A message that
-// another process has claimed in the meantime stays that one's. The process that the file was inherited from must have ended.
+// HoldClaims has an inherited file hold the claims of some messages and of no others, whatever it held before. A
+// message that another process has claimed in the meantime stays that one's. The process that the file was inherited
+// from must have ended.
 func HoldClaims(file *os.File, messages []string) error {
 	c := hostClaims{path: file.Name(), file: file}
 	octets := make([]int64, 0, len(messages)+1)

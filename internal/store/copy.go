@@ -12,8 +12,8 @@ import (
 // ErrNotEmpty refuses a database that has rows as the target of a copy.
 var ErrNotEmpty = errors.New("the database to copy to is not empty")
 
-// copiedTables are all tables but those of messages in work, of the schema's version and of the generation, each behind those
-// that it refers to.
+// copiedTables are all tables but those of messages in work, of the schema's version and of the generation, each behind
+// those that it refers to.
 var copiedTables = []string{"certificate", "certificate_address", "sender_key", "sender_origin", "sender_secret", "sender_revocation",
 	"address_seen", "pin", "conflict", "lookup", "key_service", "pass_key", "correspondence", "sent_copy"}
 

@@ -40,8 +40,8 @@ func TestCopyUntilKilled(t *testing.T) {
 	t.Error(err)
 }
 
-// TestKilledCopy kills the process (SIGKILL) behind the first table, the last one and two in between. The original is whole and the target is empty: the next copy
-// finds it so, at once, and makes it whole.
+// TestKilledCopy kills the process (SIGKILL) behind the first table, the last one and two in between. The original is
+// whole and the target is empty: the next copy finds it so, at once, and makes it whole.
 func TestKilledCopy(t *testing.T) {
 	t.Parallel()
 	for name, databases := range map[string]func(testing.TB) (from, into string){

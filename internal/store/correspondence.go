@@ -40,8 +40,8 @@ func places(first, count int, form string) string {
 	return strings.Join(all, ", ")
 }
 
-// PutCorrespondence notes that pairs, all of them different, were seen on a day. A later day that is on record stays. It does
-// not wait for the disk.
+// PutCorrespondence notes that pairs, all of them different, were seen on a day. A later day that is on record stays.
+// It does not wait for the disk.
 func (s *Store) PutCorrespondence(ctx context.Context, pairs []string, day int64) error {
 	for len(pairs) > 0 {
 		some := pairs[:min(len(pairs), statementRows)]

@@ -32,8 +32,8 @@ const sentCopies = `SELECT copy FROM sent_copy WHERE message = $1 AND expires > 
 func scanName(rows *sql.Rows, name *string) error { return rows.Scan(name) }
 
 // RecordSent records that copies of a message were sent, and for how long that counts: all of them or, after an error,
-// none. What it has recorded survives the end of the process at once, and that of the host after the next Flush. Those who call
-// it at the same time share the work.
+// none. What it has recorded survives the end of the process at once, and that of the host after the next Flush. Those
+// who call it at the same time share the work.
 func (s *Store) RecordSent(ctx context.Context, message string, copies []string, expires time.Time) error {
 	some := make([]record, len(copies))
 	for i, name := range copies {

@@ -22,15 +22,15 @@ func (e *OlderSchema) Error() string {
 	return fmt.Sprintf("its schema %d is of an older sealmilter, this one wants %d; sealmilter serve brings it up to date when it starts", e.Schema, e.Wanted)
 }
 
-// Look opens a database to read it, and changes nothing: neither its schema nor its content, and no file comes into being that
-// stays. A file that is missing is [io/fs.ErrNotExist], and a schema that is not this program's an [*OlderSchema] or refused. What
-// writes fails. The caller closes the store.
+// Look opens a database to read it, and changes nothing: neither its schema nor its content, and no file comes into
+// being that stays. A file that is missing is [io/fs.ErrNotExist], and a schema that is not this program's an
+// [*OlderSchema] or refused. What writes fails. The caller closes the store.
 func Look(ctx context.Context, database string) (*Store, error) {
 	return openAs(ctx, database, setup{migrations: migrations, waits: defaultWaits(), upgrade: looks})
 }
 
-// OpenCurrent is like [OpenWithState] for a program that is asked about a database, and may be newer than the daemon that works
-// with it: one with an older schema is an [*OlderSchema], and stays as it is.
+// OpenCurrent is like [OpenWithState] for a program that is asked about a database, and may be newer than the daemon
+// that works with it: one with an older schema is an [*OlderSchema], and stays as it is.
 func OpenCurrent(ctx context.Context, database, state string) (*Store, error) {
 	return openAs(ctx, database, setup{migrations: migrations, waits: defaultWaits(), state: state, upgrade: refuses})
 }
@@ -50,7 +50,8 @@ const (
 // errLooks refuses a write.
 var errLooks = errors.New("the database was opened to be read")
 
-// allows returns an error if the schema of a database keeps it from being looked at. Versioned asks whether there is a version.
+// allows returns an error if the schema of a database keeps it from being looked at. Versioned asks whether there is a
+// version.
 func (u upgrade) allows(ctx context.Context, db *sql.DB, versioned string, wanted int) error {
 	if u != looks {
 		return nil
@@ -84,9 +85,9 @@ const (
 // readOnly are transactions in which PostgreSQL refuses what writes.
 var readOnly = &sql.TxOptions{Isolation: sql.LevelReadCommitted, ReadOnly: true}
 
-// lookingMode is how SQLite opens the files of a database without a trace. Who may write takes the empty log and its index away
-// again that even a reader makes; but a log with something in it, which a killed daemon has left, would go into the database then,
-// so that one is for readers alone (https://www.sqlite.org/wal.html, section 5).
+// lookingMode is how SQLite opens the files of a database without a trace. Who may write takes the empty log and its
+// index away again that even a reader makes; but a log with something in it, which a killed daemon has left, would go
+// into the database then, so that one is for readers alone (https://www.sqlite.org/wal.html, section 5).
 func lookingMode(file string) string {
 	if log, err := os.Stat(file + "-wal"); err == nil && log.Size() > 0 {
 		return "ro"

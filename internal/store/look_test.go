@@ -150,8 +150,8 @@ func TestLookAtNothing(t *testing.T) {
 	})
 }
 
-// TestLookLeavesNoTrace compares the files before and after, of a database that was closed well, one whose daemon was killed, and one
-// that is older than the program.
+// TestLookLeavesNoTrace compares the files before and after, of a database that was closed well, one whose daemon was
+// killed, and one that is older than the program.
 func TestLookLeavesNoTrace(t *testing.T) {
 	for name, keep := range map[string]func(t *testing.T, database string) string{
 		"closed": func(t *testing.T, database string) string {

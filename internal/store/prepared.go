@@ -7,7 +7,8 @@ import (
 )
 
 // prepared is a pool of connections to an SQLite database that parse and plan each query once, which takes longer than to
-// answer it. It is for queries whose texts are few and fixed: each stays with each connection. It is safe for concurrent use.
+// answer it. It is for queries whose texts are few and fixed: each stays with each connection. It is safe for
+// concurrent use.
 type prepared struct {
 	*sql.DB
 	files      *sqliteFiles

@@ -30,8 +30,8 @@ type transaction struct {
 // errUnwritten is the end of a transaction that a panic has ended.
 var errUnwritten = errors.New("the records were not written")
 
-// add returns when write has written all of some records, or nothing of them. The end of ctx keeps none from being written once
-// it has joined: others may wait for the same transaction, and who got an error may rely on it.
+// add returns when write has written all of some records, or nothing of them. The end of ctx keeps none from being
+// written once it has joined: others may wait for the same transaction, and who got an error may rely on it.
 func (r *records) add(ctx context.Context, some []record, write func(context.Context, []record) error) error {
 	if err := context.Cause(ctx); err != nil {
 		return err

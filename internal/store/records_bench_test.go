@@ -8,8 +8,8 @@ import (
 	"sealmilter/internal/store"
 )
 
-// BenchmarkRecords records copies as messages side by side do, each waiting for its record to last. "alone" is one message at
-// a time; "beside changes of keys" has somebody mark addresses as seen all the while.
+// BenchmarkRecords records copies as messages side by side do, each waiting for its record to last. "alone" is one
+// message at a time; "beside changes of keys" has somebody mark addresses as seen all the while.
 func BenchmarkRecords(b *testing.B) {
 	for _, bench := range []struct {
 		name        string

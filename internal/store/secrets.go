@@ -32,8 +32,8 @@ func (s *Store) SecretFingerprints(ctx context.Context) ([]string, error) {
 	}, `SELECT fingerprint FROM sender_secret ORDER BY fingerprint`)
 }
 
-// KeptSecrets returns the fingerprints of all keys of which the secret key or the revocation certificate is in the database, and
-// of all that sign for somebody, in order.
+// KeptSecrets returns the fingerprints of all keys of which the secret key or the revocation certificate is in the
+// database, and of all that sign for somebody, in order.
 func (s *Store) KeptSecrets(ctx context.Context) ([]string, error) {
 	return scanAll(ctx, s.read, func(rows *sql.Rows, fingerprint *string) error {
 		return rows.Scan(fingerprint)

@@ -107,10 +107,10 @@ func (f *sqliteFiles) inUse() (current files, epoch int64) {
 	return f.current, f.epoch
 }
 
-// mayOpen returns the database at the path, if that and its log can be opened. As long as a connection is open to the same database with
-// another log, or to another database with the same log, a new one would mix them up: SQLite does not know that a log
-// belongs to a database (https://www.sqlite.org/howtocorrupt.html, section 4.4). Connections that nobody uses are closed
-// then, and the others when they come back.
+// mayOpen returns the database at the path, if that and its log can be opened. As long as a connection is open to the
+// same database with another log, or to another database with the same log, a new one would mix them up: SQLite does
+// not know that a log belongs to a database (https://www.sqlite.org/howtocorrupt.html, section 4.4). Connections that
+// nobody uses are closed then, and the others when they come back.
 func (f *sqliteFiles) mayOpen() (inode, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

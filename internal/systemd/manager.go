@@ -56,8 +56,8 @@ func (m *Manager) Status(text string) error {
 	return m.send("STATUS=" + strings.ReplaceAll(text, "\n", " "))
 }
 
-// Reloading says that a reload has begun, which [Manager.Ready] ends. The time tells the manager that the reload is an answer
-// to its signal, and not to an earlier one.
+// Reloading says that a reload has begun, which [Manager.Ready] ends. The time tells the manager that the reload is an
+// answer to its signal, and not to an earlier one.
 func (m *Manager) Reloading() error {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {

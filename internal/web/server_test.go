@@ -61,8 +61,8 @@ func TestWebConnectionsAreLimited(t *testing.T) {
 	})
 }
 
-// TestPrivateSocketIsNeverOpenToTheGroup looks at the socket all the time while it is made: who is connected before its mode is
-// narrowed stays connected, and is shown the status page.
+// TestPrivateSocketIsNeverOpenToTheGroup looks at the socket all the time while it is made: who is connected before its
+// mode is narrowed stays connected, and is shown the status page.
 func TestPrivateSocketIsNeverOpenToTheGroup(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	done := make(chan struct{})

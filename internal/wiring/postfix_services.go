@@ -103,7 +103,8 @@ func (w *postfixWiring) headerChecks() string {
 	return oneLine(value)
 }
 
-// showsUser reports whether header checks show a milter Postfix's own field about mail of sendmail(1), which says who sent it.
+// showsUser reports whether header checks show a milter Postfix's own field about mail of sendmail(1), which says who
+// sent it.
 func showsUser(headerChecks string) bool { return strings.Contains(headerChecks, "from userid") }
 
 func (w *postfixWiring) copiesSuit() bool {

@@ -13,7 +13,8 @@ type Sendmail struct {
 	Filters map[string]SendmailFilter
 	// Daemons are the listeners, in order.
 	Daemons []Daemon
-	// Options has the other O lines by name, in lower case; the last one of a name holds, but those of PrivacyOptions add up.
+	// Options has the other O lines by name, in lower case; the last one of a name holds, but those of PrivacyOptions
+	// add up.
 	Options map[string]string
 	// Macros has the D lines by name, without braces.
 	Macros map[string]string

@@ -151,8 +151,8 @@ func TestBusyLedger(t *testing.T) {
 	}
 }
 
-// TestTakenOver has another host take over a message before the answer comes. It has sent the copy once more, and what it has
-// written down since is not to be changed.
+// TestTakenOver has another host take over a message before the answer comes. It has sent the copy once more, and what
+// it has written down since is not to be changed.
 func TestTakenOver(t *testing.T) {
 	s := newScene(t)
 	conn, mta := connection(t)
@@ -186,8 +186,8 @@ func TestManyNames(t *testing.T) {
 	}
 }
 
-// TestNextWitness has the witness end while a copy is on its way: the next one knows of that copy, and does not of one that is
-// over.
+// TestNextWitness has the witness end while a copy is on its way: the next one knows of that copy, and does not of one
+// that is over.
 func TestNextWitness(t *testing.T) {
 	s := newScene(t)
 	over, _ := connection(t)

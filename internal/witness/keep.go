@@ -13,7 +13,8 @@ import (
 	"sealmilter/internal/event"
 )
 
-// A new witness is started after shortestPause, twice as long when that one ends soon as well, and at most after longestPause.
+// A new witness is started after shortestPause, twice as long when that one ends soon as well, and at most after
+// longestPause.
 const (
 	shortestPause = 100 * time.Millisecond
 	longestPause  = time.Minute

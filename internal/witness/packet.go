@@ -45,8 +45,8 @@ type record struct {
 	Expires time.Time `json:",omitzero"`
 }
 
-// maxPacket bounds a packet in octets, so that many of them fit into the buffer of a socket, and maxNames the names of copies
-// in one. Of a notice that tells of many recipients there are several.
+// maxPacket bounds a packet in octets, so that many of them fit into the buffer of a socket, and maxNames the names of
+// copies in one. Of a notice that tells of many recipients there are several.
 const (
 	maxPacket = 64 << 10
 	maxNames  = 500
@@ -72,8 +72,9 @@ func send(conn *net.UnixConn, p packet, descriptor int) error {
 // none is no file descriptor.
 const none = -1
 
-// receive reads a packet, and the file descriptor that came with it, or none. It is not one of the runtime's files: the witness
-// would be woken by all that happens on the connection. The caller closes it, after an error as well. Text has room for a packet.
+// receive reads a packet, and the file descriptor that came with it, or none. It is not one of the runtime's files: the
+// witness would be woken by all that happens on the connection. The caller closes it, after an error as well. Text has
+// room for a packet.
 func receive(conn *net.UnixConn, text []byte) (p packet, descriptor int, err error) {
 	rights := make([]byte, unix.CmsgSpace(4))
 	n, m, flags, _, err := conn.ReadMsgUnix(text, rights)

@@ -20,8 +20,8 @@ import (
 const (
 	// answerTimeout is how long the MTA's answer is waited for, as long as the milter would.
 	answerTimeout = 5 * time.Minute
-	// recordTimeout is how long an accepted copy is tried to be recorded, or the ledger to be opened, and recordPause the time
-	// between two tries.
+	// recordTimeout is how long an accepted copy is tried to be recorded, or the ledger to be opened, and recordPause
+	// the time between two tries.
 	recordTimeout = 30 * time.Second
 	recordPause   = 250 * time.Millisecond
 	// renewPause is how often other hosts are told that the messages are still in work.
@@ -98,8 +98,8 @@ func (e *executor) execute(ctx context.Context, l *legacy) (err error) {
 	}
 	if accepted {
 		err = e.patiently(ctx, func(ctx context.Context) error {
-			// Another host that could take over the message may have finished it, and what is recorded of it then would make the
-			// next one like it look sent. Of a finished message the milter had given up the claim.
+			// Another host that could take over the message may have finished it, and what is recorded of it then would
+			// make the next one like it look sent. Of a finished message the milter had given up the claim.
 			if kept, err := e.ledger.KeepClaim(ctx, l.record.Message); onTheWay && (err != nil || !kept) {
 				return cmp.Or(err, errTaken)
 			}
@@ -161,8 +161,8 @@ func (e *executor) patiently(ctx context.Context, do func(context.Context) error
 	}
 }
 
-// answer reads the MTA's answer to the final dot, and reports whether it has accepted the copy. Nobody else uses the connection
-// any more.
+// answer reads the MTA's answer to the final dot, and reports whether it has accepted the copy. Nobody else uses the
+// connection any more.
 func (l *legacy) answer(deadline time.Time) (accepted bool, err error) {
 	file := os.NewFile(uintptr(l.conn), "connection")
 	l.conn = none
@@ -184,8 +184,8 @@ func (l *legacy) answer(deadline time.Time) (accepted bool, err error) {
 // maxAnswer bounds an answer in octets, far beyond the 512 of each line (RFC 5321, section 4.5.3.1.5).
 const maxAnswer = 64 << 10
 
-// readAnswer reads a reply (RFC 5321, section 4.2.1), and reports whether it is a yes, as the last line says. What may follow is
-// lost.
+// readAnswer reads a reply (RFC 5321, section 4.2.1), and reports whether it is a yes, as the last line says. What may
+// follow is lost.
 func readAnswer(r io.Reader) (accepted bool, err error) {
 	for in := bufio.NewReader(io.LimitReader(r, maxAnswer)); ; {
 		line, err := in.ReadString('\n')

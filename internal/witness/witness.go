@@ -98,9 +98,10 @@ func (w *Witness) State() (runs bool, started int64) {
 	return w.line != nil, w.started
 }
 
-// Watch tells the witness of a copy whose final dot will be among the next octets of a connection: the message that it is of, the
-// names to record when the MTA accepts it, and until when the record counts. The caller calls the returned function once it has
-// recorded the copy, or knows that it was not sent, and before it takes the MTA's answer out of the socket.
+// Watch tells the witness of a copy whose final dot will be among the next octets of a connection: the message that it
+// is of, the names to record when the MTA accepts it, and until when the record counts. The caller calls the returned
+// function once it has recorded the copy, or knows that it was not sent, and before it takes the MTA's answer out of
+// the socket.
 func (w *Witness) Watch(conn *net.TCPConn, octets int, message string, copies []string, expires time.Time) (forget func()) {
 	before, err := writtenTo(conn)
 	if err != nil {

@@ -20,8 +20,8 @@ type Delivery struct {
 	// PerSecond is messages in a second, and Throughput that in proportion to the milter that does nothing.
 	PerSecond  float64 `json:"messages_per_second"`
 	Throughput float64 `json:"throughput"`
-	// Work is the processor time with the milter that does nothing in proportion to that of this variant: what the throughput
-	// would be if nothing else had the processors.
+	// Work is the processor time with the milter that does nothing in proportion to that of this variant: what the
+	// throughput would be if nothing else had the processors.
 	Work float64 `json:"work"`
 	// MTA and Milter are processor time for a message.
 	MTA    float64 `json:"mta_cpu_seconds"`

@@ -120,8 +120,8 @@ func (r *run) newDatabase(ctx context.Context, p *people, certificates int) (*da
 	return d, nil
 }
 
-// fill stores certificates: those of the people, spread among others which are all the same but for their fingerprints, since
-// making so many keys would take long. Nobody asks for the others.
+// fill stores certificates: those of the people, spread among others which are all the same but for their fingerprints,
+// since making so many keys would take long. Nobody asks for the others.
 func (d *database) fill(ctx context.Context, tx *store.KeyTx, p *people, certificates int, now time.Time) error {
 	own := min(askedFor, len(p.recipients))
 	for i := range certificates {

@@ -11,8 +11,8 @@ import (
 	"sealmilter/crypto/pgpmime"
 )
 
-// ours is sealmilter: from the message as it was taken apart to the octets of all copies, in the order in which they leave. It
-// is safe for concurrent use.
+// ours is sealmilter: from the message as it was taken apart to the octets of all copies, in the order in which they
+// leave. It is safe for concurrent use.
 type ours struct {
 	composer *pgpmime.Composer
 	signer   *crypto.Signer

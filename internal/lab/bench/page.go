@@ -17,8 +17,8 @@ const (
 	partEnd   = "<!-- to here -->\n"
 )
 
-// UpdatePage writes the tables of a run into a page such as docs/performance.md, and its plots and bench.json into the folder
-// beside it that is named after it. Progress gets lines about packages that are fetched; nil discards them.
+// UpdatePage writes the tables of a run into a page such as docs/performance.md, and its plots and bench.json into the
+// folder beside it that is named after it. Progress gets lines about packages that are fetched; nil discards them.
 func UpdatePage(ctx context.Context, progress io.Writer, page string, r *Result) error {
 	text, err := os.ReadFile(page)
 	if err != nil {

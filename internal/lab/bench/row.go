@@ -59,7 +59,8 @@ type Row struct {
 	// CPU is processor time, and Wall the time that passes, in seconds for doing it once.
 	CPU  Spread `json:"cpu_seconds"`
 	Wall Spread `json:"wall_seconds"`
-	// Base is the series, and BaseCase the case if it is another one, to whose processor time Ratio compares: 2 is twice as much.
+	// Base is the series, and BaseCase the case if it is another one, to whose processor time Ratio compares: 2 is
+	// twice as much.
 	Base     string `json:"base,omitempty"`
 	BaseCase *Case  `json:"base_case,omitempty"`
 	Ratio    Spread `json:"ratio"`

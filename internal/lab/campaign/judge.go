@@ -31,9 +31,9 @@ type Verdict struct {
 	Kills, KillsBoth, KillsPostfix int
 	// Lost copies, Leaked deliveries, and duplicates Outside the in-flight window.
 	Lost, Leaked, Outside int
-	// Inside are duplicates inside the in-flight window of a kill of milter and witness together, for one of them alone is no
-	// excuse, and InsidePostfix those by kills of Postfix's processes. InsideNameless of both are of messages without a
-	// Message-ID.
+	// Inside are duplicates inside the in-flight window of a kill of milter and witness together, for one of them alone
+	// is no excuse, and InsidePostfix those by kills of Postfix's processes. InsideNameless of both are of messages
+	// without a Message-ID.
 	Inside, InsidePostfix, InsideNameless int
 	// FalseRefusals are messages or recipients that were refused for good without a reason, Unanswered those that were
 	// never accepted though every fault was over.

@@ -153,7 +153,8 @@ func TestJudgeNameless(t *testing.T) {
 	}
 }
 
-// TestJudgeNamelessForgotten has the milter and its witness killed when it has forgotten such a letter, and nobody was told that it is sent.
+// TestJudgeNamelessForgotten has the milter and its witness killed when it has forgotten such a letter, and nobody was
+// told that it is sent.
 func TestJudgeNamelessForgotten(t *testing.T) {
 	again := strings.ReplaceAll(secondTry, "<a@client.example>", "<b@mx.lab.test>")
 	const queued = "postfix/qmgr[1]: AAAAM1: from=<a@lab.test>, size=1, nrcpt=1 (queue active)\n"
@@ -185,8 +186,8 @@ func TestJudgeNamelessForgotten(t *testing.T) {
 	}
 }
 
-// TestJudgeNamelessInTwoTries has a first try that hands in ada's copy and is killed in the middle of the next one, and a second
-// one that hands in the rest and is struck before it is answered: the third try knows of nothing.
+// TestJudgeNamelessInTwoTries has a first try that hands in ada's copy and is killed in the middle of the next one, and
+// a second one that hands in the rest and is struck before it is answered: the third try knows of nothing.
 func TestJudgeNamelessInTwoTries(t *testing.T) {
 	const second = `postfix/smtpd[12]: AAAAM2: client=localhost[127.0.0.1]
 		postfix/cleanup[22]: AAAAM2: message-id=<b@mx.lab.test>

@@ -39,8 +39,8 @@ type site struct {
 	ports lab.Ports
 	close []func() error
 
-	// crowded reports whether more arrives than can be opened: nobody writes new letters then, so that the queue does not grow
-	// without end.
+	// crowded reports whether more arrives than can be opened: nobody writes new letters then, so that the queue does
+	// not grow without end.
 	crowded func() bool
 	// stopSink ends the next hop. It may be called again.
 	stopSink func() error

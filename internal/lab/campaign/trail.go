@@ -17,9 +17,11 @@ import (
 // queueFile is what the log tells of one file of Postfix's queue. Places in time are lines of the log.
 type queueFile struct {
 	id string
-	// isCopy says that it came through the loopback listener. Otherwise it is a message at its first listener, or from pickup(8).
+	// isCopy says that it came through the loopback listener. Otherwise it is a message at its first listener, or from
+	// pickup(8).
 	isCopy bool
-	// listener is the smtpd(8) or pickup(8) that opened the file, cleanup the process that wrote it, 0 while it has not said so.
+	// listener is the smtpd(8) or pickup(8) that opened the file, cleanup the process that wrote it, 0 while it has not
+	// said so.
 	listener, cleanup int
 	messageID         string
 	queued            bool
@@ -260,8 +262,9 @@ func (t *trail) attempts(messageIDs map[string]bool) []*queueFile {
 }
 
 // struckWhole returns a kill by which no copy of a letter without a Message-ID can be known as sent any more: that of the
-// MTA's part of the message that the copy was made of, or of the milter with its witness when it had handed in all copies but the one that
-// the message becomes, and had not answered. Copies that an earlier try has handed in are among them. Nil if there is none.
+// MTA's part of the message that the copy was made of, or of the milter with its witness when it had handed in all
+// copies but the one that the message becomes, and had not answered. Copies that an earlier try has handed in are among
+// them. Nil if there is none.
 func (t *trail) struckWhole(copy *queueFile, attempts []*queueFile, recipients int) *kill {
 	handedIn, begun := 0, false
 	for _, try := range attempts {

@@ -79,8 +79,8 @@ func (w *weather) run(ctx context.Context) error {
 	return nil
 }
 
-// removeListener takes the loopback listener out of master.cf. With the next reload master(8) ends its processes, whatever they
-// are doing.
+// removeListener takes the loopback listener out of master.cf. With the next reload master(8) ends its processes,
+// whatever they are doing.
 func (w *weather) removeListener(ctx context.Context) (func() error, error) {
 	file := filepath.Join(w.site.postfix.Folder(), "conf/master.cf")
 	whole, err := os.ReadFile(file)

@@ -26,8 +26,8 @@ type Config struct {
 	Workers int
 	Now     func() time.Time
 	Rand    io.Reader
-	// Report is called for each result as soon as it is known, by one goroutine at a time. Progress, if set, is told then how
-	// many there are of how many.
+	// Report is called for each result as soon as it is known, by one goroutine at a time. Progress, if set, is told
+	// then how many there are of how many.
 	Report   func(Result)
 	Progress func(done, total int)
 }

@@ -17,8 +17,8 @@ const (
 	foreignEncoding // of the time before MIME, such as uuencode: read as it stands
 )
 
-// decoding reads the label as clients do, which take no notice of what follows the name and nothing for encoded by a name that
-// they do not know.
+// decoding reads the label as clients do, which take no notice of what follows the name and nothing for encoded by a
+// name that they do not know.
 func (e *entity) decoding() decoding {
 	words := strings.FieldsFunc(strings.ToLower(e.get("Content-Transfer-Encoding")), func(r rune) bool {
 		return strings.ContainsRune(" \t;(\"", r)

@@ -12,7 +12,7 @@
 //
 // # Certificates
 //
-// Every file of keys is imported into a database of its own by a process of its own, which has limits of time and memory, and
-// all addresses in it are looked up. What can be encrypted to is encrypted to. A certificate that gpg calls revoked or
-// expired must not be among the answers.
+// Every file of keys is imported into a database of its own by a process of its own, which has limits of time and
+// memory, and all addresses in it are looked up. What can be encrypted to is encrypted to. A certificate that gpg calls
+// revoked or expired must not be among the answers.
 package corpus

@@ -151,8 +151,8 @@ func (e *entity) get(name string) string {
 	return ""
 }
 
-// mediaType returns the type in lower case, and text/plain for what is none (RFC 2045, section 5.2). Of what is no word but has a
-// kind of text in it, such as "<text/html>", it is that one.
+// mediaType returns the type in lower case, and text/plain for what is none (RFC 2045, section 5.2). Of what is no word
+// but has a kind of text in it, such as "<text/html>", it is that one.
 func (e *entity) mediaType() string {
 	words := strings.FieldsFunc(strings.ToLower(e.get("Content-Type")), func(r rune) bool { return strings.ContainsRune(" \t;(", r) })
 	if len(words) == 0 || words[0][0] == ';' {

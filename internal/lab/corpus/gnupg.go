@@ -121,8 +121,8 @@ func (g *gnupg) verify(ctx context.Context, payload, signature []byte) (opened, 
 	return o, ctx.Err()
 }
 
-// open decrypts messages and verifies what is signed in them, in one process for all. Without an error, a message was encrypted
-// or has a valid signature.
+// open decrypts messages and verifies what is signed in them, in one process for all. Without an error, a message was
+// encrypted or has a valid signature.
 func (g *gnupg) open(ctx context.Context, messages [][]byte) ([]opened, error) {
 	dir, err := os.MkdirTemp(g.home, "messages-")
 	if err != nil {

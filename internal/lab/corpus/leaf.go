@@ -74,7 +74,8 @@ func (e *entity) leaf(typ string) leaf {
 	return l
 }
 
-// fields returns what the header says, in a form that does not depend on how it is written. Fields about the body are left out.
+// fields returns what the header says, in a form that does not depend on how it is written. Fields about the body are
+// left out.
 func (e *entity) fields() []string {
 	var all []string
 	for _, f := range e.header {
@@ -159,8 +160,8 @@ func compareLeaf(sent, got leaf) string {
 	return ""
 }
 
-// widened reports whether the charset has become one that can write the header fields at the top of the text, and of which the
-// text was in already.
+// widened reports whether the charset has become one that can write the header fields at the top of the text, and of
+// which the text was in already.
 func (l leaf) widened(sent leaf) bool {
 	ascii := (sent.charset == "" || sent.charset == "us-ascii") && !slices.ContainsFunc(sent.content, func(c byte) bool { return c >= 0x80 })
 	return l.legacyDisplay && l.charset == "utf-8" && ascii

@@ -45,8 +45,8 @@ func inForm(text []byte, name string) ([]byte, bool) {
 	}
 }
 
-// compose makes the copies of one form of a message; nil if there is no such form. A panic becomes an error, so that the message
-// can be named.
+// compose makes the copies of one form of a message; nil if there is no such form. A panic becomes an error, so that
+// the message can be named.
 func (r *run) compose(text []byte, form string, setting Setting) (l *letter, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -21,8 +21,8 @@ func (r *run) messages(ctx context.Context, batch []item) error {
 	return nil
 }
 
-// variant does so with one form, and adds to the results what is wrong. Each signature is verified on its own if alone is set, as
-// a mail client has it done.
+// variant does so with one form, and adds to the results what is wrong. Each signature is verified on its own if alone
+// is set, as a mail client has it done.
 func (r *run) variant(ctx context.Context, batch []item, results []Result, form string, setting Setting, alone bool) error {
 	letters := make([]*letter, len(batch))
 	for i, m := range batch {

@@ -25,8 +25,8 @@ func dearmor(text []byte, label string) ([]byte, error) {
 	return octets, nil
 }
 
-// attach makes one message of a payload and its detached signature (RFC 9580, section 10.3): the signature, and the payload as
-// literal data.
+// attach makes one message of a payload and its detached signature (RFC 9580, section 10.3): the signature, and the
+// payload as literal data.
 func attach(payload, signature []byte) ([]byte, error) {
 	message, err := dearmor(signature, "SIGNATURE")
 	if err != nil {
@@ -39,8 +39,8 @@ func attach(payload, signature []byte) ([]byte, error) {
 	return append(message, payload...), nil
 }
 
-// readersOf returns the key IDs of the session key packets at the beginning of an armored message (RFC 9580, section 5.1). Not
-// every program knows both of their versions.
+// readersOf returns the key IDs of the session key packets at the beginning of an armored message (RFC 9580, section
+// 5.1). Not every program knows both of their versions.
 func readersOf(message []byte) ([]string, error) {
 	octets, err := dearmor(message, "MESSAGE")
 	if err != nil {

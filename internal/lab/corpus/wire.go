@@ -10,8 +10,8 @@ import (
 // span is a stretch of a text.
 type span struct{ start, end int }
 
-// lineFaults returns what RFC 3156, section 3, does not allow in lines that are to be signed or travel. Lines in soft may end in
-// blanks and begin with "From ", and those in wide may have octets above 127.
+// lineFaults returns what RFC 3156, section 3, does not allow in lines that are to be signed or travel. Lines in soft
+// may end in blanks and begin with "From ", and those in wide may have octets above 127.
 func lineFaults(text []byte, soft, wide []span) []string {
 	var faults []string
 	fault := func(at int, format string, args ...any) {

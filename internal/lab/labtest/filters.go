@@ -22,8 +22,8 @@ type Filters struct {
 	already int // messages that have been looked at
 }
 
-// StartFilters starts the filters, with a world of the stock for an MTA to come. The page is the path of docs/filters.md. The signer
-// is for example.org unless the config says otherwise.
+// StartFilters starts the filters, with a world of the stock for an MTA to come. The page is the path of
+// docs/filters.md. The signer is for example.org unless the config says otherwise.
 func StartFilters(ctx context.Context, t testing.TB, stock *Stock, program, page string, sevenBit bool, config lab.OpenDKIMConfig) *Filters {
 	t.Helper()
 	f := &Filters{World: stock.NewWorld(ctx, t, program, sevenBit), Signer: StartSigner(ctx, t, page, config)}

@@ -9,8 +9,8 @@ import (
 	"sealmilter/internal/lab/scenario"
 )
 
-// Patience is how long a test may take that starts servers: on a busy machine, and with packages to be fetched. It only ends what
-// would hang.
+// Patience is how long a test may take that starts servers: on a busy machine, and with packages to be fetched. It only
+// ends what would hang.
 const Patience = 5 * time.Minute
 
 // Build compiles the program for one test. Flags are those of go build, such as "-race".

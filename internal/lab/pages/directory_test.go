@@ -13,8 +13,9 @@ import (
 	"sealmilter/internal/lab/labtest"
 )
 
-// startDirectory gives the host Web Key Directories, and a key server of its own, whose files are the host's: /srv/wkd/DOMAIN/LOCAL and
-// /srv/vks/FINGERPRINT. A domain has a directory once its folder is there; with a file "silent" in it, it answers 503.
+// startDirectory gives the host Web Key Directories, and a key server of its own, whose files are the host's:
+// /srv/wkd/DOMAIN/LOCAL and /srv/vks/FINGERPRINT. A domain has a directory once its folder is there; with a file
+// "silent" in it, it answers 503.
 func (w *world) startDirectory(ctx context.Context, t *testing.T) {
 	t.Helper()
 	authority, err := lab.NewAuthority()

@@ -29,8 +29,8 @@ type world struct {
 	sink *lab.Sink
 }
 
-// startHost starts the host on which a page is followed: a Debian with a mail server that knows one next hop, the folder that a
-// checkout and "make build" leave, and stand-ins for the programs of systemd, which cannot run on it.
+// startHost starts the host on which a page is followed: a Debian with a mail server that knows one next hop, the
+// folder that a checkout and "make build" leave, and stand-ins for the programs of systemd, which cannot run on it.
 func startHost(ctx context.Context, t *testing.T, stage stage, program string) *world {
 	t.Helper()
 	packages := stage.packages

@@ -26,8 +26,8 @@ var (
 )
 
 // Match compares what a command has printed with what the page shows. Fingerprints are learned at their first sight and have
-// to be the same afterwards. Dates, times, durations, queue ids and the width of columns may differ; "..." on the page stands
-// for anything, and in a line of its own for any number of lines.
+// to be the same afterwards. Dates, times, durations, queue ids and the width of columns may differ; "..." on the page
+// stands for anything, and in a line of its own for any number of lines.
 func (n Names) Match(shown, printed string) error {
 	var pattern strings.Builder
 	var learned []string

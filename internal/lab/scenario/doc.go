@@ -57,5 +57,6 @@
 // A second word that is the name of a section says which message it is. In messages {{hex 00ff}} stands for bytes,
 // {{repeat 3 text}} for repeated text, and {{noise 5000}} for that many random bytes in base64.
 // {{openpgp bob@example.net,dave@example.net text}} is an armored message with a text that gpg has encrypted to these
-// mailboxes; one behind "hidden:" is not named in it. The certificate for S/MIME of frank@example.net is in the folder "smime".
+// mailboxes; one behind "hidden:" is not named in it. The certificate for S/MIME of frank@example.net is in the folder
+// "smime".
 package scenario

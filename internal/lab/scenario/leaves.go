@@ -12,7 +12,8 @@ import (
 	"github.com/emersion/go-message"
 )
 
-// leaf is one part of a message that is neither a multipart nor a message, decoded by a library that the program composes nothing with.
+// leaf is one part of a message that is neither a multipart nor a message, decoded by a library that the program
+// composes nothing with.
 type leaf struct {
 	kind
 	content []byte

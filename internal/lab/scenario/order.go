@@ -7,8 +7,8 @@ import (
 	"sealmilter/internal/lab"
 )
 
-// inOrder returns what has arrived in a mailbox in the order of the forms. An MTA delivers several messages to one mailbox at the
-// same time, so that a later one may overtake. What cannot be told by its Message-ID stays where it is.
+// inOrder returns what has arrived in a mailbox in the order of the forms. An MTA delivers several messages to one
+// mailbox at the same time, so that a later one may overtake. What cannot be told by its Message-ID stays where it is.
 func (c *Case) inOrder(arrived []lab.Delivery, forms []form) []lab.Delivery {
 	for i, f := range forms {
 		id := messageID(c.messages[f.message])

@@ -12,7 +12,8 @@ import (
 	"sealmilter/internal/lab"
 )
 
-// The people of the cases. The local user www-data may send as alice, and games only as games@mx.lab.test. Every login has its own name as password and the address NAME@example.org.
+// The people of the cases. The local user www-data may send as alice, and games only as games@mx.lab.test. Every login
+// has its own name as password and the address NAME@example.org.
 var (
 	logins  = []string{"alice", "eve", "nokey"}
 	signers = []string{"alice@example.org", "eve@example.org", "alice@bücher.example"}

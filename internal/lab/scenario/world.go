@@ -187,10 +187,10 @@ func serve(program, config string) *exec.Cmd {
 	return cmd
 }
 
-// environment is that of the program. One with the race detector would sleep for a second when it ends, in case that somebody
-// still races. The authorities of the machine, which vouch for nobody in a world, would take it longer to read than all else
-// that it does to start: with the variables there are none but those of the configuration (crypto/x509 wants a folder to look
-// into, and finds in the configuration's what the configuration names anyway).
+// environment is that of the program. One with the race detector would sleep for a second when it ends, in case that
+// somebody still races. The authorities of the machine, which vouch for nobody in a world, would take it longer to read
+// than all else that it does to start: with the variables there are none but those of the configuration (crypto/x509
+// wants a folder to look into, and finds in the configuration's what the configuration names anyway).
 func environment(config string) []string {
 	return append(os.Environ(), "GORACE=atexit_sleep_ms=0", "SSL_CERT_FILE=/dev/null", "SSL_CERT_DIR="+filepath.Dir(config))
 }

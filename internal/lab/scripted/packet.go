@@ -10,8 +10,8 @@ import (
 // ErrProtocol is wrapped by every error about a milter that does not keep to the protocol.
 var ErrProtocol = errors.New("the milter breaks the protocol")
 
-// ErrHungUp is wrapped by the error about a milter that has closed the connection where an answer was due, or in the middle of
-// one.
+// ErrHungUp is wrapped by the error about a milter that has closed the connection where an answer was due, or in the
+// middle of one.
 var ErrHungUp = errors.New("the milter has hung up")
 
 func violation(format string, args ...any) error {
