@@ -37,8 +37,8 @@ func TestDocsInlineCommandsExist(t *testing.T) {
 				continue
 			}
 			tried[words] = true
-			// The argument behind is for a flag whose value is left out. Should a command begin its work all the same, it has no
-			// configuration.
+			// The argument behind is for a flag whose value is left out. Should a command begin its work all the same, it
+			// has no configuration.
 			args := append([]string{"-c", t.TempDir() + "/none.toml"}, strings.Fields(words)...)
 			out, err := exec.CommandContext(ctx, program, append(args, "x", "--help")...).CombinedOutput()
 			if err != nil || !strings.Contains(string(out), "\n  sealmilter "+groups.FindString(words)) {

@@ -93,7 +93,8 @@ func (r *relay) play(t *testing.T, name, text string) {
 	r.sent(t)
 }
 
-// takesEveryLine: the fragments arrive in sendmail's configuration as they are meant, and sendmail has nothing to say about them.
+// takesEveryLine: the fragments arrive in sendmail's configuration as they are meant, and sendmail has nothing to say about
+// them.
 func (r *relay) takesEveryLine(t *testing.T) {
 	filter := "inet:" + strings.TrimPrefix(r.world.Listen, "127.0.0.1:") + "@127.0.0.1"
 	copies := strings.TrimPrefix(r.world.Reinject, "127.0.0.1:")
@@ -128,8 +129,8 @@ func (r *relay) takesEveryLine(t *testing.T) {
 	}
 }
 
-// listenerIsLocked: the loopback listener lets nobody in but the program, however much a client is trusted, and nobody at all while the
-// program does not answer. That it lets the program in is seen wherever a message has several recipients.
+// listenerIsLocked: the loopback listener lets nobody in but the program, however much a client is trusted, and nobody at
+// all while the program does not answer. That it lets the program in is seen wherever a message has several recipients.
 func (r *relay) listenerIsLocked(t *testing.T) {
 	early := labtest.Dial(r.ctx, t, r.world.Reinject)
 	labtest.Said(t, "451 4.3.2")(early.Mail("alice@example.org"))
@@ -160,8 +161,8 @@ func (r *relay) listenerIsLocked(t *testing.T) {
 	}
 }
 
-// mapsOnce: aliases are expanded once, behind sealmilter, whether a member is a recipient, too, or not: the members get the copy made
-// for the alias. The outer sender is rewritten once in all copies.
+// mapsOnce: aliases are expanded once, behind sealmilter, whether a member is a recipient, too, or not: the members get the
+// copy made for the alias. The outer sender is rewritten once in all copies.
 func (r *relay) mapsOnce(t *testing.T) {
 	r.serve(t, "")
 	for _, recipients := range [][]string{
