@@ -56,11 +56,11 @@ func OpenCurrent(ctx context.Context, c *config.Config) (*State, error) {
 // [fs.ErrNotExist], and a database of another program is not opened, see [store.Look]. The caller closes it.
 func Look(ctx context.Context, c *config.Config) (*State, error) {
 	s, err := store.Look(ctx, Database(c))
-	i, err := newState(c, s, err)
+	state, err := newState(c, s, err)
 	if err == nil {
-		i.looks = true
+		state.looks = true
 	}
-	return i, err
+	return state, err
 }
 
 func stateError(err error) error {
