@@ -20,15 +20,6 @@ type Observer interface {
 	Unsigned()
 }
 
-// Rows returns every word that an [Observer] may get as the row of the policy's table.
-func Rows() []string {
-	all := make([]string, 0, verdicts)
-	for v := range verdicts {
-		all = append(all, v.String())
-	}
-	return all
-}
-
 // String is a word for metrics.
 func (v verdict) String() string {
 	switch v {
