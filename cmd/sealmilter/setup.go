@@ -128,13 +128,7 @@ func (s *setup) prepare(cmd *cobra.Command) error {
 	if s.config, err = loadConfig(cmd); err != nil {
 		return err
 	}
-	if s.file, err = cmd.Flags().GetString("config"); err != nil {
-		return err
-	}
-	if s.file == "" {
-		s.file = config.DefaultFile
-	}
-	s.file, err = filepath.Abs(s.file)
+	s.file, err = filepath.Abs(configFile(cmd))
 	return err
 }
 
