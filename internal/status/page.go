@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"embed"
+	"html/template"
 	"io"
 	"log/slog"
 	"net/http"
@@ -87,6 +88,7 @@ type Decision struct {
 type Page struct {
 	Options
 	handler  http.Handler
+	pages    map[string]*template.Template // each with the layout around it
 	sessions *sessions
 	guesses  *guesses
 }
@@ -99,7 +101,7 @@ const maxForm = 8 << 10
 
 // New returns the page. It answers below [Root] only.
 func New(o Options) *Page {
-	p := &Page{Options: o, sessions: newSessions(o.Rand, o.Now), guesses: newGuesses(o.Now)}
+	p := &Page{Options: o, pages: parsePages(), sessions: newSessions(o.Rand, o.Now), guesses: newGuesses(o.Now)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+Root+"style.css", p.asset("pages/style.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET "+Root+"icon.svg", p.asset("pages/icon.svg", "image/svg+xml"))

@@ -24,9 +24,7 @@ type view struct {
 	Page     any
 }
 
-// pages are parsed once. Each has the layout around it.
-var pages = parsePages()
-
+// parsePages parses the templates, which are a part of the program and valid: a test makes every page.
 func parsePages() map[string]*template.Template {
 	all := make(map[string]*template.Template)
 	layout := template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "pages/layout.html", "pages/parts.html"))
@@ -45,7 +43,7 @@ func (p *Page) render(w http.ResponseWriter, r *http.Request, status int, s *ses
 		}
 	}
 	var page bytes.Buffer
-	if err := pages[name].ExecuteTemplate(&page, "layout.html", v); err != nil {
+	if err := p.pages[name].ExecuteTemplate(&page, "layout.html", v); err != nil {
 		event.PageFailed.Log(p.Log, event.Err(fmt.Errorf("make %s: %w", name, err)))
 		http.Error(w, "The page could not be made; the log says why.", http.StatusInternalServerError)
 		return
