@@ -54,10 +54,12 @@ where somebody sees it.`,
 		defer endOnAbort(cmd.ErrOrStderr())()
 		opened := extendStart(manager)
 		defer opened()
-		return ended(manager, withInstallation(cmd, changes, func(i *installation) error {
+		err = withInstallation(cmd, changes, func(i *installation) error {
 			opened()
 			return i.serve(cmd, manager)
-		}))
+		})
+		opened() // or what it says comes behind the last word
+		return ended(manager, err)
 	}
 	return cmd
 }

@@ -258,6 +258,29 @@ func TestServiceKeepsSockets(t *testing.T) {
 	}
 }
 
+// TestFailedStartIsToldLast starts the daemon with a configuration that it does not take, which it knows before it has opened
+// anything. systemctl status shows what it was told last.
+func TestFailedStartIsToldLast(t *testing.T) {
+	t.Parallel()
+	s := newServed(t)
+	if err := os.WriteFile(s.file, []byte("mode = \"what\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		s.start("")
+		s.hears("STATUS=ended by an error")
+		if err := s.Wait(s.ctx); err == nil {
+			t.Fatal("it serves")
+		}
+		if _, err := s.notify.WriteToUnix([]byte("over"), s.notify.LocalAddr().(*net.UnixAddr)); err != nil {
+			t.Fatal(err)
+		}
+		if after := s.hears("over"); len(after) != 1 {
+			t.Fatalf("its last words are %q", after)
+		}
+	}
+}
+
 // TestServiceActivated has systemd's own program wait for the first client.
 func TestServiceActivated(t *testing.T) {
 	t.Parallel()

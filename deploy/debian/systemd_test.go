@@ -181,6 +181,9 @@ func (h *systemdHost) years(t *testing.T, mta string) {
 		h.fails(t, "sealmilter setup "+mta, "ReadWritePaths=/srv/sealmilter")
 		h.run(t, "cp -p /root/good "+config+" && sed -i 's|^#admin *=.*|admin = \"127.0.0.1:25\"|' "+config+" && systemctl stop sealmilter")
 		h.fails(t, "sealmilter setup "+mta, "systemctl restart sealmilter.service: exit status 1", "sealmilter: listen: listen tcp 127.0.0.1:25: ")
+		h.until(t, "the status tells of it", func() bool {
+			return h.property(t, "StatusText") == "ended by an error; the log says by which"
+		})
 		h.run(t, "cp -p /root/good "+config)
 		h.untilAnew(t, "0") // by itself, for the mail server asks it
 		h.run(t, "systemctl is-enabled sealmilter", "enabled\n")
