@@ -26,6 +26,18 @@ func TestHealthCommand(t *testing.T) {
 	s.hears("READY=1")
 	asks(exitDone, "ok\n")
 	asks(exitDone, "ready\n", "--ready")
+	// A mistake in the file is not the daemon's, which an engine would start anew for it, and that would fail.
+	good, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.file, append(good, "\n[policy]\nmode = \"what\"\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asks(exitDone, "ok\n")
+	if err := os.WriteFile(s.file, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	database := filepath.Join(filepath.Dir(s.file), "state", "sealmilter.db")
 	if err := os.Rename(database, database+".gone"); err != nil {
 		t.Fatal(err)

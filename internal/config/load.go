@@ -19,6 +19,16 @@ const maxFile = 4 << 20
 // hold; a file that was named must exist. Relative paths in the file start from its directory. What is wrong in the
 // file is an [*Error], several of them joined.
 func Load(path string) (*Config, error) {
+	c, err := LoadAnyway(path)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// LoadAnyway reads a configuration file as [Load] does, and returns with an [*Error] also what of it is valid, with the defaults
+// for the rest: enough to find a daemon that works with what the file said before. It is nil if nothing can be read.
+func LoadAnyway(path string) (*Config, error) {
 	file := path
 	if file == "" {
 		file = DefaultFile
@@ -45,16 +55,23 @@ func Load(path string) (*Config, error) {
 	if len(b) > maxFile {
 		return nil, fmt.Errorf("read configuration: %s is larger than %d octets; is it the right file?", file, maxFile)
 	}
-	c, err := Parse(file, b)
-	if err != nil {
-		return nil, err
+	c, err := parseAnyway(file, b)
+	if c != nil {
+		c.Changed = info.ModTime()
 	}
-	c.Changed = info.ModTime()
-	return c, nil
+	return c, err
 }
 
 // Parse reads a configuration from the content of a file as [Load] does.
 func Parse(file string, b []byte) (*Config, error) {
+	c, err := parseAnyway(file, b)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func parseAnyway(file string, b []byte) (*Config, error) {
 	if err := encodingError(file, b); err != nil {
 		return nil, err
 	}
@@ -66,9 +83,6 @@ func Parse(file string, b []byte) (*Config, error) {
 	errs := errorList{file: file}
 	c.fields()(&errs, root, "")
 	c.settings(&errs, root)
-	if err := errs.err(); err != nil {
-		return nil, err
-	}
 	c.State = beside(file, c.State)
 	for _, path := range []*string{&c.Senders.PassphraseFile, &c.Keys.CAFile, &c.Keys.LDAP.PasswordFile, &c.Keys.SMIME, &c.Crypto.ArchiveCertificate, &c.Status.TokenFile} {
 		*path = beside(file, *path)
@@ -79,5 +93,5 @@ func Parse(file string, b []byte) (*Config, error) {
 	if socket, found := strings.CutPrefix(c.Admin, "unix:"); found {
 		c.Admin = "unix:" + beside(file, socket)
 	}
-	return c, nil
+	return c, errs.err()
 }
