@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"sealmilter/crypto"
@@ -37,9 +38,16 @@ func (r *Report) senders(ctx context.Context, i *premises.State) {
 		r.fail("error", "senders", err, "see what check says of the database")
 		return
 	}
+	var locked []string // whose keys the passphrase does not unlock
+	var wrong error
 	for _, key := range all {
 		topic := "sender " + key.Address
-		if err := checkSender(ctx, i, key.Address); err != nil {
+		err := checkSender(ctx, i, key.Address)
+		if errors.Is(err, crypto.ErrPassphrase) {
+			locked, wrong = append(locked, key.Address), err
+			continue
+		}
+		if err != nil {
 			r.fail("error", topic, err, signerMend(i.Config, err, key.Address))
 			continue
 		}
@@ -64,6 +72,15 @@ func (r *Report) senders(ctx context.Context, i *premises.State) {
 			continue
 		}
 		r.add("ok", topic, "the key "+key.Fingerprint+" can sign", "")
+	}
+	switch mend := signerMend(i.Config, wrong, ""); len(locked) {
+	case 0:
+	case 1:
+		r.fail("error", "sender "+locked[0], wrong, mend)
+	default:
+		const most = 3
+		r.add("error", "senders", fmt.Sprintf("the passphrase does not unlock the secret keys of %d of %d senders, such as %s: their mail is put off",
+			len(locked), len(all), strings.Join(locked[:min(most, len(locked))], ", ")), mend)
 	}
 }
 
