@@ -14,12 +14,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // GPG is the real GnuPG with a key ring of its own. Its methods are safe for concurrent use.
 type GPG struct {
 	home string
 	tree Tree
+	// copying is held while the key ring is copied: two copies would both end the agent, each in the other's conversation.
+	copying sync.Mutex
 }
 
 // NewGPG makes an empty key ring. It uses the machine's gpg if that is complete, and Debian's packages otherwise.
@@ -43,8 +46,10 @@ func NewGPG(ctx context.Context, progress io.Writer) (*GPG, error) {
 	return &GPG{home: home, tree: tree}, nil
 }
 
-// Copy makes a second key ring with the same keys. Nobody else uses this one meanwhile. The caller closes it.
+// Copy makes a second key ring with the same keys. Nobody uses this one meanwhile but other calls of Copy. The caller closes it.
 func (g *GPG) Copy() (*GPG, error) {
+	g.copying.Lock()
+	defer g.copying.Unlock()
 	// The agent's sockets lie in the folder and go with it.
 	if err := g.killAgent(); err != nil {
 		return nil, err

@@ -2,8 +2,10 @@ package lab_test
 
 import (
 	"bytes"
+	"fmt"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"sealmilter/internal/lab"
@@ -190,5 +192,27 @@ func TestGPGCopy(t *testing.T) {
 	}
 	if found, err := first.Fingerprint(bounded(t), "<bob@example.net>"); err == nil {
 		t.Errorf("what was made in the copy is in the first ring, too: %s", found)
+	}
+}
+
+// TestGPGCopies makes several copies at a time, of which each would end the first ring's agent.
+func TestGPGCopies(t *testing.T) {
+	first := newGPG(t)
+	for n := range 3 {
+		key(t, first, fmt.Sprintf("Alice <alice%d@example.org>", n)) // starts the agent
+		var made sync.WaitGroup
+		for range 8 {
+			made.Go(func() {
+				second, err := first.Copy()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := second.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		made.Wait()
 	}
 }
