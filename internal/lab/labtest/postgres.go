@@ -48,6 +48,18 @@ func (p *PostgreSQL) NewDatabase(t testing.TB) string {
 	return NewDatabase(t, p.Server(t))
 }
 
+// NewSchema returns the URL of an empty schema, for tests that have no other program at work in another one.
+func (p *PostgreSQL) NewSchema(t testing.TB) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	schema, err := p.Server(t).NewSchema(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
 // NewDatabase returns the URL of an empty database on a test's own server.
 func NewDatabase(t testing.TB, server *lab.PostgreSQL) string {
 	t.Helper()
