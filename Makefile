@@ -12,7 +12,8 @@
 # make deb-test  packages are installed, upgraded and purged on a real Debian, and live under its systemd; the page on databases is followed
 #             beside a PostgreSQL; the container image is built and run; the program for arm64 serves a real Postfix, emulated; a
 #             release is built twice and compared, octet for octet
-# make lint   gofmt, vet, staticcheck, govulncheck
+# make vet    gofmt, vet, staticcheck
+# make lint   the same, and govulncheck
 
 GO          ?= go
 KILLS       ?= 100
@@ -31,7 +32,7 @@ TESTFLAGS    = GOFLAGS="$$($(GO) env GOFLAGS) -gcflags=modernc.org/sqlite/lib=-r
 STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK  = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: build demo test campaign corpus interop bench deb release deb-test lint tools
+.PHONY: build demo test campaign corpus interop bench deb release deb-test vet lint tools
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/sealmilter
@@ -40,18 +41,12 @@ demo: build
 	bin/sealmilter demo
 
 # Packages that start mail servers wait more than they compute, so twice as many as there are processors run side by side, and
-# beside them those of keys/ once more, with a PostgreSQL database. Vet and staticcheck have what is left of the processors, and
-# what they find is shown when they end and again as the last thing.
+# beside them those of keys/ once more, with a PostgreSQL database.
 test: tools
-	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
-	@found=$$(mktemp) || exit 1; trap 'rm -f "$$found"' EXIT; \
-		{ { nice $(GO) vet ./... && nice $(STATICCHECK) ./...; } >"$$found" 2>&1; lint=$$?; cat "$$found"; exit $$lint; } & lint=$$!; \
-		export $(TESTFLAGS); \
+	@export $(TESTFLAGS); \
 		SEALMILTER_TEST_DATABASE=postgresql $(GO) test -race -vet=off -shuffle=on -timeout 30m -skip '$(NO_DATABASE)' ./keys & second=$$!; \
 		$(GO) test -race -vet=off -shuffle=on -timeout 30m -p $$((2 * $$(nproc))) $(LONGEST) ./...; first=$$?; \
-		wait $$second; second=$$?; wait $$lint; lint=$$?; \
-		test $$lint = 0 || { echo "vet or staticcheck:"; cat "$$found"; }; \
-		test $$first$$second$$lint = 000
+		wait $$second && exit $$first
 
 # -v in CORPUSFLAGS tells what was refused and why, -json prints a line for each file.
 corpus: tools
@@ -77,10 +72,12 @@ deb-test: tools
 	SEALMILTER_TEST_RELEASE=1 $(GO) test -count=1 -timeout 30m ./deploy/bom ./deploy/container ./deploy/debian ./deploy/release
 	SEALMILTER_TEST_RELEASE=1 $(GO) test -count=1 -timeout 30m -run TestDatabaseServer ./internal/lab/pages
 
-lint:
+vet:
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
+
+lint: vet
 	$(GOVULNCHECK) ./...
 
 # The race detector needs a C compiler, the tests of crypto/ and keys/ the real gpg and openssl, and those of the lab ps and pgrep.
