@@ -48,6 +48,9 @@ test: tools
 		$(GO) test -race -vet=off -shuffle=on -timeout 30m -p $$((2 * $$(nproc))) $(LONGEST) ./...; first=$$?; \
 		wait $$second && exit $$first
 
+campaign: tools
+	$(GO) run ./internal/lab/campaign/run -kills $(KILLS) -seed $(SEED)
+
 # -v in CORPUSFLAGS tells what was refused and why, -json prints a line for each file.
 corpus: tools
 	@$(GO) run ./internal/lab/corpus/run $(CORPUSFLAGS) $(CORPUS)

@@ -225,7 +225,8 @@ func happens(t *testing.T, shell *Shell, page, event string) {
 func (f *follower) makes(ctx context.Context, t *testing.T, step Step, target string) {
 	cmd := exec.CommandContext(ctx, "bash", "-c", "make -n "+target)
 	cmd.Dir = tree
-	if out, err := cmd.CombinedOutput(); err != nil {
+	cmd.Env = append(cmd.Environ(), "LC_ALL=C")
+	if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "Nothing to be done") {
 		t.Errorf("%s:%d: %s: %v\n%s", f.page, step.Line, step.Command, err, out)
 	}
 }
