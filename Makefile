@@ -75,7 +75,7 @@ deb-test: tools
 	SEALMILTER_TEST_RELEASE=1 $(GO) test -count=1 -timeout 30m ./deploy/bom ./deploy/container ./deploy/debian ./deploy/release
 	SEALMILTER_TEST_RELEASE=1 $(GO) test -count=1 -timeout 30m -run TestDatabaseServer ./internal/lab/pages
 
-vet:
+vet: tools
 	@fmt=$$(gofmt -l .); test -z "$$fmt" || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
