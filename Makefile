@@ -22,7 +22,7 @@ CORPUS      ?= internal/lab/corpus/testdata
 CORPUSFLAGS ?=
 BENCHFLAGS  ?=
 # Tests of keys/ that do not care which database there is.
-NO_DATABASE  = GnuPG|Resolver|Fetch|LDAP|DANE|WKD|VKS|HKP|Hosts|Remote|Locked|TryPassphrase
+NO_DATABASE  = GnuPG|Resolver|Fetch|LDAP|DANE|WKD|VKS|HKP|Hosts|Remote|Locked
 # They begin first, so that none of them is left to run alone at the end.
 LONGEST      = ./internal/lab/pages ./deploy/... ./cmd/... ./keys ./crypto ./internal/gate ./internal/lab/scripted
 # The race detector does not watch SQLite, which is translated from C and keeps its memory to itself: that would take half of the
